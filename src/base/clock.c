@@ -1,0 +1,135 @@
+/* Wall and monotonic time. */
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+static _Atomic int64_t frozen;
+
+int64_t lt_now_ms(void)
+{
+    int64_t at = frozen;
+    if (at)
+        return at;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+uint64_t lt_mono_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t lt_mono_ms(void)
+{
+    return lt_mono_us() / 1000;
+}
+
+void lt_clock_freeze(int64_t ms)
+{
+    frozen = ms;
+}
+
+/* The years 0000 to 9999, which is what RFC 3339 can write. */
+static const int64_t first_ms = -62167219200000, last_ms = 253402300799999;
+
+void lt_time_format(int64_t ms, char out[25])
+{
+    ms = ms < first_ms ? first_ms : ms > last_ms ? last_ms : ms;
+    int64_t part = ms % 1000;
+    if (part < 0)
+        part += 1000; /* before 1970 the second still begins at its own start */
+    time_t seconds = (time_t)((ms - part) / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    char text[96]; /* the compiler does not know that the numbers are short */
+    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+             tm.tm_min, tm.tm_sec, (int)part);
+    memcpy(out, text, 24);
+    out[24] = '\0';
+}
+
+/* Exactly n digits from the front of *s. */
+static bool take_number(struct lt_str *s, size_t n, int *ret)
+{
+    int64_t v;
+    if (s->n < n || !lt_str_to_int64((struct lt_str){s->p, n}, &v))
+        return false;
+    *ret = (int)v;
+    s->p += n, s->n -= n;
+    return true;
+}
+
+/* One of the characters in `wanted` from the front of *s. */
+static bool take_char(struct lt_str *s, const char *wanted)
+{
+    if (s->n == 0 || s->p[0] == '\0' || !strchr(wanted, s->p[0]))
+        return false;
+    s->p++, s->n--;
+    return true;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && leap);
+}
+
+static bool take_date(struct lt_str *s, struct tm *tm)
+{
+    int year, month, day;
+    if (!take_number(s, 4, &year) || !take_char(s, "-") || !take_number(s, 2, &month) || !take_char(s, "-") ||
+        !take_number(s, 2, &day))
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+        return false;
+    tm->tm_year = year - 1900, tm->tm_mon = month - 1, tm->tm_mday = day;
+    return true;
+}
+
+/* Second 60 is a leap second and counts as the next second. */
+static bool take_time(struct lt_str *s, struct tm *tm)
+{
+    return take_number(s, 2, &tm->tm_hour) && take_char(s, ":") && take_number(s, 2, &tm->tm_min) && take_char(s, ":") &&
+           take_number(s, 2, &tm->tm_sec) && tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec <= 60;
+}
+
+/* The fraction of a second, if there is one, cut to milliseconds. */
+static bool take_fraction(struct lt_str *s, int64_t *ms)
+{
+    if (!take_char(s, "."))
+        return true;
+    size_t digits = 0;
+    for (int scale = 100; s->n > 0 && s->p[0] >= '0' && s->p[0] <= '9'; s->p++, s->n--, scale /= 10, digits++)
+        *ms += (s->p[0] - '0') * scale;
+    return digits > 0;
+}
+
+static bool take_offset(struct lt_str *s, int64_t *ms)
+{
+    if (take_char(s, "Zz"))
+        return true;
+    int hours, minutes, sign = s->n > 0 && s->p[0] == '-' ? 1 : -1;
+    if (!take_char(s, "+-") || !take_number(s, 2, &hours) || !take_char(s, ":") || !take_number(s, 2, &minutes) || hours > 23 ||
+        minutes > 59)
+        return false;
+    *ms += sign * (hours * 60 + minutes) * 60000LL;
+    return true;
+}
+
+bool lt_time_parse(struct lt_str s, int64_t *ret_ms)
+{
+    struct tm tm = {0};
+    if (!take_date(&s, &tm) || !take_char(&s, "Tt") || !take_time(&s, &tm))
+        return false;
+    int64_t ms = (int64_t)timegm(&tm) * 1000;
+    if (!take_fraction(&s, &ms) || !take_offset(&s, &ms) || s.n > 0)
+        return false;
+    *ret_ms = ms;
+    return true;
+}

@@ -1,0 +1,122 @@
+/* Thin adapter over OpenSSL and getrandom(2). */
+#include "base/secret.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+void lt_random(void *out, size_t n)
+{
+    char *p = out;
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            fprintf(stderr, "lectern: the kernel gives no random bytes\n");
+            abort();
+        }
+        p += got;
+        n -= (size_t)got;
+    }
+}
+
+void lt_sha256(const void *p, size_t n, uint8_t out[32])
+{
+    SHA256(p, n, out);
+}
+
+void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32])
+{
+    HMAC(EVP_sha256(), key, (int)key_n, p, n, out, NULL);
+}
+
+bool lt_equal_ct(const void *a, const void *b, size_t n)
+{
+    return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void lt_wipe(void *p, size_t n)
+{
+    explicit_bzero(p, n);
+}
+
+void lt_hex(const void *bytes, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *p = bytes;
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[p[i] >> 4];
+        *out++ = digits[p[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool lt_unhex(struct lt_str s, uint8_t *out, size_t n)
+{
+    if (s.n != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_digit(s.p[2 * i]), low = hex_digit(s.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+struct lt_str lt_base64url(struct lt_arena *arena, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    char *out = lt_alloc(arena, (n + 2) / 3 * 4 + 1), *q = out;
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+        size_t take = n - i >= 3 ? 4 : n - i + 1;
+        for (size_t k = 0; k < take; k++)
+            *q++ = alphabet[v >> (18 - 6 * k) & 63];
+    }
+    *q = '\0';
+    return (struct lt_str){out, (size_t)(q - out)};
+}
+
+bool lt_base64url_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *ret)
+{
+    if (s.n % 4 == 1)
+        return false;
+    char *out = lt_alloc(arena, s.n / 4 * 3 + 3);
+    size_t n = 0;
+    uint32_t v = 0;
+    int bits = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *at = s.p[i] ? strchr(alphabet, s.p[i]) : NULL;
+        if (!at)
+            return false;
+        v = v << 6 | (uint32_t)(at - alphabet);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out[n++] = (char)(v >> bits);
+            v &= (1u << bits) - 1;
+        }
+    }
+    if (v != 0) /* spare bits must be zero (RFC 4648 §3.5) */
+        return false;
+    out[n] = '\0';
+    *ret = (struct lt_str){out, n};
+    return true;
+}

@@ -1,0 +1,21 @@
+/* Random bytes, hashes, comparison in constant time, wiping. Any thread. OpenSSL 3 and the kernel do the work. */
+#pragma once
+#include "base/arena.h"
+
+/* Cryptographically random bytes; ends the process when the kernel gives none. */
+void lt_random(void *out, size_t n);
+/* FIPS 180-4. */
+void lt_sha256(const void *p, size_t n, uint8_t out[32]);
+/* RFC 2104 with SHA-256. */
+void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32]);
+/* True when the n bytes are the same; takes the same time whatever they are. */
+bool lt_equal_ct(const void *a, const void *b, size_t n);
+/* Overwrites memory so that the compiler cannot leave it out. */
+void lt_wipe(void *p, size_t n);
+/* Lower-case hex; out holds 2n + 1 bytes. */
+void lt_hex(const void *p, size_t n, char *out);
+bool lt_unhex(struct lt_str s, uint8_t *out, size_t n);
+/* RFC 4648 §5, no padding. */
+struct lt_str lt_base64url(struct lt_arena *arena, const void *p, size_t n);
+/* Strict: no padding, no other characters, no spare bits. False when malformed. */
+bool lt_base64url_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *ret);
