@@ -1,0 +1,720 @@
+/*
+ * The HTTP client: a pool of idle connections per loop, sending a request, reading the answer. An answer under way (struct
+ * lt_http_reply) owns its connection until it is closed; replies and their buffers are reused.
+ */
+#include "io/http_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+
+enum {
+    IDLE_MAX = 256,            /* connections kept per loop */
+    IDLE_MS = 30000,           /* and how long */
+    SWEEP_MS = 5000,
+    REPLIES_KEPT = 64,
+    BUF_FIRST = 4096,          /* most answers and all live streams fit in this */
+    BUF_MAX = LT_HTTP_HEAD_MAX + 16384,
+    ROOM_MIN = 1024,
+    CONNECT_MS = 10000,
+    FIRST_BYTE_MS = 60000,
+    BODY_IDLE_MS = 60000,
+    MAX_BODY = 16 * 1024 * 1024,
+    INTERIM_MAX = 8,           /* 1xx answers before the real one */
+    KEY_SIZE = 300,            /* "https://host:port" */
+    SMALL_HEAD = 4096,
+};
+
+struct upstream {
+    struct pool *pool;
+    struct upstream *prev, *next; /* among the idle: newest first */
+    struct lt_conn *conn;
+    struct lt_tls *tls;
+    uint64_t hash, idle_since_ms;
+    char key[];
+};
+
+struct pool {
+    struct lt_loop *loop;
+    struct upstream *newest, *oldest;
+    int idle, busy;
+    struct lt_timer sweep;
+    struct lt_http_reply *spare;
+    int spare_n;
+};
+
+struct lt_http_reply {
+    struct lt_http_reply *next; /* among the spare */
+    struct pool *pool;
+    struct upstream *up;
+    struct lt_http_head head;
+    enum lt_http_body body;
+    char *buf;                  /* [0, base) the head, [at, n) bytes of the body that wait */
+    size_t cap, base, at, n;
+    bool filled;                /* the last read took all the room: the next buffer is larger */
+    int64_t left;
+    struct lt_chunked chunks;
+    bool done, dirty;           /* body at its end; connection must not be used again */
+    uint64_t total, max_body, deadline_ms;
+    uint32_t idle_ms;
+    char key[KEY_SIZE];
+};
+
+struct target {
+    bool https;
+    int port;
+    char host[256];
+    struct lt_str authority, path; /* path with query, may lack the first '/' */
+    char key[KEY_SIZE];
+    uint64_t hash;
+};
+
+/* ---- the pool ---- */
+
+static void unlink_idle(struct upstream *up)
+{
+    struct pool *p = up->pool;
+    *(up->prev ? &up->prev->next : &p->newest) = up->next;
+    *(up->next ? &up->next->prev : &p->oldest) = up->prev;
+    p->idle--;
+}
+
+static void upstream_close(struct upstream *up, bool abort_)
+{
+    lt_conn_close(up->conn, abort_);
+    free(up);
+}
+
+static void drop_idle(struct upstream *up)
+{
+    unlink_idle(up);
+    upstream_close(up, false);
+}
+
+/*
+ * Whatever comes between two answers, the end of data included, makes a connection worthless or dangerous. What only TLS has to
+ * say (a session ticket) is no data.
+ */
+static void on_idle_event(void *arg)
+{
+    struct upstream *up = arg;
+    char byte;
+    bool eof;
+    if (lt_conn_try_read(up->conn, &byte, 1, &eof) != 0 || eof)
+        drop_idle(up);
+    else
+        lt_conn_on_readable(up->conn, on_idle_event, up);
+}
+
+static void on_sweep(void *arg)
+{
+    struct pool *p = arg;
+    uint64_t now = lt_loop_now(p->loop);
+    while (p->oldest && now - p->oldest->idle_since_ms >= IDLE_MS)
+        drop_idle(p->oldest);
+    if (p->idle > 0)
+        lt_timer_set(&p->sweep, SWEEP_MS);
+}
+
+static void pool_free(void *arg)
+{
+    struct pool *p = arg;
+    lt_timer_cancel(&p->sweep);
+    while (p->oldest)
+        drop_idle(p->oldest);
+    while (p->spare) {
+        struct lt_http_reply *r = p->spare;
+        p->spare = r->next;
+        free(r->buf);
+        free(r);
+    }
+    free(p);
+}
+
+static struct pool *pool_of(struct lt_loop *loop)
+{
+    struct pool *p = lt_loop_slot(loop, LT_SLOT_HTTP_CLIENT);
+    if (p)
+        return p;
+    p = calloc(1, sizeof(*p));
+    if (!p)
+        abort();
+    p->loop = loop;
+    lt_timer_init(&p->sweep, loop, on_sweep, p);
+    lt_loop_set_slot(loop, LT_SLOT_HTTP_CLIENT, p, pool_free);
+    return p;
+}
+
+static struct upstream *pool_take(struct pool *p, const struct target *t, struct lt_tls *tls)
+{
+    for (struct upstream *up = p->newest, *next; up; up = next) {
+        next = up->next;
+        if (up->hash != t->hash || up->tls != tls || strcmp(up->key, t->key) != 0)
+            continue;
+        if (lt_conn_peer_closed(up->conn)) {
+            drop_idle(up);
+            continue;
+        }
+        unlink_idle(up);
+        lt_conn_on_readable(up->conn, NULL, NULL);
+        return up;
+    }
+    return NULL;
+}
+
+static void pool_put(struct upstream *up)
+{
+    struct pool *p = up->pool;
+    if (p->idle == IDLE_MAX)
+        drop_idle(p->oldest);
+    up->idle_since_ms = lt_loop_now(p->loop);
+    up->prev = NULL;
+    up->next = p->newest;
+    *(up->next ? &up->next->prev : &p->oldest) = up;
+    p->newest = up;
+    if (p->idle++ == 0)
+        lt_timer_set(&p->sweep, SWEEP_MS);
+    lt_conn_on_readable(up->conn, on_idle_event, up);
+}
+
+void lt_http_client_counts(struct lt_loop *loop, int *ret_idle, int *ret_busy)
+{
+    const struct pool *p = lt_loop_slot(loop, LT_SLOT_HTTP_CLIENT);
+    *ret_idle = p ? p->idle : 0;
+    *ret_busy = p ? p->busy : 0;
+}
+
+/* ---- the URL ---- */
+
+static enum lt_code bad_url(struct lt_error *err, const char *why)
+{
+    return lt_fail(err, LT_EINVALID_INPUT, "URL: %s", why); /* never the URL itself: its query may hold a key */
+}
+
+/* "host", "host:port", "[v6]:port" → host and port. */
+static enum lt_code split_authority(struct lt_str authority, struct target *t, struct lt_error *err)
+{
+    const char *end = authority.p + authority.n, *colon = NULL;
+    struct lt_str host = authority;
+    if (authority.n > 0 && authority.p[0] == '[') {
+        const char *bracket = memchr(authority.p, ']', authority.n);
+        if (!bracket)
+            return bad_url(err, "] is missing");
+        host.n = (size_t)(bracket + 1 - authority.p);
+        colon = bracket + 1 < end ? bracket + 1 : NULL;
+    } else {
+        colon = memchr(authority.p, ':', authority.n);
+        if (colon)
+            host.n = (size_t)(colon - authority.p);
+    }
+    if (host.n == 0 || host.n >= sizeof(t->host))
+        return bad_url(err, "the host is missing or too long");
+    for (size_t i = 0; i < host.n; i++)
+        t->host[i] = host.p[i] >= 'A' && host.p[i] <= 'Z' ? (char)(host.p[i] | 0x20) : host.p[i];
+    t->host[host.n] = '\0';
+    t->port = t->https ? 443 : 80;
+    if (colon) {
+        int64_t port;
+        if (*colon != ':' || !lt_str_to_int64((struct lt_str){colon + 1, (size_t)(end - colon - 1)}, &port) || port < 1 ||
+            port > 65535)
+            return bad_url(err, "the port is not a number from 1 to 65535");
+        t->port = (int)port;
+    }
+    return LT_OK;
+}
+
+static enum lt_code parse_url(struct lt_str url, struct target *t, struct lt_error *err)
+{
+    for (size_t i = 0; i < url.n; i++)
+        if ((uint8_t)url.p[i] <= 0x20 || (uint8_t)url.p[i] >= 0x7f || url.p[i] == '#')
+            return bad_url(err, url.p[i] == '#' ? "has a fragment" : "holds a space, a control byte or a byte above 0x7e");
+    if (url.n > LT_HTTP_URI_MAX)
+        return bad_url(err, "too long");
+    struct lt_str https = LT_STR("https://"), http = LT_STR("http://");
+    t->https = url.n >= https.n && lt_str_eq_ci((struct lt_str){url.p, https.n}, https);
+    size_t skip = t->https ? https.n : http.n;
+    if (!t->https && (url.n < http.n || !lt_str_eq_ci((struct lt_str){url.p, http.n}, http)))
+        return bad_url(err, "does not begin with http:// or https://");
+    struct lt_str rest = {url.p + skip, url.n - skip};
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+        n++;
+    t->authority = (struct lt_str){rest.p, n};
+    t->path = (struct lt_str){rest.p + n, rest.n - n};
+    if (n > 0 && memchr(rest.p, '@', n))
+        return bad_url(err, "user and password in the address are not supported");
+    enum lt_code rc = split_authority(t->authority, t, err);
+    if (rc != LT_OK)
+        return rc;
+    snprintf(t->key, sizeof(t->key), "%s://%s:%d", t->https ? "https" : "http", t->host, t->port);
+    t->hash = 1469598103934665603u; /* FNV-1a */
+    for (const char *p = t->key; *p; p++)
+        t->hash = (t->hash ^ (uint8_t)*p) * 1099511628211u;
+    return LT_OK;
+}
+
+/* ---- the request ---- */
+
+static bool is_field(struct lt_str name, const char *lower)
+{
+    return lt_str_eq_ci(name, lt_str(lower));
+}
+
+static bool is_token(struct lt_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t c = (uint8_t)s.p[i];
+        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
+        if (!letter && !digit && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static enum lt_code check_fields(const struct lt_http_call *call, struct lt_error *err)
+{
+    static const char *const ours[] = {"host", "content-length", "connection", "transfer-encoding"};
+    if (!is_token(lt_str(call->method)))
+        return lt_fail(err, LT_EINVALID_INPUT, "the method is not a token");
+    for (size_t i = 0; i < call->fields_n; i++) {
+        struct lt_str name = call->fields[i].name, value = call->fields[i].value;
+        if (!is_token(name))
+            return lt_fail(err, LT_EINVALID_INPUT, "a field name is not a token");
+        for (size_t k = 0; k < value.n; k++)
+            if (((uint8_t)value.p[k] < 0x20 && value.p[k] != '\t') || value.p[k] == 0x7f)
+                return lt_fail(err, LT_EINVALID_INPUT, "field %.*s: its value holds a control byte", LT_FMT(name));
+        for (size_t k = 0; k < LT_COUNT(ours); k++)
+            if (is_field(name, ours[k]))
+                return lt_fail(err, LT_EINVALID_INPUT, "field %s is set by the client", ours[k]);
+    }
+    return LT_OK;
+}
+
+static bool has_field(const struct lt_http_call *call, const char *lower)
+{
+    for (size_t i = 0; i < call->fields_n; i++)
+        if (is_field(call->fields[i].name, lower))
+            return true;
+    return false;
+}
+
+static size_t head_size(const struct lt_http_call *call, const struct target *t)
+{
+    size_t n = strlen(call->method) + t->path.n + t->authority.n + 160;
+    for (size_t i = 0; i < call->fields_n; i++)
+        n += call->fields[i].name.n + call->fields[i].value.n + 4;
+    return n;
+}
+
+static char *put(char *p, struct lt_str s)
+{
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    return p + s.n;
+}
+
+static size_t write_head(char *out, const struct lt_http_call *call, const struct target *t)
+{
+    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
+    char *p = put(out, lt_str(call->method));
+    *p++ = ' ';
+    if (t->path.n == 0 || t->path.p[0] != '/')
+        *p++ = '/';
+    p = put(p, t->path);
+    p = put(p, LT_STR(" HTTP/1.1\r\nHost: "));
+    p = put(p, t->authority);
+    if (!has_field(call, "user-agent"))
+        p = put(p, LT_STR("\r\nUser-Agent: lectern/" LECTERN_VERSION));
+    bool length = call->body.p != NULL;
+    for (size_t i = 0; i < LT_COUNT(with_body); i++)
+        length |= strcmp(call->method, with_body[i]) == 0;
+    if (length) {
+        char digits[24];
+        int n = snprintf(digits, sizeof(digits), "%zu", call->body.n);
+        p = put(p, LT_STR("\r\nContent-Length: "));
+        p = put(p, (struct lt_str){digits, (size_t)n});
+    }
+    for (size_t i = 0; i < call->fields_n; i++) {
+        p = put(p, LT_STR("\r\n"));
+        p = put(p, call->fields[i].name);
+        p = put(p, LT_STR(": "));
+        p = put(p, call->fields[i].value);
+    }
+    return (size_t)(put(p, LT_STR("\r\n\r\n")) - out);
+}
+
+/* ---- the answer ---- */
+
+static struct lt_http_reply *reply_new(struct pool *p)
+{
+    struct lt_http_reply *r = p->spare;
+    if (r) {
+        p->spare = r->next;
+        p->spare_n--;
+    } else {
+        r = calloc(1, sizeof(*r));
+        if (!r || !(r->buf = malloc(BUF_FIRST)))
+            abort();
+        r->cap = BUF_FIRST;
+    }
+    r->pool = p;
+    r->up = NULL;
+    r->base = r->at = r->n = 0;
+    r->filled = r->done = r->dirty = false;
+    r->left = 0;
+    r->chunks = (struct lt_chunked){0};
+    r->total = 0;
+    return r;
+}
+
+static void reply_free(struct lt_http_reply *r)
+{
+    struct pool *p = r->pool;
+    if (p->spare_n == REPLIES_KEPT || r->cap > BUF_FIRST) {
+        free(r->buf);
+        free(r);
+        return;
+    }
+    r->next = p->spare;
+    p->spare = r;
+    p->spare_n++;
+}
+
+static void shift(struct lt_str *s, const char *from, const char *to)
+{
+    if (s->p)
+        s->p = to + (s->p - from);
+}
+
+/* The head stays at the front of the buffer; what points into it moves along. */
+static void grow(struct lt_http_reply *r)
+{
+    size_t cap = r->cap * 2 < BUF_MAX ? r->cap * 2 : BUF_MAX;
+    char *buf = malloc(cap);
+    if (!buf)
+        abort();
+    memcpy(buf, r->buf, r->n);
+    if (r->base > 0) {
+        shift(&r->head.reason, r->buf, buf);
+        for (size_t i = 0; i < r->head.fields_n; i++) {
+            shift(&r->head.fields[i].name, r->buf, buf);
+            shift(&r->head.fields[i].value, r->buf, buf);
+        }
+    }
+    free(r->buf);
+    r->buf = buf;
+    r->cap = cap;
+}
+
+/* Reads behind what waits; the buffer grows when the head leaves little room or the data comes in large runs. */
+static enum lt_code fill(struct lt_http_reply *r, uint64_t deadline_ms, size_t *ret_n)
+{
+    if (r->at == r->n)
+        r->at = r->n = r->base;
+    if (r->cap < BUF_MAX && (r->filled || r->cap - r->n < ROOM_MIN))
+        grow(r);
+    enum lt_code rc = lt_conn_read(r->up->conn, r->buf + r->n, r->cap - r->n, deadline_ms, ret_n);
+    if (rc == LT_OK) {
+        r->n += *ret_n;
+        r->filled = r->n == r->cap;
+    }
+    return rc;
+}
+
+static uint64_t until(const struct lt_http_reply *r, uint32_t ms)
+{
+    uint64_t at = lt_loop_now(r->pool->loop) + ms;
+    return at < r->deadline_ms ? at : r->deadline_ms;
+}
+
+/* How lt_conn's codes look from here; `phase` completes "host: timed out …". */
+static enum lt_code failed(struct lt_http_reply *r, enum lt_code rc, const char *phase, struct lt_error *err)
+{
+    r->dirty = true;
+    if (rc == LT_ECANCELLED)
+        return lt_fail(err, LT_ECANCELLED, "%s: cancelled %s", r->key, phase);
+    if (rc == LT_ETIMEOUT)
+        return lt_fail(err, LT_EUPSTREAM_TIMEOUT, "%s: timed out %s", r->key, phase);
+    return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%s: the connection broke %s", r->key, phase);
+}
+
+static enum lt_code connect_up(struct lt_http_reply *r, const struct target *t, const struct lt_http_call *call,
+                               struct lt_tls *tls, struct lt_error *err)
+{
+    struct lt_conn *conn;
+    struct lt_error why = {.code = LT_OK};
+    uint32_t ms = call->connect_ms ? call->connect_ms : CONNECT_MS;
+    enum lt_code rc = lt_conn_connect(r->pool->loop, t->host, t->port, tls, until(r, ms), &conn, &why);
+    if (rc == LT_ETIMEOUT || rc == LT_ECANCELLED)
+        return failed(r, rc, "while connecting", err);
+    if (rc != LT_OK)
+        return lt_fail(err, rc, "%s: while connecting: %s", r->key, why.detail);
+    size_t n = strlen(t->key) + 1;
+    struct upstream *up = calloc(1, sizeof(*up) + n);
+    if (!up)
+        abort();
+    up->pool = r->pool;
+    up->conn = conn;
+    up->tls = tls;
+    up->hash = t->hash;
+    memcpy(up->key, t->key, n);
+    r->up = up;
+    return LT_OK;
+}
+
+/* Parses what has come, skipping interim answers. */
+static enum lt_code parse_head(struct lt_http_reply *r, int *interim, struct lt_error *err)
+{
+    for (;;) {
+        struct lt_error why;
+        size_t used;
+        enum lt_code rc = lt_http1_read_response(r->buf + r->at, r->n - r->at, &r->head, &used, &why);
+        if (rc == LT_EAGAIN)
+            return rc;
+        if (rc != LT_OK)
+            return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the head of the answer: %s", r->key, why.detail);
+        r->at += used;
+        if (r->head.status >= 200)
+            return LT_OK;
+        if (r->head.status == 101 || ++*interim > INTERIM_MAX)
+            return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: status %d was not asked for", r->key, r->head.status);
+    }
+}
+
+static enum lt_code begin_reply(struct lt_http_reply *r, bool head_request, struct lt_error *err)
+{
+    r->base = r->at;
+    r->body = lt_http1_response_body(&r->head, head_request);
+    r->done = r->body == LT_BODY_NONE;
+    if (r->body == LT_BODY_LENGTH)
+        r->left = r->head.content_length;
+    if (r->left > 0 && (uint64_t)r->left > r->max_body)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the answer has %lld bytes, at most %llu are read", r->key,
+                       (long long)r->left, (unsigned long long)r->max_body);
+    return LT_OK;
+}
+
+static enum lt_code read_head(struct lt_http_reply *r, const struct lt_http_call *call, bool *ret_silent, struct lt_error *err)
+{
+    uint64_t deadline = until(r, call->first_byte_ms ? call->first_byte_ms : FIRST_BYTE_MS);
+    int interim = 0;
+    *ret_silent = true;
+    for (;;) {
+        size_t n = 0;
+        enum lt_code rc = fill(r, deadline, &n);
+        if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT) {
+            *ret_silent = false;
+            return failed(r, rc, r->n == 0 ? "waiting for the first byte" : "reading the head", err);
+        }
+        if (rc != LT_OK || n == 0) {
+            if (*ret_silent)
+                return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%s: closed the connection without an answer", r->key);
+            return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the answer ends within its head", r->key);
+        }
+        if (*ret_silent)
+            deadline = until(r, r->idle_ms);
+        *ret_silent = false;
+        rc = parse_head(r, &interim, err);
+        if (rc == LT_OK)
+            return begin_reply(r, strcmp(call->method, "HEAD") == 0, err);
+        if (rc != LT_EAGAIN)
+            return rc;
+    }
+}
+
+/*
+ * One try on r->up. *ret_silent: the connection ended before any byte of an answer. When sending fails the answer is still looked
+ * for: a server may refuse a body before it has read all of it.
+ */
+static enum lt_code exchange(struct lt_http_reply *r, const struct lt_http_call *call, struct lt_str head, bool *ret_silent,
+                             struct lt_error *err)
+{
+    struct iovec iov[2] = {{(void *)(uintptr_t)head.p, head.n}, {(void *)(uintptr_t)call->body.p, call->body.n}};
+    *ret_silent = false;
+    enum lt_code rc = lt_conn_writev(r->up->conn, iov, call->body.n > 0 ? 2 : 1, until(r, r->idle_ms));
+    if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
+        return failed(r, rc, "while sending", err);
+    r->dirty = rc != LT_OK;
+    return read_head(r, call, ret_silent, err);
+}
+
+static enum lt_code send_head(struct lt_http_reply *r, const struct lt_http_call *call, const struct target *t,
+                              struct lt_str head, struct lt_error *err)
+{
+    struct lt_tls *tls = t->https ? call->tls : NULL;
+    for (bool fresh = false;; fresh = true) {
+        bool silent;
+        r->up = fresh ? NULL : pool_take(r->pool, t, tls);
+        bool reused = r->up != NULL;
+        enum lt_code rc = reused ? LT_OK : connect_up(r, t, call, tls, err);
+        if (rc != LT_OK)
+            return rc;
+        r->pool->busy++;
+        rc = exchange(r, call, head, &silent, err);
+        if (rc == LT_OK)
+            return LT_OK;
+        r->pool->busy--;
+        upstream_close(r->up, true);
+        r->up = NULL;
+        if (!reused || !silent)
+            return rc;
+        r->base = r->at = r->n = 0;
+    }
+}
+
+enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call, struct lt_http_reply **ret, struct lt_error *err)
+{
+    struct target t;
+    *ret = NULL;
+    enum lt_code rc = parse_url(call->url, &t, err);
+    if (rc == LT_OK)
+        rc = check_fields(call, err);
+    if (rc == LT_OK && t.https && !call->tls)
+        rc = lt_fail(err, LT_EINVALID_INPUT, "URL: https needs a TLS context");
+    if (rc != LT_OK)
+        return rc;
+    struct lt_http_reply *r = reply_new(pool_of(loop));
+    r->deadline_ms = call->deadline_ms ? call->deadline_ms : LT_NEVER;
+    r->idle_ms = call->idle_ms ? call->idle_ms : BODY_IDLE_MS;
+    r->max_body = call->max_body ? call->max_body : MAX_BODY;
+    memcpy(r->key, t.key, sizeof(r->key));
+    char small[SMALL_HEAD];
+    size_t size = head_size(call, &t);
+    char *head = size <= sizeof(small) ? small : malloc(size);
+    if (!head)
+        abort();
+    rc = send_head(r, call, &t, (struct lt_str){head, write_head(head, call, &t)}, err);
+    if (head != small)
+        free(head);
+    if (rc == LT_OK)
+        *ret = r;
+    else
+        reply_free(r);
+    return rc;
+}
+
+const struct lt_http_head *lt_http_reply_head(const struct lt_http_reply *reply)
+{
+    return &reply->head;
+}
+
+/* The next run of body bytes among those that have come; empty when more are needed. */
+static enum lt_code take_piece(struct lt_http_reply *r, struct lt_str *ret, struct lt_error *err)
+{
+    size_t have = r->n - r->at;
+    *ret = (struct lt_str){r->buf + r->at, have};
+    if (r->body == LT_BODY_LENGTH) {
+        if (have > (uint64_t)r->left)
+            ret->n = (size_t)r->left;
+        r->left -= (int64_t)ret->n;
+        r->at += ret->n;
+        r->done = r->left == 0;
+    } else if (r->body == LT_BODY_UNTIL_CLOSE) {
+        r->at = r->n;
+    } else {
+        struct lt_error why;
+        size_t used;
+        if (lt_chunked_read(&r->chunks, r->buf + r->at, have, ret, &used, &why) != LT_OK)
+            return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: %s", r->key, why.detail);
+        r->at += used;
+        r->done = r->chunks.done;
+    }
+    r->total += ret->n;
+    if (r->total > r->max_body)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the answer has more than %llu bytes", r->key,
+                       (unsigned long long)r->max_body);
+    return LT_OK;
+}
+
+static enum lt_code more_body(struct lt_http_reply *r, struct lt_error *err)
+{
+    size_t n;
+    enum lt_code rc = fill(r, until(r, r->idle_ms), &n);
+    if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
+        return failed(r, rc, "reading the body", err);
+    if (rc != LT_OK || n == 0) {
+        if (rc == LT_OK && r->body == LT_BODY_UNTIL_CLOSE) {
+            r->done = true;
+            return LT_OK;
+        }
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the answer was cut off within its body", r->key);
+    }
+    return LT_OK;
+}
+
+enum lt_code lt_http_reply_read(struct lt_http_reply *reply, struct lt_str *ret_piece, struct lt_error *err)
+{
+    enum lt_code rc = LT_OK;
+    *ret_piece = LT_STR_NULL;
+    while (rc == LT_OK && ret_piece->n == 0 && !reply->done) {
+        if (reply->at == reply->n)
+            rc = more_body(reply, err);
+        if (rc == LT_OK && reply->at < reply->n)
+            rc = take_piece(reply, ret_piece, err);
+    }
+    if (rc != LT_OK) {
+        reply->dirty = true;
+        *ret_piece = LT_STR_NULL;
+    }
+    return rc;
+}
+
+/* The length is known, and was found to be allowed: the bytes go straight to their place. */
+static enum lt_code read_known(struct lt_http_reply *r, struct lt_arena *arena, struct lt_str *ret, struct lt_error *err)
+{
+    char *out = lt_alloc(arena, (size_t)r->left + 1);
+    struct lt_str piece;
+    size_t n = 0;
+    enum lt_code rc;
+    while ((rc = lt_http_reply_read(r, &piece, err)) == LT_OK && piece.n > 0) {
+        memcpy(out + n, piece.p, piece.n);
+        n += piece.n;
+    }
+    out[n] = '\0';
+    *ret = (struct lt_str){out, n};
+    return rc;
+}
+
+static enum lt_code read_unknown(struct lt_http_reply *r, struct lt_arena *arena, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_buf all;
+    struct lt_str piece;
+    enum lt_code rc;
+    lt_buf_init(&all, (size_t)r->max_body + 1);
+    while ((rc = lt_http_reply_read(r, &piece, err)) == LT_OK && piece.n > 0)
+        lt_buf_put_str(&all, piece);
+    if (rc == LT_OK)
+        *ret = lt_str_copy(arena, lt_buf_str(&all));
+    lt_buf_free(&all);
+    return rc;
+}
+
+enum lt_code lt_http_reply_read_all(struct lt_http_reply *reply, struct lt_arena *arena, struct lt_str *ret, struct lt_error *err)
+{
+    return reply->body == LT_BODY_LENGTH ? read_known(reply, arena, ret, err) : read_unknown(reply, arena, ret, err);
+}
+
+/* A reader that stopped at its last event may have left the end of the body unread though it has come already. */
+static void take_end(struct lt_http_reply *r)
+{
+    struct lt_str piece = {NULL, 0};
+    while (!r->done && r->body == LT_BODY_CHUNKED && r->at < r->n && piece.n == 0)
+        if (take_piece(r, &piece, NULL) != LT_OK)
+            return;
+}
+
+void lt_http_reply_close(struct lt_http_reply *reply)
+{
+    if (!reply)
+        return;
+    struct lt_http_reply *r = reply;
+    if (!r->dirty)
+        take_end(r);
+    r->pool->busy--;
+    if (r->done && !r->dirty && r->head.keep_alive && r->body != LT_BODY_UNTIL_CLOSE && r->at == r->n)
+        pool_put(r->up);
+    else
+        upstream_close(r->up, !r->done);
+    reply_free(r);
+}

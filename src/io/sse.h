@@ -1,0 +1,67 @@
+/*
+ * Server-sent events (HTML Living Standard §9.2), reading and writing.
+ *
+ * lt_sse_log is the bounded record of one stream: a producer fiber appends events, any number of clients (on any loop thread) follow
+ * it from any event id. A follower has no fiber: it is pumped by callbacks, so a stream costs one fiber, the producer's.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "io/http_server.h"
+
+/* ---- reading ---- */
+struct lt_sse_event {
+    struct lt_str type; /* "" when the stream gave none */
+    struct lt_str data; /* lines joined by LF */
+    struct lt_str id;
+};
+struct lt_sse_parser {
+    struct lt_buf line, data, type, id; /* bounded by max of init */
+    bool cr;                            /* the last byte was CR */
+    bool begun;                         /* the BOM was looked for */
+    bool have_data;
+};
+void lt_sse_parser_init(struct lt_sse_parser *p, size_t max);
+void lt_sse_parser_free(struct lt_sse_parser *p);
+/*
+ * Takes bytes from *in until an event is complete: returns 1 and fills *ret (valid until the next call), with *in moved behind it;
+ * 0 when *in is used up; -1 when a line or event is longer than max. LF, CR and CRLF, comments, BOM, multi-line data; bytes may be
+ * split anywhere.
+ */
+int lt_sse_feed(struct lt_sse_parser *p, struct lt_str *in, struct lt_sse_event *ret);
+
+/* ---- writing ---- */
+/* "event: T\nid: I\ndata: D\n\n"; D must hold no CR or LF (JSON never does). id 0: no id line. */
+void lt_sse_write(struct lt_buf *out, const char *type, uint64_t id, struct lt_str data);
+
+struct lt_sse_log;
+enum { LT_SSE_LOG_MAX = 256 * 1024, LT_SSE_LAG_MAX = 64 * 1024 };
+
+/* Made on the producer's loop; reference 1 is the producer's. Thread-safe as a whole. */
+struct lt_sse_log *lt_sse_log_new(struct lt_loop *producer_loop);
+struct lt_sse_log *lt_sse_log_ref(struct lt_sse_log *log);
+void lt_sse_log_unref(struct lt_sse_log *log);
+/* Called (on the producer's loop, outside fibers) whenever the number of followers becomes `followers` (0 = all left). */
+void lt_sse_log_on_followers(struct lt_sse_log *log, void (*fn)(void *arg, int followers), void *arg);
+/*
+ * Producer's fiber: appends an event with the next id (1, 2, …) and moves the followers on. Waits while the slowest follower lags more
+ * than LT_SSE_LAG_MAX, at most 10 s, then drops that follower (it can resume). The log keeps the newest LT_SSE_LOG_MAX bytes.
+ * LT_OK or LT_ECANCELLED.
+ */
+enum lt_code lt_sse_log_append(struct lt_sse_log *log, const char *type, struct lt_str data);
+/* No more events; followers end when they have sent everything. */
+void lt_sse_log_finish(struct lt_sse_log *log);
+/*
+ * Follows the log on this request's connection from behind event id `after` (0 = from the start): begins a text/event-stream answer
+ * and gives way until the log is finished and sent, or the client left (LT_ECANCELLED), or LT_ENOT_FOUND when `after` fell out of the
+ * log (nothing sent then). A comment line every 15 s of silence. Request's fiber; if the caller itself is the producer use
+ * lt_sse_log_attach instead.
+ */
+enum lt_code lt_sse_log_follow(struct lt_sse_log *log, struct lt_http_request *req, uint64_t after);
+/*
+ * The producer's own request: begins the answer and pumps it by callbacks while the fiber goes on to produce. The client's leaving
+ * does not cancel the fiber; it only takes the follower away (see on_followers). After lt_sse_log_finish() call lt_sse_log_flush().
+ */
+enum lt_code lt_sse_log_attach(struct lt_sse_log *log, struct lt_http_request *req, uint64_t after);
+/* Gives way until the attached follower of this request has sent everything or left, then ends the answer. */
+enum lt_code lt_sse_log_flush(struct lt_sse_log *log, struct lt_http_request *req);
