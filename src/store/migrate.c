@@ -1,0 +1,84 @@
+/* Migrations: numbered SQL files, applied in order, each at most once, however many processes start together. */
+#include "store/migrate.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* The newest number applied; 0 for a new database. */
+static enum lt_code newest(struct lt_db *db, int *ret, struct lt_error *err)
+{
+    int64_t tables = 0, number = 0;
+    enum lt_code code = lt_db_int(db, "SELECT count(*) FROM sqlite_master WHERE name = 'schema_migration'", &tables, err);
+    if (code == LT_OK && tables > 0)
+        code = lt_db_int(db, "SELECT coalesce(max(number), 0) FROM schema_migration", &number, err);
+    *ret = (int)number;
+    return code;
+}
+
+static enum lt_code refuse_newer(int found, struct lt_error *err)
+{
+    if (found <= lt_migrations_n)
+        return LT_OK;
+    return lt_fail(err, LT_ECONFIG, "database schema %d is newer than this program (%d)", found, lt_migrations_n);
+}
+
+/* Within the transaction: another process may have been faster, so the number is looked up again. */
+static enum lt_code apply_next(struct lt_db *db, bool *ret_done, struct lt_error *err)
+{
+    int found;
+    enum lt_code code = lt_db_exec(db, "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, "
+                                       "name TEXT NOT NULL, applied_at BIGINT NOT NULL)", err);
+    if (code == LT_OK)
+        code = newest(db, &found, err);
+    if (code == LT_OK)
+        code = refuse_newer(found, err);
+    if (code != LT_OK)
+        return code;
+    *ret_done = found == lt_migrations_n;
+    if (*ret_done)
+        return LT_OK;
+    const struct lt_migration *m = &lt_migrations[found];
+    code = lt_db_exec(db, m->sql, err);
+    if (code == LT_OK) {
+        const struct lt_value row[] = {LT_INT(m->number), LT_TEXTZ(m->name), LT_INT(lt_now_ms())};
+        const char *sql = "INSERT INTO schema_migration (number, name, applied_at) VALUES ($1, $2, $3)";
+        code = lt_db_run(db, sql, row, LT_COUNT(row), err);
+    }
+    if (code != LT_OK)
+        return lt_error_wrap(err, "migration %d (%s)", m->number, m->name);
+    lt_log(LT_LOG_INFO, "store.migrated", LT_I("number", m->number), LT_S("name", m->name));
+    return LT_OK;
+}
+
+enum lt_code lt_migrate(struct lt_db *db, int *ret, struct lt_error *err)
+{
+    /* Without a transaction first: a database that is up to date is opened without taking the write lock. */
+    enum lt_code code = newest(db, ret, err);
+    if (code == LT_OK)
+        code = refuse_newer(*ret, err);
+    while (code == LT_OK && *ret < lt_migrations_n) {
+        bool done = false;
+        if ((code = lt_db_begin(db, err)) != LT_OK)
+            break;
+        code = apply_next(db, &done, err);
+        if (code == LT_OK)
+            code = lt_db_commit(db, err);
+        if (code != LT_OK) {
+            lt_db_rollback(db);
+            break;
+        }
+        code = newest(db, ret, err);
+    }
+    return code;
+}
+
+enum lt_code lt_migrate_check(struct lt_db *db, int *ret, struct lt_error *err)
+{
+    enum lt_code code = newest(db, ret, err);
+    if (code == LT_OK)
+        code = refuse_newer(*ret, err);
+    if (code == LT_OK && *ret < lt_migrations_n)
+        return lt_fail(err, LT_ECONFIG, "database schema %d is older than this program (%d): run `lectern migrate`", *ret,
+                       lt_migrations_n);
+    return code;
+}

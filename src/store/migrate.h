@@ -1,0 +1,17 @@
+/* Bringing a database to the schema of this program. Private to store/. */
+#pragma once
+#include "store/sqlite.h"
+
+struct lt_migration {
+    int number;
+    const char *name;
+    const char *sql; /* with the words of sqlite.h in braces */
+};
+/* Embedded by script/embed-sql; numbers run from 1 to lt_migrations_n. */
+extern const struct lt_migration lt_migrations[];
+extern const int lt_migrations_n;
+
+/* Applies what is missing, each migration in a transaction. *ret = the newest number. LT_ECONFIG when the database is newer. */
+enum lt_code lt_migrate(struct lt_db *db, int *ret, struct lt_error *err);
+/* Changes nothing: LT_ECONFIG unless the database has exactly this program's schema. */
+enum lt_code lt_migrate_check(struct lt_db *db, int *ret, struct lt_error *err);

@@ -1,0 +1,317 @@
+/* The store's face: opening, submitting, the pool of readers. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "io/worker.h"
+#include "store/migrate.h"
+#include "store/writer.h"
+
+enum { IDLE_READERS = 64 };
+
+struct lt_store {
+    char *path;
+    int schema;
+    struct lt_writer *writer; /* NULL: read-only */
+
+    pthread_mutex_t readers_mutex;
+    struct lt_db *readers; /* idle connections, the one used last first (its cache is warm) */
+    int readers_n;
+
+    pthread_mutex_t generation_mutex;
+    struct lt_db *generation_db; /* data_version is a connection's own view, so it must always be the same one */
+    int64_t data_version, generation;
+};
+
+/* ---- opening ---- */
+
+static enum lt_code find_path(const struct lt_store_options *options, char **ret, struct lt_error *err)
+{
+    int n;
+    if (options->url) {
+        if (strncmp(options->url, "sqlite:", 7) != 0 || options->url[7] == '\0')
+            return lt_fail(err, LT_ECONFIG, "the database URL must be \"sqlite:PATH\"");
+        n = asprintf(ret, "%s", options->url + 7);
+    } else {
+        if (!options->data_dir || options->data_dir[0] == '\0')
+            return lt_fail(err, LT_ECONFIG, "no data directory is given");
+        if (!options->read_only && mkdir(options->data_dir, 0700) != 0 && errno != EEXIST)
+            return lt_fail(err, LT_ECONFIG, "make the data directory %s: %s", options->data_dir, strerror(errno));
+        n = asprintf(ret, "%s/lectern.db", options->data_dir);
+    }
+    return n < 0 ? lt_fail(err, LT_ESTORE, "out of memory") : LT_OK;
+}
+
+static enum lt_code open_for_reading(struct lt_store *store, struct lt_error *err)
+{
+    if (access(store->path, F_OK) != 0)
+        return lt_fail(err, LT_ECONFIG, "there is no database at %s", store->path);
+    enum lt_code code = lt_db_open_reader(store->path, &store->readers, err);
+    if (code != LT_OK)
+        return code;
+    store->readers_n = 1;
+    return lt_migrate_check(store->readers, &store->schema, err);
+}
+
+static enum lt_code open_for_writing(struct lt_store *store, const struct lt_store_options *options, struct lt_error *err)
+{
+    struct lt_db *db;
+    enum lt_code code = lt_db_open_writer(store->path, options->synchronous ? options->synchronous : "FULL", &db, err);
+    if (code != LT_OK)
+        return code;
+    code = lt_migrate(db, &store->schema, err);
+    if (code == LT_OK)
+        code = lt_writer_start(db, options->batch_pause_us, &store->writer, err);
+    if (code != LT_OK)
+        lt_db_close(db);
+    return code;
+}
+
+enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_store **ret, struct lt_error *err)
+{
+    struct lt_store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return lt_fail(err, LT_ESTORE, "out of memory");
+    pthread_mutex_init(&store->readers_mutex, NULL);
+    pthread_mutex_init(&store->generation_mutex, NULL);
+    enum lt_code code = find_path(options, &store->path, err);
+    if (code == LT_OK)
+        code = options->read_only ? open_for_reading(store, err) : open_for_writing(store, options, err);
+    if (code != LT_OK) {
+        lt_store_close(store);
+        return code;
+    }
+    *ret = store;
+    return LT_OK;
+}
+
+/* Readers first: SQLite removes the WAL only when its last connection, which must be one that may write, closes. */
+void lt_store_close(struct lt_store *store)
+{
+    if (!store)
+        return;
+    while (store->readers) {
+        struct lt_db *db = store->readers;
+        store->readers = db->next;
+        lt_db_close(db);
+    }
+    lt_db_close(store->generation_db);
+    lt_writer_stop(store->writer);
+    pthread_mutex_destroy(&store->readers_mutex);
+    pthread_mutex_destroy(&store->generation_mutex);
+    free(store->path);
+    free(store);
+}
+
+int lt_store_schema(const struct lt_store *store)
+{
+    return store->schema;
+}
+
+int lt_store_schema_newest(void)
+{
+    return lt_migrations_n;
+}
+
+void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret)
+{
+    *ret = (struct lt_store_stats){0};
+    if (store->writer)
+        lt_writer_stats(store->writer, ret);
+}
+
+enum lt_code lt_store_create(struct lt_store *store, const char *sql, struct lt_error *err)
+{
+    if (!store->writer)
+        return LT_OK; /* opened for reading: whoever writes has made it */
+    struct lt_tx *tx = lt_tx_new();
+    lt_tx_add(tx, sql, NULL, 0);
+    return lt_store_write(store, tx, err);
+}
+
+/* ---- writing ---- */
+
+static enum lt_code queue(struct lt_store *store, struct lt_tx *tx, struct lt_error *err)
+{
+    if (store->writer)
+        return lt_writer_queue(store->writer, tx, err);
+    lt_tx_discard(tx);
+    return lt_fail(err, LT_ESTORE, "the store was opened for reading only");
+}
+
+enum lt_code lt_store_submit(struct lt_store *store, struct lt_tx *tx, struct lt_commit *commit, struct lt_error *err)
+{
+    *commit = (struct lt_commit){.tx = tx, .submitted = true};
+    if (lt_fiber_self()) /* else the loop, if there is one, is the very thread that will block */
+        commit->loop = lt_loop_self();
+    tx->commit = commit;
+    enum lt_code code = queue(store, tx, &commit->err);
+    if (code != LT_OK) {
+        commit->tx = NULL;
+        commit->submitted = false;
+        if (err)
+            *err = commit->err;
+    }
+    return code;
+}
+
+enum lt_code lt_commit_wait(struct lt_commit *commit, struct lt_error *err)
+{
+    if (commit->submitted && !commit->loop) {
+        lt_writer_block(commit);
+    } else if (commit->submitted && !commit->done) {
+        commit->waiter = lt_fiber_self();
+        lt_fiber_shield();
+        while (!commit->done)
+            lt_fiber_wait(LT_NEVER);
+        lt_fiber_unshield();
+        commit->waiter = NULL;
+    }
+    if (commit->err.code != LT_OK && err)
+        *err = commit->err;
+    return commit->err.code;
+}
+
+enum lt_code lt_store_write(struct lt_store *store, struct lt_tx *tx, struct lt_error *err)
+{
+    struct lt_commit commit;
+    enum lt_code code = lt_store_submit(store, tx, &commit, err);
+    return code == LT_OK ? lt_commit_wait(&commit, err) : code;
+}
+
+void lt_store_post(struct lt_store *store, struct lt_tx *tx)
+{
+    struct lt_error err = {0};
+    tx->commit = NULL;
+    enum lt_code code = queue(store, tx, &err);
+    if (code != LT_OK && code != LT_EOVERLOADED) /* a full queue is logged once by the writer */
+        lt_log_error("store.write", &err);
+}
+
+/* ---- reading ---- */
+
+static enum lt_code take_reader(struct lt_store *store, struct lt_db **ret, struct lt_error *err)
+{
+    pthread_mutex_lock(&store->readers_mutex);
+    struct lt_db *db = store->readers;
+    if (db) {
+        store->readers = db->next;
+        store->readers_n--;
+    }
+    pthread_mutex_unlock(&store->readers_mutex);
+    *ret = db;
+    return db ? LT_OK : lt_db_open_reader(store->path, ret, err);
+}
+
+static void give_reader(struct lt_store *store, struct lt_db *db)
+{
+    pthread_mutex_lock(&store->readers_mutex);
+    bool keep = store->readers_n < IDLE_READERS;
+    if (keep) {
+        db->next = store->readers;
+        store->readers = db;
+        store->readers_n++;
+    }
+    pthread_mutex_unlock(&store->readers_mutex);
+    if (!keep)
+        lt_db_close(db);
+}
+
+struct query {
+    struct lt_store *store;
+    struct lt_arena *arena;
+    const char *sql;
+    const struct lt_value *values;
+    size_t n, max_rows;
+    struct lt_rows *ret;
+    struct lt_error *err;
+    enum lt_code code;
+};
+
+/* On a worker; the fiber that owns arena and arguments waits meanwhile. */
+static void run_query(void *arg)
+{
+    struct query *q = arg;
+    struct lt_db *db;
+    q->code = take_reader(q->store, &db, q->err);
+    if (q->code != LT_OK)
+        return;
+    q->code = lt_db_query(db, q->arena, q->sql, q->values, q->n, q->max_rows, q->ret, q->err);
+    give_reader(q->store, db);
+}
+
+enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, const char *sql, const struct lt_value *values, size_t n,
+                            size_t max_rows, struct lt_rows *ret, struct lt_error *err)
+{
+    struct query q = {
+        .store = store, .arena = arena, .sql = sql, .values = values, .n = n, .max_rows = max_rows, .ret = ret, .err = err,
+    };
+    *ret = (struct lt_rows){0};
+    enum lt_code code = lt_work(run_query, &q);
+    if (code != LT_OK)
+        return lt_fail(err, code, "the store has too many readers waiting");
+    return q.code;
+}
+
+struct lt_str lt_rows_str(const struct lt_rows *r, size_t row, size_t column)
+{
+    const struct lt_value *v = lt_rows_at(r, row, column);
+    return v->type == LT_V_TEXT || v->type == LT_V_BLOB ? v->s : (struct lt_str){"", 0};
+}
+
+int64_t lt_rows_int(const struct lt_rows *r, size_t row, size_t column)
+{
+    const struct lt_value *v = lt_rows_at(r, row, column);
+    return v->type == LT_V_INT ? v->i : v->type == LT_V_DOUBLE ? (int64_t)v->d : 0;
+}
+
+/* ---- generation ---- */
+
+struct generation {
+    struct lt_store *store;
+    struct lt_error *err;
+    enum lt_code code;
+    int64_t value;
+};
+
+static enum lt_code read_generation(struct lt_store *store, struct lt_error *err)
+{
+    enum lt_code code = LT_OK;
+    int64_t version = 0, value = 0;
+    if (!store->generation_db)
+        code = lt_db_open_reader(store->path, &store->generation_db, err);
+    if (code == LT_OK)
+        code = lt_db_int(store->generation_db, "PRAGMA data_version", &version, err);
+    if (code != LT_OK || version == store->data_version)
+        return code;
+    code = lt_db_int(store->generation_db, "SELECT value FROM meta WHERE name = 'generation'", &value, err);
+    if (code == LT_OK) {
+        store->generation = value;
+        store->data_version = version;
+    }
+    return code;
+}
+
+static void run_generation(void *arg)
+{
+    struct generation *g = arg;
+    pthread_mutex_lock(&g->store->generation_mutex);
+    g->code = read_generation(g->store, g->err);
+    g->value = g->store->generation;
+    pthread_mutex_unlock(&g->store->generation_mutex);
+}
+
+enum lt_code lt_store_generation(struct lt_store *store, int64_t *ret_generation, struct lt_error *err)
+{
+    struct generation g = {.store = store, .err = err};
+    enum lt_code code = lt_work(run_generation, &g);
+    if (code != LT_OK)
+        return lt_fail(err, code, "the store has too many readers waiting");
+    *ret_generation = g.value;
+    return g.code;
+}

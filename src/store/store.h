@@ -1,0 +1,118 @@
+/*
+ * The store: SQL behind one small interface. Writes are units (all of a unit or nothing), executed in order by one writer thread that
+ * commits many units at once (group commit) and says so when they are durable. Reads run on worker threads over read-only
+ * connections, each at most 1 s. The hot path writes but never reads.
+ *
+ * SQL text is one for all back ends: parameters are $1, $2, … in order of first use; strings in '…'; no back-end functions. In CREATE
+ * TABLE the words {serial} {blob} {clustered} stand for what differs. An `sql` pointer must stay valid until its unit is done or its
+ * query has returned; literals are best, as prepared statements are found by address (text made for one use is noticed by its content,
+ * and costs a preparation each time).
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/error.h"
+#include "io/fiber.h"
+
+struct lt_store;
+
+enum lt_value_type { LT_V_NULL, LT_V_INT, LT_V_DOUBLE, LT_V_TEXT, LT_V_BLOB };
+struct lt_value {
+    enum lt_value_type type;
+    int64_t i;
+    double d;
+    struct lt_str s; /* text or blob */
+};
+#define LT_INT(v) ((struct lt_value){.type = LT_V_INT, .i = (int64_t)(v)})
+#define LT_DOUBLE(v) ((struct lt_value){.type = LT_V_DOUBLE, .d = (v)})
+#define LT_TEXT(v) ((struct lt_value){.type = LT_V_TEXT, .s = (v)})
+#define LT_TEXTZ(z) lt_value_textz(z)
+#define LT_BLOB(p_, n_) ((struct lt_value){.type = LT_V_BLOB, .s = {(const char *)(p_), (n_)}})
+#define LT_NULL ((struct lt_value){.type = LT_V_NULL})
+static inline struct lt_value lt_value_textz(const char *z)
+{
+    return z ? (struct lt_value){.type = LT_V_TEXT, .s = lt_str(z)} : LT_NULL;
+}
+
+struct lt_store_options {
+    const char *data_dir;    /* holds lectern.db; made (0700) when missing */
+    const char *url;         /* NULL = SQLite in data_dir; "sqlite:PATH" */
+    const char *synchronous; /* NULL = "FULL"; "OFF" only to prove that the crash test can fail */
+    bool read_only;          /* for `register show` and the like beside a running daemon: no migration, no writer */
+    uint32_t batch_pause_us; /* the writer waits so long for more units before a commit when more than one loop is busy; default 0 */
+};
+
+/* Opens, migrates (refuses a database that is newer than this program: LT_ECONFIG), starts the writer. Blocking: before the loops run. */
+enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_store **ret, struct lt_error *err);
+/* Writes what is queued, checkpoints, closes. After the loops have ended. */
+void lt_store_close(struct lt_store *store);
+/* Number of the newest migration applied, and of the newest this program knows. */
+int lt_store_schema(const struct lt_store *store);
+int lt_store_schema_newest(void);
+
+/* Runs one CREATE … IF NOT EXISTS; nothing happens in a store that was opened for reading. Start-up or fiber. */
+enum lt_code lt_store_create(struct lt_store *store, const char *sql, struct lt_error *err);
+
+/* ---- writing ---- */
+struct lt_tx; /* one unit being built; not shared between threads until submitted */
+struct lt_tx *lt_tx_new(void);
+void lt_tx_discard(struct lt_tx *tx); /* instead of submitting */
+/* Adds a statement; values are copied. */
+void lt_tx_add(struct lt_tx *tx, const char *sql, const struct lt_value *values, size_t n);
+#define LT_TX(tx, sql, ...)                                                                                                  \
+    lt_tx_add((tx), (sql), (const struct lt_value[]){__VA_ARGS__}, sizeof((const struct lt_value[]){__VA_ARGS__}) / sizeof(struct lt_value))
+/* The statement added last must change exactly n rows, else the whole unit fails with LT_ECONFLICT. */
+void lt_tx_expect(struct lt_tx *tx, int64_t n);
+
+struct lt_commit { /* lives in the submitter (a fiber's stack or a heap object) until done */
+    struct lt_task task; /* private */
+    struct lt_loop *loop;
+    struct lt_fiber *waiter;
+    struct lt_tx *tx;
+    bool submitted, done;
+    struct lt_error err;
+};
+/*
+ * Queues a unit (takes it over) and returns at once. LT_EOVERLOADED when more than 64 MiB are queued (the unit is discarded then).
+ * A commit that was submitted must be waited for before its memory goes away. Fiber.
+ */
+enum lt_code lt_store_submit(struct lt_store *store, struct lt_tx *tx, struct lt_commit *commit, struct lt_error *err);
+/* Gives way until the unit is durable or has failed; does not see a cancel. Returns at once when that is known already or nothing was submitted. */
+enum lt_code lt_commit_wait(struct lt_commit *commit, struct lt_error *err);
+/* submit and wait. Outside loops (CLI, start-up) it blocks the thread. */
+enum lt_code lt_store_write(struct lt_store *store, struct lt_tx *tx, struct lt_error *err);
+/* Queues without waiting; a failure is logged. Any thread. */
+void lt_store_post(struct lt_store *store, struct lt_tx *tx);
+
+/* ---- reading ---- */
+struct lt_rows {
+    size_t rows, columns;
+    struct lt_value *values; /* row after row, in the arena of the query */
+};
+static inline const struct lt_value *lt_rows_at(const struct lt_rows *r, size_t row, size_t column)
+{
+    return &r->values[row * r->columns + column];
+}
+/* The text ("" when null) and the integer (0 when null) of a cell. */
+struct lt_str lt_rows_str(const struct lt_rows *r, size_t row, size_t column);
+int64_t lt_rows_int(const struct lt_rows *r, size_t row, size_t column);
+/*
+ * Runs a SELECT on a worker (in a fiber) or on the calling thread (outside). Sees every write that was durable before the call. Gives
+ * at most max_rows; with max_rows 0 a result of more than 10,000 rows is LT_ESTORE, as are more than 64 MiB or more than 1 s.
+ */
+enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, const char *sql, const struct lt_value *values, size_t n,
+                            size_t max_rows, struct lt_rows *ret, struct lt_error *err);
+#define LT_QUERY(store, arena, ret, err, sql, ...)                                                                           \
+    lt_store_query((store), (arena), (sql), (const struct lt_value[]){__VA_ARGS__ __VA_OPT__(, ) LT_NULL},                   \
+                   sizeof((const struct lt_value[]){__VA_ARGS__ __VA_OPT__(, ) LT_NULL}) / sizeof(struct lt_value) - 1, 0, (ret), (err))
+
+/* True when another process or thread has changed configuration tables since the last call (PRAGMA data_version, then the
+ * `generation` row of table meta). Cheap; called about twice a second on a worker. *ret_generation is the present one. */
+enum lt_code lt_store_generation(struct lt_store *store, int64_t *ret_generation, struct lt_error *err);
+
+struct lt_store_stats {
+    uint64_t units, commits, failed;
+    uint64_t queued_bytes;
+    uint64_t commit_us_last, commit_us_max;
+    uint64_t largest_batch;
+};
+void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret);

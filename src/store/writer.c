@@ -1,0 +1,448 @@
+/*
+ * Group commit. The thread takes the whole queue at once and writes it in transactions of at most BATCH units, so while one commit
+ * waits for the disk the next batch gathers: the busier the daemon, the fewer the commits per unit.
+ *
+ * A unit that fails makes the transaction roll back and run again with a savepoint around each unit; so the ordinary case pays nothing
+ * for the rare one, and a bad unit costs its neighbours one more pass, not one commit each.
+ */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+    BATCH = 512,                /* units in one transaction */
+    QUEUE_BYTES = 64 << 20,     /* what may wait */
+    LOOPS = 64,                 /* loops told of one batch at once; more are told again */
+    CHECKPOINT_PAGES = 1000,    /* so many pages in the WAL, and the next pause is used to move them */
+    WAL_PAGES_MAX = 8192,       /* 64 MiB of 8 KiB pages: from here on commits wait for the checkpoint */
+    FORCE_WAIT_MS = 1500,       /* for readers, each of which may take 1 s */
+    FORCE_AGAIN_MS = 10000,     /* after a forced checkpoint that failed */
+    IDLE_MS = 2000,             /* without work: move the pages */
+    LONG_IDLE_MS = 30000,       /* and cut the WAL to nothing */
+};
+
+struct lt_writer {
+    struct lt_db *db;
+    uint32_t pause_us;
+    pthread_t thread;
+
+    pthread_mutex_t mutex; /* for the members up to the next line */
+    pthread_cond_t wake;
+    struct lt_tx *head, **tail;
+    bool waiting, stop, refusing; /* refusing: the queue was full at the last try */
+    struct lt_store_stats stats;  /* queued_bytes counts until a unit is done */
+
+    /* the thread's own */
+    struct lt_tx *taken;      /* taken from the queue, not written yet */
+    bool broken;              /* the last transaction met an outage (disk full, I/O error, locked) */
+    bool several_loops;       /* the last batch came from more than one */
+    int checkpoint_at;        /* pages in the WAL at which to checkpoint next */
+    bool wal_moved, wal_cut;  /* nothing to move; nothing to cut */
+    uint64_t force_after_ms;
+    uint64_t idle_since_ms;
+};
+
+/* Threads that block for a commit. Outside loops only (start-up, CLI), so one lock serves all. */
+static pthread_mutex_t blocked_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t blocked_wake = PTHREAD_COND_INITIALIZER;
+
+void lt_writer_block(struct lt_commit *commit)
+{
+    pthread_mutex_lock(&blocked_mutex);
+    while (!commit->done)
+        pthread_cond_wait(&blocked_wake, &blocked_mutex);
+    pthread_mutex_unlock(&blocked_mutex);
+}
+
+/* ---- the queue ---- */
+
+static enum lt_code refuse(struct lt_writer *w, const struct lt_tx *tx, bool *ret_first, struct lt_error *err)
+{
+    *ret_first = false;
+    if (tx->too_large)
+        return lt_fail(err, LT_ETOO_LARGE, "a unit of writing is larger than %d MiB", LT_TX_MAX >> 20);
+    bool full = w->stats.queued_bytes + lt_tx_bytes(tx) > QUEUE_BYTES;
+    *ret_first = full && !w->refusing;
+    w->refusing = full;
+    return full ? lt_fail(err, LT_EOVERLOADED, "more than %d MiB wait to be written", QUEUE_BYTES >> 20) : LT_OK;
+}
+
+enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_error *err)
+{
+    bool first;
+    tx->next = NULL;
+    pthread_mutex_lock(&w->mutex);
+    enum lt_code code = refuse(w, tx, &first, err);
+    bool signal = false;
+    if (code == LT_OK) {
+        w->stats.queued_bytes += lt_tx_bytes(tx);
+        *w->tail = tx;
+        w->tail = &tx->next;
+        signal = w->waiting;
+        w->waiting = false;
+    }
+    pthread_mutex_unlock(&w->mutex);
+    if (signal)
+        pthread_cond_signal(&w->wake);
+    if (first)
+        lt_log(LT_LOG_ERROR, "store.overloaded", LT_I("queue_bytes", QUEUE_BYTES));
+    if (code != LT_OK)
+        lt_tx_discard(tx);
+    return code;
+}
+
+void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret)
+{
+    pthread_mutex_lock(&w->mutex);
+    *ret = w->stats;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+/* ---- telling ---- */
+
+/* On the loop's thread: the task is the one of the first commit, the units of the others hang behind its unit. */
+static void on_done(struct lt_task *task)
+{
+    struct lt_commit *commit = (struct lt_commit *)((char *)task - offsetof(struct lt_commit, task));
+    struct lt_tx *tx = commit->tx;
+    while (tx) {
+        struct lt_tx *next = tx->next;
+        tx->commit->tx = NULL;
+        tx->commit->done = true;
+        if (tx->commit->waiter)
+            lt_fiber_wake(tx->commit->waiter);
+        lt_tx_discard(tx);
+        tx = next;
+    }
+}
+
+static void tell_thread(struct lt_tx *tx)
+{
+    pthread_mutex_lock(&blocked_mutex);
+    tx->commit->tx = NULL;
+    tx->commit->done = true;
+    pthread_cond_broadcast(&blocked_wake);
+    pthread_mutex_unlock(&blocked_mutex);
+    lt_tx_discard(tx);
+}
+
+struct told {
+    struct lt_loop *loop;
+    struct lt_tx *first, **tail;
+};
+
+/* One posted task for each loop. From the post on, units and commits belong to the loop. */
+static size_t tell(struct lt_tx *batch)
+{
+    struct told told[LOOPS];
+    size_t n = 0, last = 0;
+    while (batch) {
+        struct lt_tx *tx = batch;
+        batch = tx->next;
+        tx->next = NULL;
+        if (!tx->commit) {
+            lt_tx_discard(tx);
+            continue;
+        }
+        if (!tx->commit->loop) {
+            tell_thread(tx);
+            continue;
+        }
+        if (n == 0 || told[last].loop != tx->commit->loop) {
+            for (last = 0; last < n && told[last].loop != tx->commit->loop; last++)
+                ;
+            if (last == LOOPS) {
+                tx->commit->task.fn = on_done;
+                lt_loop_post(tx->commit->loop, &tx->commit->task);
+                last = 0;
+                continue;
+            }
+            if (last == n)
+                told[n++] = (struct told){.loop = tx->commit->loop, .tail = &told[last].first};
+        }
+        *told[last].tail = tx;
+        told[last].tail = &tx->next;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct lt_task *task = &told[i].first->commit->task;
+        task->fn = on_done;
+        lt_loop_post(told[i].loop, task);
+    }
+    return n;
+}
+
+/* ---- a batch ---- */
+
+static void unit_failed(struct lt_tx *tx, const struct lt_error *err)
+{
+    tx->failed = true;
+    if (tx->commit)
+        tx->commit->err = *err;
+    else if (err->code != LT_ESTORE) /* an outage is logged once, not per unit */
+        lt_log_error("store.write", err);
+}
+
+static enum lt_code commit(struct lt_writer *w, struct lt_error *err)
+{
+    uint64_t start = lt_mono_us();
+    enum lt_code code = lt_db_commit(w->db, err);
+    uint64_t us = lt_mono_us() - start;
+    if (code != LT_OK)
+        return code;
+    pthread_mutex_lock(&w->mutex);
+    w->stats.commits++;
+    w->stats.commit_us_last = us;
+    if (us > w->stats.commit_us_max)
+        w->stats.commit_us_max = us;
+    pthread_mutex_unlock(&w->mutex);
+    return LT_OK;
+}
+
+static enum lt_code write_together(struct lt_writer *w, struct lt_tx *batch, struct lt_error *err)
+{
+    enum lt_code code = lt_db_begin(w->db, err);
+    for (struct lt_tx *tx = batch; code == LT_OK && tx; tx = tx->next)
+        code = lt_db_apply(w->db, tx, err);
+    if (code == LT_OK)
+        code = commit(w, err);
+    if (code != LT_OK)
+        lt_db_rollback(w->db);
+    return code;
+}
+
+/* One unit within its savepoint. A returned error is an outage; a unit's own fault is noted in the unit. */
+static enum lt_code write_apart(struct lt_writer *w, struct lt_tx *tx, struct lt_error *err)
+{
+    enum lt_code code = lt_db_mark(w->db, err);
+    if (code != LT_OK)
+        return code;
+    code = lt_db_apply(w->db, tx, err);
+    if (code == LT_OK && lt_db_dangling(w->db))
+        code = lt_fail(err, LT_ECONFLICT, "a row refers to one that does not exist");
+    if (code == LT_ESTORE)
+        return code;
+    if (code != LT_OK)
+        unit_failed(tx, err);
+    return lt_db_unmark(w->db, code == LT_OK, err);
+}
+
+static enum lt_code write_one_by_one(struct lt_writer *w, struct lt_tx *batch, struct lt_error *err)
+{
+    enum lt_code code = lt_db_begin(w->db, err);
+    for (struct lt_tx *tx = batch; code == LT_OK && tx; tx = tx->next)
+        code = write_apart(w, tx, err);
+    if (code == LT_OK)
+        code = commit(w, err);
+    if (code != LT_OK)
+        lt_db_rollback(w->db);
+    return code;
+}
+
+/* Says once that writing has stopped, and once that it goes on. */
+static void note_outage(struct lt_writer *w, enum lt_code code, const struct lt_error *err)
+{
+    if (code != LT_OK && !w->broken)
+        lt_log_error("store.failed", err);
+    if (code == LT_OK && w->broken)
+        lt_log(LT_LOG_INFO, "store.recovered");
+    w->broken = code != LT_OK;
+}
+
+static void write_batch(struct lt_writer *w, struct lt_tx *batch, size_t n)
+{
+    struct lt_error err = {0};
+    enum lt_code code = write_together(w, batch, &err);
+    if (code != LT_OK && code != LT_ESTORE)
+        code = write_one_by_one(w, batch, &err);
+    note_outage(w, code, &err);
+
+    size_t failed = 0, bytes = 0;
+    for (struct lt_tx *tx = batch; tx; tx = tx->next) {
+        if (code != LT_OK && !tx->failed)
+            unit_failed(tx, &err);
+        failed += tx->failed;
+        bytes += lt_tx_bytes(tx);
+    }
+    pthread_mutex_lock(&w->mutex);
+    w->stats.units += n;
+    w->stats.failed += failed;
+    w->stats.queued_bytes -= bytes;
+    if (n > w->stats.largest_batch)
+        w->stats.largest_batch = n;
+    pthread_mutex_unlock(&w->mutex);
+    w->wal_moved = w->wal_cut = false;
+    w->several_loops = tell(batch) > 1;
+}
+
+/* ---- the WAL ---- */
+
+static void checkpointed(struct lt_writer *w, bool all)
+{
+    w->wal_moved = all;
+    /* When a reader holds pages back, another thousand must come before the next try; when all moved, the WAL starts again. */
+    w->checkpoint_at = (all ? 0 : w->db->wal_pages) + CHECKPOINT_PAGES;
+    if (all)
+        w->db->wal_pages = 0;
+}
+
+/* After each batch. `quiet`: no unit waits, so nobody's commit is delayed. */
+static void checkpoint_after_batch(struct lt_writer *w, bool quiet)
+{
+    if (w->db->wal_pages >= WAL_PAGES_MAX && lt_mono_ms() >= w->force_after_ms) {
+        bool all = lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_RESTART, FORCE_WAIT_MS);
+        if (!all) {
+            w->force_after_ms = lt_mono_ms() + FORCE_AGAIN_MS;
+            lt_log(LT_LOG_WARN, "store.wal_large", LT_I("pages", w->db->wal_pages));
+        }
+        checkpointed(w, all);
+    } else if (quiet && w->db->wal_pages >= w->checkpoint_at) {
+        checkpointed(w, lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_PASSIVE, 0));
+    }
+}
+
+/* Nothing was queued for a while. No patience with readers: there will be another quiet moment. */
+static void checkpoint_when_idle(struct lt_writer *w)
+{
+    uint64_t idle = lt_mono_ms() - w->idle_since_ms;
+    if (!w->wal_cut && idle >= LONG_IDLE_MS) {
+        w->wal_cut = lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_TRUNCATE, 0);
+        checkpointed(w, w->wal_cut);
+        w->idle_since_ms = lt_mono_ms(); /* when it failed: again after as long */
+    } else if (!w->wal_moved && idle >= IDLE_MS) {
+        checkpointed(w, lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_PASSIVE, 0));
+        w->wal_moved = true; /* what a reader held back is for the long pause */
+    }
+}
+
+/* ---- the thread ---- */
+
+/* Under the mutex. Until something is queued, the end is asked for, or it is time for the WAL. */
+static void wait_for_work(struct lt_writer *w)
+{
+    if (w->wal_cut) {
+        pthread_cond_wait(&w->wake, &w->mutex);
+        return;
+    }
+    uint64_t until = w->idle_since_ms + (w->wal_moved ? LONG_IDLE_MS : IDLE_MS);
+    struct timespec ts = {.tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000) * 1000000};
+    pthread_cond_timedwait(&w->wake, &w->mutex, &ts);
+}
+
+/* The whole queue; behind what is left of the last one. False at the end. */
+static bool take(struct lt_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->idle_since_ms = lt_mono_ms();
+    while (!w->head && !w->stop) {
+        w->waiting = true;
+        wait_for_work(w);
+        w->waiting = false;
+        if (w->head || w->stop)
+            break;
+        pthread_mutex_unlock(&w->mutex);
+        checkpoint_when_idle(w);
+        pthread_mutex_lock(&w->mutex);
+    }
+    w->taken = w->head;
+    w->head = NULL;
+    w->tail = &w->head;
+    pthread_mutex_unlock(&w->mutex);
+    return w->taken != NULL;
+}
+
+/* When several loops are busy, a short wait gathers units of all of them into one commit. */
+static void gather(struct lt_writer *w)
+{
+    if (w->pause_us == 0 || !w->several_loops)
+        return;
+    usleep(w->pause_us);
+    struct lt_tx **end = &w->taken;
+    while (*end)
+        end = &(*end)->next;
+    pthread_mutex_lock(&w->mutex);
+    *end = w->head;
+    w->head = NULL;
+    w->tail = &w->head;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+static bool queue_is_empty(struct lt_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool empty = !w->head;
+    pthread_mutex_unlock(&w->mutex);
+    return empty;
+}
+
+static void *run(void *arg)
+{
+    struct lt_writer *w = arg;
+    pthread_setname_np(pthread_self(), "store-writer");
+    while (take(w)) {
+        gather(w);
+        while (w->taken) {
+            struct lt_tx *batch = w->taken, *last = batch;
+            size_t n = 1;
+            for (; n < BATCH && last->next; n++)
+                last = last->next;
+            w->taken = last->next;
+            last->next = NULL;
+            write_batch(w, batch, n);
+            checkpoint_after_batch(w, !w->taken && queue_is_empty(w));
+        }
+    }
+    lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_TRUNCATE, FORCE_WAIT_MS);
+    return NULL;
+}
+
+enum lt_code lt_writer_start(struct lt_db *db, uint32_t batch_pause_us, struct lt_writer **ret, struct lt_error *err)
+{
+    struct lt_writer *w = calloc(1, sizeof(*w));
+    if (!w)
+        return lt_fail(err, LT_ESTORE, "out of memory");
+    w->db = db;
+    w->pause_us = batch_pause_us;
+    w->tail = &w->head;
+    w->checkpoint_at = CHECKPOINT_PAGES;
+    pthread_mutex_init(&w->mutex, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &attr);
+    pthread_condattr_destroy(&attr);
+
+    sigset_t all, before; /* signals are for the main thread */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&w->thread, NULL, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        free(w);
+        return lt_fail(err, LT_ESTORE, "start the writer thread: %s", strerror(rc));
+    }
+    *ret = w;
+    return LT_OK;
+}
+
+void lt_writer_stop(struct lt_writer *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->mutex);
+    w->stop = true;
+    pthread_mutex_unlock(&w->mutex);
+    pthread_cond_signal(&w->wake);
+    pthread_join(w->thread, NULL);
+    lt_db_close(w->db);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->mutex);
+    free(w);
+}

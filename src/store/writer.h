@@ -1,0 +1,17 @@
+/* The writer: one thread, one queue, one connection; many units in one transaction. Private to store/. */
+#pragma once
+#include <pthread.h>
+
+#include "store/sqlite.h"
+
+struct lt_writer;
+
+/* Takes the connection over and starts the thread. */
+enum lt_code lt_writer_start(struct lt_db *db, uint32_t batch_pause_us, struct lt_writer **ret, struct lt_error *err);
+/* Writes what is queued, moves the WAL into the database, closes the connection. NULL is allowed. */
+void lt_writer_stop(struct lt_writer *w);
+/* Any thread. Takes the unit over, also when it is refused: LT_EOVERLOADED, LT_ETOO_LARGE. */
+enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_error *err);
+void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret);
+/* Blocks until a commit that belongs to no loop is done. */
+void lt_writer_block(struct lt_commit *commit);
