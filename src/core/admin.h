@@ -1,0 +1,35 @@
+/*
+ * Changing configuration: what the CLI and the admin API share. Every function writes one unit (durable when it returns) and raises
+ * the configuration generation, so that running daemons re-read it. Fiber, or outside loops. Bad input: LT_EINVALID_INPUT with the field.
+ */
+#pragma once
+#include "core/site.h"
+#include "text/json.h"
+
+/* slug [a-z0-9][a-z0-9-]{0,62}. LT_ECONFLICT when it exists. */
+enum lt_code lt_admin_site_add(struct lt_store *store, struct lt_str slug, struct lt_str name, struct lt_error *err);
+/* Members of patch: name, enabled, policy_by_lms, resume_grace_ms, call_timeout_ms, refusals_per_second, cors_origins. */
+enum lt_code lt_admin_site_set(struct lt_store *store, struct lt_str slug, const struct lt_json *patch, struct lt_error *err);
+enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, struct lt_error *err); /* only when it has no calls */
+/* A new key, shown once: "lk_" and 43 characters in ret (64 bytes). */
+enum lt_code lt_admin_key_add(struct lt_store *store, struct lt_str site, enum lt_key_role role, struct lt_str name, bool choose_provider,
+                              int64_t expires_at, char ret[64], struct lt_error *err);
+enum lt_code lt_admin_key_revoke(struct lt_store *store, struct lt_str site, struct lt_str prefix, struct lt_error *err); /* LT_EMULTIPLE */
+/* HS256 with a shared secret of at least 16 bytes. Replaces the secret of the same (iss, aud). */
+enum lt_code lt_admin_issuer_set(struct lt_store *store, struct lt_str site, struct lt_str iss, struct lt_str aud, struct lt_str secret, struct lt_error *err);
+enum lt_code lt_admin_issuer_remove(struct lt_store *store, struct lt_str site, struct lt_str iss, struct lt_str aud, struct lt_error *err);
+/* config and actions as in struct lt_provider_instance (NULL = unchanged, for set). config is checked against the settings schema. */
+enum lt_code lt_admin_provider_add(struct lt_store *store, struct lt_str site, struct lt_str name, struct lt_str plugin, bool enabled,
+                                   const struct lt_json *config, const struct lt_json *actions, int64_t *ret_id, struct lt_error *err);
+/* patch members: name, enabled, config (RFC 7386 merge; secrets kept when absent), actions (merged). */
+enum lt_code lt_admin_provider_set(struct lt_store *store, struct lt_str site, struct lt_str name_or_id, const struct lt_json *patch, struct lt_error *err);
+enum lt_code lt_admin_provider_remove(struct lt_store *store, struct lt_str site, struct lt_str name_or_id, struct lt_error *err);
+/* The given ones first, in this order; the others keep theirs behind them. */
+enum lt_code lt_admin_provider_order(struct lt_store *store, struct lt_str site, const struct lt_str *names, size_t n, struct lt_error *err);
+enum lt_code lt_admin_policy_set(struct lt_store *store, struct lt_str site, struct lt_str version, struct lt_str text, struct lt_error *err);
+/* action "" = the whole placement / all actions; location "" = the whole course. on < 0 removes the row. */
+enum lt_code lt_admin_placement_switch(struct lt_store *store, struct lt_str site, struct lt_str placement, struct lt_str action, int on, struct lt_error *err);
+enum lt_code lt_admin_place_switch(struct lt_store *store, struct lt_str site, struct lt_str course, struct lt_str location, struct lt_str action, int on, struct lt_error *err);
+enum lt_code lt_admin_permission(struct lt_store *store, struct lt_str site, enum lt_role role, struct lt_str permission, int allowed, struct lt_error *err);
+/* Adds to a unit what makes running daemons read the configuration again. */
+void lt_admin_touch(struct lt_tx *tx);

@@ -1,0 +1,99 @@
+/* Site keys and token issuers. */
+#include "core/admin_private.h"
+
+#include <stdio.h>
+
+#include "base/secret.h"
+
+static const char *key_role_name(enum lt_key_role role)
+{
+    return role == LT_KEY_SITE_ADMIN ? "site_admin" : role == LT_KEY_SERVICE ? "service" : "metrics";
+}
+
+enum lt_code lt_admin_key_add(struct lt_store *store, struct lt_str site, enum lt_key_role role, struct lt_str name, bool choose_provider,
+                              int64_t expires_at, char ret[64], struct lt_error *err)
+{
+    int64_t site_id = 0;
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    if (!lt_admin_text_ok(name, 255))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/name", "must be 1 to 255 bytes of UTF-8");
+    if (expires_at != 0 && expires_at <= lt_now_ms())
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/expires_at", "lies in the past");
+    struct lt_arena *arena = lt_arena_new();
+    uint8_t random[32], hash[32];
+    lt_random(random, sizeof(random));
+    struct lt_str secret = lt_base64url(arena, random, sizeof(random));
+    snprintf(ret, 64, "lk_%.*s", LT_FMT(secret));
+    lt_sha256(ret, strlen(ret), hash);
+    char prefix[16];
+    snprintf(prefix, sizeof(prefix), "%.9s", ret);
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx,
+          "INSERT INTO site_key (site_id, hash, prefix, role, name, choose_provider, created_at, expires_at)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+          LT_INT(site_id), LT_BLOB(hash, sizeof(hash)), LT_TEXTZ(prefix), LT_TEXTZ(key_role_name(role)), LT_TEXT(name),
+          LT_INT(choose_provider), LT_INT(lt_now_ms()), LT_INT(expires_at));
+    lt_wipe(random, sizeof(random));
+    lt_wipe((void *)(uintptr_t)secret.p, secret.n);
+    lt_arena_free(arena);
+    return lt_admin_commit(store, tx, err);
+}
+
+enum lt_code lt_admin_key_revoke(struct lt_store *store, struct lt_str site, struct lt_str prefix, struct lt_error *err)
+{
+    int64_t site_id = 0;
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT id FROM site_key WHERE site_id = $1 AND prefix = $2 AND revoked_at = 0",
+                               LT_INT(site_id), LT_TEXT(prefix));
+    size_t found = rc == LT_OK ? r.rows : 0;
+    int64_t id = found == 1 ? lt_rows_int(&r, 0, 0) : 0;
+    lt_arena_free(arena);
+    if (rc)
+        return rc;
+    if (found == 0)
+        return lt_fail_field(err, LT_ENOT_FOUND, "/prefix", "no key in force begins with '%.*s'", LT_FMT(prefix));
+    if (found > 1)
+        return lt_fail_field(err, LT_EMULTIPLE, "/prefix", "%zu keys begin with '%.*s'", found, LT_FMT(prefix));
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "UPDATE site_key SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0", LT_INT(lt_now_ms()), LT_INT(id));
+    lt_tx_expect(tx, 1);
+    return lt_admin_commit(store, tx, err);
+}
+
+enum lt_code lt_admin_issuer_set(struct lt_store *store, struct lt_str site, struct lt_str iss, struct lt_str aud, struct lt_str secret,
+                                 struct lt_error *err)
+{
+    int64_t site_id = 0;
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    if (!lt_admin_text_ok(iss, 255))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/iss", "must be 1 to 255 bytes of UTF-8");
+    if (!lt_admin_text_ok(aud, 255))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/aud", "must be 1 to 255 bytes of UTF-8");
+    if (secret.n < 16 || secret.n > 1024)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/secret", "must be 16 to 1024 bytes");
+    struct lt_tx *tx = lt_tx_new();
+    /* The pair (iss, aud) names the site: another site's pair is not taken over. */
+    LT_TX(tx,
+          "INSERT INTO jwt_issuer (site_id, iss, aud, alg, secret) VALUES ($1, $2, $3, 'HS256', $4)"
+          " ON CONFLICT (iss, aud) DO UPDATE SET secret = excluded.secret WHERE jwt_issuer.site_id = excluded.site_id",
+          LT_INT(site_id), LT_TEXT(iss), LT_TEXT(aud), LT_TEXT(secret));
+    lt_tx_expect(tx, 1);
+    return lt_admin_commit(store, tx, err);
+}
+
+enum lt_code lt_admin_issuer_remove(struct lt_store *store, struct lt_str site, struct lt_str iss, struct lt_str aud, struct lt_error *err)
+{
+    int64_t site_id = 0;
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "DELETE FROM jwt_issuer WHERE site_id = $1 AND iss = $2 AND aud = $3", LT_INT(site_id), LT_TEXT(iss), LT_TEXT(aud));
+    lt_tx_expect(tx, 1);
+    enum lt_code rc = lt_admin_commit(store, tx, err);
+    return rc == LT_ECONFLICT ? lt_fail(err, LT_ENOT_FOUND, "the site has no such issuer") : rc;
+}

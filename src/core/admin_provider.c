@@ -1,0 +1,193 @@
+/* Provider instances. */
+#include "core/admin_private.h"
+
+#include <stdio.h>
+
+static enum lt_code check_config(struct lt_arena *arena, const struct lt_provider *provider, const struct lt_json *config, struct lt_error *err)
+{
+    if (lt_admin_check(arena, provider->settings_schema, config, err)) {
+        char pointer[sizeof(err->field)];
+        snprintf(pointer, sizeof(pointer), "/config%.80s", err->field);
+        memcpy(err->field, pointer, sizeof(pointer));
+        return err->code;
+    }
+    return LT_OK;
+}
+
+static const char actions_schema[] =
+    "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "\"enabled\":{\"type\":\"boolean\"},\"settings\":{\"type\":\"object\",\"properties\":{"
+    "\"model\":{\"type\":\"string\",\"maxLength\":255},\"instruction\":{\"type\":\"string\",\"maxLength\":100000}}}}}}";
+
+static enum lt_code check_actions(struct lt_arena *arena, const struct lt_json *actions, struct lt_error *err)
+{
+    if (lt_admin_check(arena, actions_schema, actions, err)) {
+        char pointer[sizeof(err->field)];
+        snprintf(pointer, sizeof(pointer), "/actions%.80s", err->field);
+        memcpy(err->field, pointer, sizeof(pointer));
+        return err->code;
+    }
+    for (size_t i = 0; i < lt_json_len(actions); i++) {
+        struct lt_str name = lt_json_key_at(actions, i);
+        if (!lt_registry_find(LT_KIND_ACTION, name))
+            return lt_fail_field(err, LT_EINVALID_INPUT, "/actions", "there is no action '%.*s'", LT_FMT(name));
+    }
+    return LT_OK;
+}
+
+static enum lt_code provider_named(struct lt_str plugin, const struct lt_provider **ret, struct lt_error *err)
+{
+    const struct lt_entry *entry = lt_registry_find(LT_KIND_PROVIDER, plugin);
+    if (!entry)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/plugin", "there is no provider '%.*s'", LT_FMT(plugin));
+    *ret = entry->impl;
+    return LT_OK;
+}
+
+static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena, struct lt_str site, struct lt_str name, struct lt_str plugin,
+                                 bool enabled, const struct lt_json *config, const struct lt_json *actions, int64_t *ret_id,
+                                 struct lt_error *err)
+{
+    int64_t site_id = 0;
+    const struct lt_provider *provider = NULL;
+    if (lt_admin_find_site(store, site, &site_id, err) || provider_named(plugin, &provider, err))
+        return err->code;
+    if (!lt_admin_text_ok(name, 100))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/name", "must be 1 to 100 bytes of UTF-8");
+    const struct lt_json *empty = NULL;
+    lt_json_parse(arena, LT_STR("{}"), LT_JSON_STRICT, &empty, NULL);
+    config = config ? config : empty;
+    actions = actions ? actions : empty;
+    if (check_config(arena, provider, config, err) || check_actions(arena, actions, err))
+        return err->code;
+    struct lt_rows r;
+    if (LT_QUERY(store, arena, &r, err, "SELECT 1 FROM provider_instance WHERE site_id = $1 AND name = $2", LT_INT(site_id), LT_TEXT(name)))
+        return err->code;
+    if (r.rows > 0)
+        return lt_fail_field(err, LT_ECONFLICT, "/name", "the site has a provider instance '%.*s' already", LT_FMT(name));
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx,
+          "INSERT INTO provider_instance (site_id, name, plugin, enabled, position, config, actions, created_at) VALUES ($1, $2, $3, $4,"
+          " (SELECT COALESCE(MAX(position), 0) + 1 FROM provider_instance WHERE site_id = $1), $5, $6, $7)",
+          LT_INT(site_id), LT_TEXT(name), LT_TEXT(plugin), LT_INT(enabled), LT_TEXT(lt_json_text(arena, config)),
+          LT_TEXT(lt_json_text(arena, actions)), LT_INT(lt_now_ms()));
+    if (lt_admin_commit(store, tx, err))
+        return err->code;
+    if (LT_QUERY(store, arena, &r, err, "SELECT id FROM provider_instance WHERE site_id = $1 AND name = $2", LT_INT(site_id), LT_TEXT(name)))
+        return err->code;
+    if (ret_id)
+        *ret_id = r.rows > 0 ? lt_rows_int(&r, 0, 0) : 0;
+    return LT_OK;
+}
+
+enum lt_code lt_admin_provider_add(struct lt_store *store, struct lt_str site, struct lt_str name, struct lt_str plugin, bool enabled,
+                                   const struct lt_json *config, const struct lt_json *actions, int64_t *ret_id, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    enum lt_code rc = provider_add(store, arena, site, name, plugin, enabled, config, actions, ret_id, err);
+    lt_arena_free(arena);
+    return rc;
+}
+
+/* The row of an instance by name or id: id, name, plugin, enabled, config, actions. */
+static enum lt_code find_instance(struct lt_store *store, struct lt_arena *arena, int64_t site_id, struct lt_str name_or_id,
+                                  struct lt_rows *ret, struct lt_error *err)
+{
+    int64_t id = 0;
+    lt_str_to_int64(name_or_id, &id);
+    if (LT_QUERY(store, arena, ret, err,
+                 "SELECT id, name, plugin, enabled, config, actions FROM provider_instance WHERE site_id = $1 AND (name = $2 OR id = $3)"
+                 " ORDER BY name = $2 DESC LIMIT 1",
+                 LT_INT(site_id), LT_TEXT(name_or_id), LT_INT(id)))
+        return err->code;
+    if (ret->rows == 0)
+        return lt_fail_field(err, LT_ENOT_FOUND, "/provider", "the site has no provider instance '%.*s'", LT_FMT(name_or_id));
+    return LT_OK;
+}
+
+static const char provider_patch_schema[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100},"
+    "\"enabled\":{\"type\":\"boolean\"},\"config\":{\"type\":\"object\"},\"actions\":{\"type\":\"object\"}}}";
+
+static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena, struct lt_str site, struct lt_str name_or_id,
+                                 const struct lt_json *patch, struct lt_error *err)
+{
+    int64_t site_id = 0;
+    struct lt_rows r;
+    const struct lt_provider *provider = NULL;
+    if (lt_admin_check(arena, provider_patch_schema, patch, err) || lt_admin_find_site(store, site, &site_id, err) ||
+        find_instance(store, arena, site_id, name_or_id, &r, err) || provider_named(lt_rows_str(&r, 0, 2), &provider, err))
+        return err->code;
+    const struct lt_json *config, *actions;
+    if (lt_admin_parse(arena, lt_rows_str(&r, 0, 4), &config, err) || lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err) ||
+        lt_admin_parse(arena, lt_admin_merge(arena, config, lt_json_get(patch, "config"), true), &config, err) ||
+        lt_admin_parse(arena, lt_admin_merge(arena, actions, lt_json_get(patch, "actions"), true), &actions, err) ||
+        check_config(arena, provider, config, err) || check_actions(arena, actions, err))
+        return err->code;
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "UPDATE provider_instance SET name = $1, enabled = $2, config = $3, actions = $4 WHERE id = $5",
+          LT_TEXT(lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1))),
+          LT_INT(lt_json_bool_or(lt_json_get(patch, "enabled"), lt_rows_int(&r, 0, 3) != 0)), LT_TEXT(lt_json_text(arena, config)),
+          LT_TEXT(lt_json_text(arena, actions)), LT_INT(lt_rows_int(&r, 0, 0)));
+    lt_tx_expect(tx, 1);
+    return lt_admin_commit(store, tx, err);
+}
+
+enum lt_code lt_admin_provider_set(struct lt_store *store, struct lt_str site, struct lt_str name_or_id, const struct lt_json *patch,
+                                   struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    enum lt_code rc = provider_set(store, arena, site, name_or_id, patch, err);
+    lt_arena_free(arena);
+    return rc;
+}
+
+enum lt_code lt_admin_provider_remove(struct lt_store *store, struct lt_str site, struct lt_str name_or_id, struct lt_error *err)
+{
+    int64_t site_id = 0;
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = find_instance(store, arena, site_id, name_or_id, &r, err);
+    if (rc == LT_OK) {
+        struct lt_tx *tx = lt_tx_new();
+        LT_TX(tx, "DELETE FROM provider_instance WHERE id = $1", LT_INT(lt_rows_int(&r, 0, 0)));
+        lt_tx_expect(tx, 1);
+        rc = lt_admin_commit(store, tx, err);
+    }
+    lt_arena_free(arena);
+    return rc;
+}
+
+enum lt_code lt_admin_provider_order(struct lt_store *store, struct lt_str site, const struct lt_str *names, size_t n, struct lt_error *err)
+{
+    int64_t site_id = 0;
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_tx *tx = lt_tx_new();
+    enum lt_code rc = LT_OK;
+    /* The others keep their order behind: they are moved up by more than there are names. */
+    LT_TX(tx, "UPDATE provider_instance SET position = position + 1000000 WHERE site_id = $1", LT_INT(site_id));
+    for (size_t i = 0; rc == LT_OK && i < n; i++) {
+        struct lt_rows r;
+        rc = find_instance(store, arena, site_id, names[i], &r, err);
+        if (rc == LT_OK) {
+            LT_TX(tx, "UPDATE provider_instance SET position = $1 WHERE id = $2 AND position >= 1000000", LT_INT(i + 1),
+                  LT_INT(lt_rows_int(&r, 0, 0)));
+            lt_tx_expect(tx, 1); /* a name given twice is refused */
+        }
+    }
+    if (rc == LT_OK) { /* numbers become small again, without ties */
+        LT_TX(tx, "UPDATE provider_instance SET position = position - 1000000 + $1 WHERE site_id = $2 AND position >= 1000000", LT_INT(n),
+              LT_INT(site_id));
+        rc = lt_admin_commit(store, tx, err);
+        if (rc == LT_ECONFLICT)
+            rc = lt_fail_field(err, LT_EINVALID_INPUT, "/ids", "a provider instance is named twice");
+    } else {
+        lt_tx_discard(tx);
+    }
+    lt_arena_free(arena);
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* Who calls, and where: what the API layer makes of a request's credentials, and all that the core knows about a user. */
+#pragma once
+#include "core/site.h"
+
+struct lt_caller {
+    struct lt_site *site;
+    struct lt_str user_id;   /* opaque, from the LMS; "" for a key that names nobody */
+    struct lt_str locale;
+    unsigned roles;          /* bits of enum lt_role */
+    bool is_user;            /* by a user's token (answers omit provider, model, attempts, cost) */
+    const struct lt_site_key *key; /* by a site key, else NULL */
+    struct lt_str only_course; /* token bound to one course, or empty */
+};
+
+struct lt_place {
+    struct lt_str course_id, location_id, placement;
+};
+
+/* May the caller do this here? Permission names as in struct lt_permission_row; "action:NAME" is also looked up with @PLACEMENT. */
+bool lt_permitted(const struct lt_caller *caller, const char *permission, struct lt_str placement);

@@ -1,0 +1,235 @@
+/* Store → configuration snapshot. Runs at start and whenever the configuration generation has moved. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "core/site.h"
+#include "text/json.h"
+
+enum { ROWS_MAX = 100000 };
+
+struct load {
+    struct lt_store *store;
+    struct lt_arena *arena;
+    struct lt_config *config;
+    struct lt_error *err;
+};
+
+static struct lt_site *site_by_id(const struct lt_config *c, int64_t id)
+{
+    for (size_t i = 0; i < c->sites_n; i++)
+        if (c->sites[i].id == id)
+            return &c->sites[i];
+    return NULL;
+}
+
+static enum lt_code rows(struct load *l, const char *sql, struct lt_rows *ret)
+{
+    return lt_store_query(l->store, l->arena, sql, NULL, 0, ROWS_MAX, ret, l->err);
+}
+
+/* JSON of a column that we wrote ourselves; one that cannot be read counts as {} and is logged. */
+static const struct lt_json *json(struct load *l, struct lt_str text, const char *what)
+{
+    const struct lt_json *v = NULL;
+    struct lt_error err;
+    if (lt_json_parse(l->arena, text, LT_JSON_STRICT, &v, &err)) {
+        lt_log(LT_LOG_WARN, "config.unreadable", LT_S("what", what), LT_S("detail", err.detail));
+        lt_json_parse(l->arena, LT_STR("{}"), LT_JSON_STRICT, &v, NULL);
+    }
+    return v;
+}
+
+static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
+{
+    const struct lt_json *v = json(l, text, "site settings");
+    s->policy_by_lms = lt_json_bool_or(lt_json_get(v, "policy_by_lms"), false);
+    s->resume_grace_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "resume_grace_ms"), 5000);
+    s->call_timeout_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "call_timeout_ms"), 120000);
+    s->refusals_per_second = (int)lt_json_int64_or(lt_json_get(v, "refusals_per_second"), 5);
+    const struct lt_json *origins = lt_json_get(v, "cors_origins");
+    s->cors_origins_n = lt_json_len(origins);
+    s->cors_origins = LT_NEW_ARRAY(l->arena, struct lt_str, s->cors_origins_n);
+    for (size_t i = 0; i < s->cors_origins_n; i++)
+        s->cors_origins[i] = lt_json_str(lt_json_at(origins, i));
+}
+
+static enum lt_code load_sites(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT id, slug, name, enabled, secret, settings, policy_version, policy_text FROM site ORDER BY id", &r))
+        return l->err->code;
+    l->config->sites_n = r.rows;
+    l->config->sites = LT_NEW_ARRAY(l->arena, struct lt_site, r.rows);
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *s = &l->config->sites[i];
+        s->id = lt_rows_int(&r, i, 0);
+        s->slug = lt_rows_str(&r, i, 1);
+        s->name = lt_rows_str(&r, i, 2);
+        s->enabled = lt_rows_int(&r, i, 3) != 0;
+        struct lt_str secret = lt_rows_str(&r, i, 4);
+        memcpy(s->secret, secret.p, secret.n < sizeof(s->secret) ? secret.n : sizeof(s->secret));
+        site_settings(l, s, lt_rows_str(&r, i, 5));
+        s->policy_version = lt_rows_str(&r, i, 6);
+        s->policy_text = lt_rows_str(&r, i, 7);
+    }
+    return LT_OK;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    return memcmp(((const struct lt_site_key *)a)->hash, ((const struct lt_site_key *)b)->hash, 32);
+}
+
+static enum lt_key_role key_role(struct lt_str name)
+{
+    return lt_str_is(name, "site_admin") ? LT_KEY_SITE_ADMIN : lt_str_is(name, "service") ? LT_KEY_SERVICE : LT_KEY_METRICS;
+}
+
+static enum lt_code load_keys(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT id, site_id, hash, prefix, role, name, choose_provider, expires_at FROM site_key WHERE revoked_at = 0", &r))
+        return l->err->code;
+    l->config->keys = LT_NEW_ARRAY(l->arena, struct lt_site_key, r.rows);
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 1));
+        struct lt_str hash = lt_rows_str(&r, i, 2), prefix = lt_rows_str(&r, i, 3);
+        if (!site || hash.n != 32)
+            continue;
+        struct lt_site_key *k = &l->config->keys[l->config->keys_n++];
+        k->id = lt_rows_int(&r, i, 0);
+        k->site = site;
+        memcpy(k->hash, hash.p, 32);
+        memcpy(k->prefix, prefix.p, prefix.n < sizeof(k->prefix) ? prefix.n : sizeof(k->prefix) - 1);
+        k->role = key_role(lt_rows_str(&r, i, 4));
+        k->name = lt_rows_str(&r, i, 5);
+        k->choose_provider = lt_rows_int(&r, i, 6) != 0;
+        k->expires_at = lt_rows_int(&r, i, 7);
+    }
+    qsort(l->config->keys, l->config->keys_n, sizeof(struct lt_site_key), by_hash);
+    return LT_OK;
+}
+
+static enum lt_code load_issuers(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT site_id, iss, aud, alg, secret FROM jwt_issuer ORDER BY iss, aud", &r))
+        return l->err->code;
+    l->config->issuers = LT_NEW_ARRAY(l->arena, struct lt_jwt_issuer, r.rows);
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
+        if (site)
+            l->config->issuers[l->config->issuers_n++] =
+                (struct lt_jwt_issuer){.site = site,
+                                       .iss = lt_rows_str(&r, i, 1),
+                                       .aud = lt_rows_str(&r, i, 2),
+                                       .alg = lt_strz(l->arena, lt_rows_str(&r, i, 3)),
+                                       .secret = lt_rows_str(&r, i, 4)};
+    }
+    return LT_OK;
+}
+
+static void add_instance(struct load *l, struct lt_site *site, const struct lt_rows *r, size_t i)
+{
+    struct lt_str plugin = lt_rows_str(r, i, 3);
+    const struct lt_entry *entry = lt_registry_find(LT_KIND_PROVIDER, plugin);
+    if (!entry) { /* kept in the store; it comes back with its plugin */
+        lt_log(LT_LOG_WARN, "config.unknown_provider", LT_SS("plugin", plugin), LT_SS("instance", lt_rows_str(r, i, 2)));
+        return;
+    }
+    struct lt_provider_instance *p = LT_NEW(l->arena, struct lt_provider_instance);
+    p->id = lt_rows_int(r, i, 0);
+    p->name = lt_rows_str(r, i, 2);
+    p->plugin = plugin;
+    p->provider = entry->impl;
+    p->enabled = lt_rows_int(r, i, 4) != 0;
+    p->config = json(l, lt_rows_str(r, i, 5), "provider config");
+    p->actions = json(l, lt_rows_str(r, i, 6), "provider actions");
+    site->instances[site->instances_n++] = p;
+}
+
+static enum lt_code load_instances(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT id, site_id, name, plugin, enabled, config, actions FROM provider_instance ORDER BY site_id, position, id", &r))
+        return l->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 1));
+        if (!site)
+            continue;
+        if (!site->instances)
+            site->instances = LT_NEW_ARRAY(l->arena, struct lt_provider_instance *, r.rows);
+        add_instance(l, site, &r, i);
+    }
+    return LT_OK;
+}
+
+static enum lt_code load_permissions(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT site_id, role, permission, allowed FROM role_permission ORDER BY site_id, role, permission", &r))
+        return l->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
+        int role = lt_role_parse(lt_rows_str(&r, i, 1));
+        if (!site || role < 0)
+            continue;
+        if (!site->permissions)
+            site->permissions = LT_NEW_ARRAY(l->arena, struct lt_permission_row, r.rows);
+        site->permissions[site->permissions_n++] = (struct lt_permission_row){
+            .role = (enum lt_role)role, .permission = lt_rows_str(&r, i, 2), .allowed = lt_rows_int(&r, i, 3) != 0};
+    }
+    return LT_OK;
+}
+
+static enum lt_code load_switches(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT site_id, placement, action, enabled FROM placement_switch ORDER BY site_id, placement, action", &r))
+        return l->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
+        if (!site)
+            continue;
+        if (!site->placement_switches)
+            site->placement_switches = LT_NEW_ARRAY(l->arena, struct lt_placement_switch, r.rows);
+        site->placement_switches[site->placement_switches_n++] = (struct lt_placement_switch){
+            .placement = lt_rows_str(&r, i, 1), .action = lt_rows_str(&r, i, 2), .enabled = lt_rows_int(&r, i, 3) != 0};
+    }
+    if (rows(l, "SELECT site_id, course_id, location_id, action, enabled FROM place_switch", &r))
+        return l->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
+        if (!site)
+            continue;
+        if (!site->place_switches)
+            site->place_switches = LT_NEW_ARRAY(l->arena, struct lt_place_switch, r.rows);
+        site->place_switches[site->place_switches_n++] =
+            (struct lt_place_switch){.course_id = lt_rows_str(&r, i, 1),
+                                     .location_id = lt_rows_str(&r, i, 2),
+                                     .action = lt_rows_str(&r, i, 3),
+                                     .enabled = lt_rows_int(&r, i, 4) != 0};
+    }
+    for (size_t i = 0; i < l->config->sites_n; i++)
+        if (l->config->sites[i].place_switches_n > 1)
+            qsort(l->config->sites[i].place_switches, l->config->sites[i].place_switches_n, sizeof(struct lt_place_switch),
+                  lt_place_switch_compare);
+    return LT_OK;
+}
+
+enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_config *config = LT_NEW(arena, struct lt_config);
+    config->arena = arena;
+    config->references = 1;
+    struct load l = {store, arena, config, err};
+    /* The generation is read first: a change in between is seen as newer by the next look. */
+    if (lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_keys(&l) || load_issuers(&l) ||
+        load_instances(&l) || load_permissions(&l) || load_switches(&l)) {
+        lt_arena_free(arena);
+        return lt_error_wrap(err, "reading the configuration");
+    }
+    *ret = config;
+    return LT_OK;
+}

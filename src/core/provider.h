@@ -1,0 +1,62 @@
+/*
+ * What a provider is: code for one vendor's wire format. It knows no placement, no action's UI, no policy. One file per vendor in
+ * src/providers/. call() runs on the request's fiber, straight-line, and may be cancelled in every wait (it then returns LT_ECANCELLED
+ * after closing what it opened).
+ */
+#pragma once
+#include "core/neutral.h"
+#include "io/loop.h"
+
+struct lt_tls;
+
+/* A configured use of a provider; part of the configuration snapshot, immutable. */
+struct lt_provider_instance {
+    int64_t id;
+    struct lt_str name;
+    const struct lt_provider *provider;
+    struct lt_str plugin;            /* name of the provider */
+    bool enabled;
+    const struct lt_json *config;    /* by settings_schema: endpoint, api_key, … (secrets in clear only in memory) */
+    const struct lt_json *actions;   /* {name: {enabled, settings{model, instruction, temperature, max_tokens, extra{}}}} */
+};
+
+/* One try of one call at one instance. */
+struct lt_provider_run {
+    struct lt_arena *arena;          /* of the request */
+    struct lt_loop *loop;
+    const struct lt_provider_instance *instance;
+    const struct lt_json *settings;  /* of this action at this instance, or NULL */
+    const struct lt_neutral_call *call; /* NULL when the action is served natively */
+    struct lt_str action;            /* name; for providers that serve it natively */
+    const struct lt_json *input;     /* its input */
+    struct lt_str locale;
+    char user_hash[65];              /* sha256 of site secret and user id; the raw id never leaves */
+    bool stream;                     /* somebody reads deltas: ask the vendor to stream */
+    uint64_t deadline_ms;            /* absolute */
+    struct lt_tls *tls;              /* client context */
+    /* The manager's: hands over a piece of the answer (n > 0). A non-zero code (cancelled, store down) must end call() with it. */
+    enum lt_code (*on_text)(struct lt_provider_run *run, struct lt_str piece, struct lt_error *err);
+    void *ctx;                       /* the manager's */
+    /* Filled by call(); `text` only when nothing was given to on_text. Set usage to -1 where unknown. */
+    struct lt_neutral_result result;
+};
+
+struct lt_provider {
+    const char *name, *title, *description;
+    const char *settings_schema;     /* JSON Schema of config; secret members carry "writeOnly": true */
+    unsigned neutral;                /* enum lt_neutral_kind, or-ed: what it can translate */
+    const char *const *actions;      /* served natively, NULL-terminated, or NULL */
+    /* Whether config holds what is needed (an API key, …); `why` (≥ 128 bytes) says what is missing. */
+    bool (*configured)(const struct lt_provider_instance *instance, char *why);
+    /*
+     * Success: LT_OK with run->result filled and the whole answer given to on_text (streamed or in one piece). Vendor faults are
+     * LT_EUPSTREAM_*, LT_ECONTEXT_WINDOW, LT_ECONTENT_REFUSED with vendor_status, retry_after_s and the vendor's own words in
+     * detail (without the key). A stream that ends without its end mark is LT_EUPSTREAM_INVALID.
+     */
+    enum lt_code (*call)(struct lt_provider_run *run, struct lt_error *err);
+};
+
+/* Can the provider serve this action: natively, or by a neutral call of this kind? */
+bool lt_provider_serves(const struct lt_provider *provider, struct lt_str action, unsigned neutral_kind, bool *ret_native);
+/* {enabled, settings} of an action at an instance, NULL when nothing is set. */
+const struct lt_json *lt_provider_action_entry(const struct lt_provider_instance *instance, const char *action);

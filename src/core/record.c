@@ -1,0 +1,171 @@
+/* The SQL of the register's writes. */
+#include "core/record.h"
+
+#include "base/log.h"
+
+static struct lt_value tokens(int64_t n)
+{
+    return n < 0 ? LT_NULL : LT_INT(n); /* unknown is not 0 */
+}
+
+static struct lt_value text(struct lt_str s)
+{
+    return LT_TEXT(s.p ? s : LT_STR(""));
+}
+
+void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *b)
+{
+    LT_TX(tx,
+          "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+          LT_BLOB(b->id.b, 16), LT_INT(b->caller->site->id), text(b->caller->user_id), text(b->action), text(b->place.course_id),
+          text(b->place.location_id), text(b->place.placement), LT_INT(b->at));
+}
+
+void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct lt_attempt *a = &attempts[i];
+        LT_TX(tx,
+              "INSERT INTO ai_call_attempt (call_id, n, instance_id, instance, plugin, model, success, code, vendor_status, detail,"
+              " prompt_tokens, completion_tokens, duration_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+              LT_BLOB(id.b, 16), LT_INT(i + 1), LT_INT(a->instance->id), text(a->instance->name), text(a->instance->plugin),
+              text(a->model), LT_INT(a->success), LT_TEXTZ(a->code == LT_OK ? "" : lt_code_name(a->code)), LT_INT(a->vendor_status),
+              text(a->detail), tokens(a->usage.prompt_tokens), tokens(a->usage.completion_tokens), LT_INT(a->duration_ms));
+    }
+}
+
+void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_end *e)
+{
+    LT_TX(tx,
+          "INSERT INTO ai_call_end (call_id, state, code, detail, instance_id, model, prompt_tokens, completion_tokens, total_tokens,"
+          " partial, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+          LT_BLOB(id.b, 16), LT_TEXTZ(e->state), LT_TEXTZ(e->error->code == LT_OK ? "" : lt_code_name(e->error->code)),
+          LT_TEXTZ(e->error->detail), LT_INT(e->instance_id), text(e->model), tokens(e->usage.prompt_tokens),
+          tokens(e->usage.completion_tokens), tokens(e->usage.total_tokens), text(e->partial), LT_INT(e->at));
+}
+
+void lt_record_content(struct lt_tx *tx, const struct lt_action_state *state, const struct lt_action_call *call,
+                       const struct lt_neutral_result *result)
+{
+    struct lt_value values[1 + 32];
+    values[0] = LT_BLOB(call->id.b, 16);
+    for (size_t i = 0; i < state->columns_n; i++)
+        values[1 + i] = LT_TEXT(LT_STR(""));
+    state->action->store(call, result, values + 1);
+    for (size_t i = 1; i <= state->columns_n; i++) /* a call that failed has not everything to tell */
+        if (values[i].type == LT_V_NULL || (values[i].type == LT_V_TEXT && !values[i].s.p))
+            values[i] = LT_TEXT(LT_STR(""));
+    lt_tx_add(tx, state->insert_sql, values, 1 + state->columns_n);
+}
+
+void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_str piece)
+{
+    LT_TX(tx, "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) VALUES ($1, $2, $3, $4)", LT_BLOB(id.b, 16), LT_INT(n),
+          LT_TEXT(piece), LT_INT(lt_now_ms()));
+}
+
+enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_action *action, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_buf sql;
+    lt_buf_init(&sql, 8192);
+    lt_buf_printf(&sql, "CREATE TABLE IF NOT EXISTS ai_action_%s (call_id {blob} PRIMARY KEY", action->name);
+    for (const char *const *c = action->columns; *c; c++)
+        lt_buf_printf(&sql, ", %s TEXT NOT NULL DEFAULT ''", *c);
+    lt_buf_put_str(&sql, LT_STR(")")); /* not {clustered}: long texts make such a tree slow */
+    enum lt_code rc = lt_store_create(store, lt_strz(arena, lt_buf_str(&sql)), err);
+    lt_buf_free(&sql);
+    lt_arena_free(arena);
+    return rc;
+}
+
+const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action *action)
+{
+    struct lt_str names = LT_STR("call_id"), values = LT_STR("$1");
+    int n = 1;
+    for (const char *const *c = action->columns; *c; c++) {
+        names = lt_printf(arena, "%.*s, %s", LT_FMT(names), *c);
+        values = lt_printf(arena, "%.*s, $%d", LT_FMT(values), ++n);
+    }
+    return lt_printf(arena, "INSERT INTO ai_action_%s (%.*s) VALUES (%.*s)", action->name, LT_FMT(names), LT_FMT(values)).p;
+}
+
+static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT text FROM ai_call_checkpoint WHERE call_id = $1 ORDER BY n", LT_BLOB(id.p, id.n));
+    if (rc == LT_OK) {
+        struct lt_buf partial;
+        lt_buf_init(&partial, 64 << 20);
+        for (size_t i = 0; i < r.rows; i++)
+            lt_buf_put_str(&partial, lt_rows_str(&r, i, 0));
+        struct lt_error why;
+        lt_fail(&why, LT_EINTERRUPTED, "the process ended before the call did");
+        struct lt_uuid call_id;
+        memcpy(call_id.b, id.p, 16);
+        struct lt_tx *tx = lt_tx_new();
+        lt_record_end(tx, call_id,
+                      &(struct lt_record_end){.state = "interrupted",
+                                              .error = &why,
+                                              .partial = lt_buf_str(&partial),
+                                              .usage = {-1, -1, -1},
+                                              .at = lt_now_ms()});
+        rc = lt_store_write(store, tx, err);
+        lt_buf_free(&partial);
+    }
+    lt_arena_free(arena);
+    return rc;
+}
+
+/* The least id that can have been made at or after this time: a UUIDv7 begins with its milliseconds. */
+static struct lt_uuid first_id_at(int64_t ms)
+{
+    struct lt_uuid id = {{0}};
+    for (int i = 0; i < 6; i++)
+        id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
+    return id;
+}
+
+static enum lt_code read_mark(struct lt_store *store, int64_t *ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT value FROM meta WHERE name = 'register_mark'");
+    *ret = rc == LT_OK && r.rows > 0 ? lt_rows_int(&r, 0, 0) : 0;
+    lt_arena_free(arena);
+    return rc;
+}
+
+void lt_record_mark(struct lt_store *store, int64_t all_ended_before)
+{
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "INSERT INTO meta (name, value) VALUES ('register_mark', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+          LT_INT(all_ended_before));
+    lt_store_post(store, tx);
+}
+
+enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err)
+{
+    *ret_n = 0;
+    int64_t mark;
+    if (read_mark(store, &mark, err))
+        return err->code;
+    struct lt_uuid from = first_id_at(mark);
+    for (;;) { /* in portions, so that memory stays bounded */
+        struct lt_arena *arena = lt_arena_new();
+        struct lt_rows r;
+        enum lt_code rc = LT_QUERY(store, arena, &r, err,
+                                   "SELECT b.id FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id"
+                                   " WHERE b.id >= $1 AND e.call_id IS NULL LIMIT 1000",
+                                   LT_BLOB(from.b, 16));
+        for (size_t i = 0; rc == LT_OK && i < r.rows; i++)
+            rc = interrupt(store, lt_rows_str(&r, i, 0), err);
+        size_t found = rc == LT_OK ? r.rows : 0;
+        lt_arena_free(arena);
+        *ret_n += found;
+        if (rc || found == 0)
+            return rc;
+    }
+}

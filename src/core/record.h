@@ -1,0 +1,37 @@
+/* Writing the register: the units of one call. The SQL of all records stands in record.c. */
+#pragma once
+#include "core/gates.h"
+
+struct lt_record_begin {
+    struct lt_uuid id;
+    const struct lt_caller *caller;
+    struct lt_place place;
+    struct lt_str action;
+    int64_t at;
+};
+void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *begin);
+
+/* state: completed, failed, refused, cancelled, interrupted */
+struct lt_record_end {
+    const char *state;
+    const struct lt_error *error; /* code LT_OK when completed */
+    int64_t instance_id;
+    struct lt_str model, partial;
+    struct lt_usage usage;
+    int64_t at;
+};
+void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n);
+void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_end *end);
+/* The row of ai_action_<name>. */
+void lt_record_content(struct lt_tx *tx, const struct lt_action_state *action, const struct lt_action_call *call,
+                       const struct lt_neutral_result *result);
+void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_str text);
+
+/* Start-up: creates missing ai_action_<name> tables (and columns that a newer program added). */
+enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_action *action, struct lt_error *err);
+/* Text of the INSERT for an action's table, in the arena. */
+const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action *action);
+/* Notes that every call begun before this time (ms) has ended, so that recovery need not look further back. */
+void lt_record_mark(struct lt_store *store, int64_t all_ended_before);
+/* Start-up: every begin without an end becomes `interrupted` with its checkpoints as partial text. */
+enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);

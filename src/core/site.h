@@ -1,0 +1,103 @@
+/*
+ * Sites and their configuration as one immutable snapshot (DESIGN §8): built from the store at start and whenever it changes, swapped
+ * behind each loop's pointer; a request keeps the one it began with. Nothing here reads the store except lt_config_load.
+ */
+#pragma once
+#include <stdatomic.h>
+
+#include "core/provider.h"
+#include "core/registry.h"
+#include "store/store.h"
+
+enum { LT_ROLES = 6 };
+enum lt_role { LT_ROLE_STUDENT, LT_ROLE_TEACHER, LT_ROLE_EDITINGTEACHER, LT_ROLE_MANAGER, LT_ROLE_ADMIN, LT_ROLE_SERVICE };
+/* "student", …; -1 when unknown (unknown roles of an LMS give nothing). */
+int lt_role_parse(struct lt_str name);
+const char *lt_role_name(enum lt_role role);
+
+/* What a site key may be. */
+enum lt_key_role { LT_KEY_SITE_ADMIN, LT_KEY_SERVICE, LT_KEY_METRICS };
+
+struct lt_site_key {
+    int64_t id;
+    struct lt_site *site;
+    uint8_t hash[32];          /* SHA-256 of the whole key text */
+    char prefix[16];           /* first characters, for lists and logs */
+    enum lt_key_role role;
+    bool choose_provider;
+    int64_t expires_at;        /* ms, 0 = never */
+    struct lt_str name;
+};
+
+struct lt_jwt_issuer {         /* one (iss, aud) of a site */
+    struct lt_site *site;
+    struct lt_str iss, aud;
+    const char *alg;
+    struct lt_str secret;
+};
+
+struct lt_permission_row {     /* role × permission; missing rows fall back to the defaults of the table in permission.c */
+    enum lt_role role;
+    struct lt_str permission;  /* "action:NAME", "action:NAME@PLACEMENT", "choose_provider", "view_register", "manage_providers", … */
+    bool allowed;
+};
+
+struct lt_place_switch {       /* course_id, location_id ("" = the whole course), action ("" = all) → on or off */
+    struct lt_str course_id, location_id, action;
+    bool enabled;
+};
+
+/* Orders place switches by course, location, action (bytewise): how struct lt_site keeps them. For qsort and bsearch. */
+int lt_place_switch_compare(const void *a, const void *b);
+
+struct lt_placement_switch {   /* placement × action ("" = the placement) → on or off; missing = on */
+    struct lt_str placement, action;
+    bool enabled;
+};
+
+struct lt_site {
+    int64_t id;
+    struct lt_str slug, name;
+    bool enabled;
+    uint8_t secret[32];        /* for user hashes */
+    /* policy */
+    struct lt_str policy_version, policy_text;
+    bool policy_by_lms;        /* "the LMS has asked": the gate is open */
+    uint32_t resume_grace_ms;  /* default 5000 */
+    uint32_t call_timeout_ms;  /* whole call, default 120000 */
+    int refusals_per_second;   /* recorded per user, default 5 */
+    struct lt_provider_instance **instances; /* in order */
+    size_t instances_n;
+    struct lt_permission_row *permissions;
+    size_t permissions_n;
+    struct lt_place_switch *place_switches;
+    size_t place_switches_n;
+    struct lt_placement_switch *placement_switches;
+    size_t placement_switches_n;
+    struct lt_str *cors_origins;
+    size_t cors_origins_n;
+};
+
+struct lt_config {             /* the snapshot; reference-counted, lies in its own arena */
+    _Atomic int references;
+    struct lt_arena *arena;
+    int64_t generation;
+    struct lt_site *sites;
+    size_t sites_n;
+    struct lt_site_key *keys;  /* sorted by hash */
+    size_t keys_n;
+    struct lt_jwt_issuer *issuers;
+    size_t issuers_n;
+};
+
+/* Reads everything from the store. Fiber or start-up. One reference for the caller. */
+enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, struct lt_error *err);
+struct lt_config *lt_config_ref(struct lt_config *config); /* any thread */
+void lt_config_unref(struct lt_config *config);
+/* The snapshot of the calling loop (borrowed; ref it to keep it over a wait), and its replacement from any thread. */
+struct lt_config *lt_config_current(void);
+void lt_config_publish(struct lt_loop *const *loops, size_t loops_n, struct lt_config *config);
+/* NULL when there is none. */
+struct lt_site *lt_config_site(const struct lt_config *config, struct lt_str slug);
+const struct lt_site_key *lt_config_key(const struct lt_config *config, const uint8_t hash[32]);
+const struct lt_jwt_issuer *lt_config_issuer(const struct lt_config *config, struct lt_str iss, struct lt_str aud);

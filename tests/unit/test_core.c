@@ -1,0 +1,665 @@
+/* The manager with scripted providers over a real store: gates, fallback, records, policy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "core/admin.h"
+#include "core/placement.h"
+#include "core/policy.h"
+#include "core/policy_cache.h"
+#include "core/register.h"
+#include "io/worker.h"
+
+/* ---- an action and a provider that do as they are told ---- */
+
+static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral_call *ret, struct lt_error *err)
+{
+    struct lt_message *m = LT_NEW(call->arena, struct lt_message);
+    *m = (struct lt_message){LT_STR("user"), lt_json_str(lt_json_get(call->input, "prompt"))};
+    *ret = (struct lt_neutral_call){.kind = LT_NEUTRAL_COMPLETION, .messages = m, .messages_n = 1};
+    return LT_OK;
+}
+
+static enum lt_code finish(const struct lt_action_call *call, const struct lt_neutral_result *result, struct lt_jw *w, struct lt_error *err)
+{
+    if (result->text.n == 0)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "empty");
+    lt_jw_obj(w);
+    lt_jw_kstr(w, "generated_content", result->text);
+    lt_jw_kstr(w, "finish_reason", result->finish_reason);
+    lt_jw_end(w);
+    return LT_OK;
+}
+
+static void store_values(const struct lt_action_call *call, const struct lt_neutral_result *result, struct lt_value *values)
+{
+    values[0] = LT_TEXT(lt_json_str(lt_json_get(call->input, "prompt")));
+    values[1] = LT_TEXT(result->text.p ? result->text : LT_STR(""));
+    values[2] = LT_TEXT(result->finish_reason.p ? result->finish_reason : LT_STR(""));
+}
+
+static const char *const columns[] = {"prompt", "generatedcontent", "finishreason", NULL};
+static const struct lt_action generate_text = {
+    .name = "generate_text",
+    .input_schema = "{\"type\":\"object\",\"required\":[\"prompt\"],\"additionalProperties\":false,"
+                    "\"properties\":{\"prompt\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100}}}",
+    .response_schema = "{\"type\":\"object\"}",
+    .instruction = "",
+    .columns = columns,
+    .compile = compile,
+    .finish = finish,
+    .store = store_values,
+};
+
+/* The instance's config says what happens: {"say":["a","b"]} pieces, {"fail":"code"} afterwards, {"wait":ms} before. */
+static int provider_calls;
+
+static enum lt_code scripted(struct lt_provider_run *run, struct lt_error *err)
+{
+    provider_calls++;
+    const struct lt_json *c = run->instance->config;
+    if (lt_json_get(c, "wait") && lt_fiber_sleep((uint64_t)lt_json_int64_or(lt_json_get(c, "wait"), 0)))
+        return lt_fail(err, LT_ECANCELLED, "cancelled while waiting");
+    const struct lt_json *say = lt_json_get(c, "say");
+    for (size_t i = 0; i < lt_json_len(say); i++)
+        if (run->on_text(run, lt_json_str(lt_json_at(say, i)), err))
+            return err->code;
+    struct lt_str fail = lt_json_str(lt_json_get(c, "fail"));
+    for (int code = 1; fail.n > 0 && code < LT_CODE_COUNT; code++)
+        if (lt_str_is(fail, lt_code_name((enum lt_code)code)))
+            return lt_fail(err, (enum lt_code)code, "scripted");
+    run->result.model = LT_STR("scripted-1");
+    run->result.finish_reason = LT_STR("stop");
+    run->result.usage = (struct lt_usage){9, 12, -1};
+    return LT_OK;
+}
+
+static bool configured(const struct lt_provider_instance *instance, char *why)
+{
+    snprintf(why, 128, "it is told not to be");
+    return !lt_json_bool_or(lt_json_get(instance->config, "unconfigured"), false);
+}
+
+static const struct lt_provider provider = {
+    .name = "scripted",
+    .settings_schema = "{\"type\":\"object\"}",
+    .neutral = LT_NEUTRAL_COMPLETION,
+    .configured = configured,
+    .call = scripted,
+};
+
+static const struct lt_entry entries[] = {
+    {LT_KIND_ACTION, "generate_text", "", "", "builtin", 1, 0, 100, &generate_text},
+    {LT_KIND_PROVIDER, "scripted", "", "", "builtin", 1, 0, 100, &provider},
+};
+
+/* ---- a world of one site ---- */
+
+static struct world {
+    char dir[32];
+    struct lt_store *store;
+    struct lt_manager *manager;
+    struct lt_loop *loop;
+    struct lt_config *config;
+    struct lt_arena *arena;
+    struct lt_caller caller;
+    struct lt_error err;
+    void (*body)(struct world *w);
+    /* what the listener saw */
+    struct lt_buf shown;
+    bool shown_before_begin;
+    enum lt_code answer_with;
+} world;
+
+static const struct lt_json *parse(struct world *w, const char *text)
+{
+    const struct lt_json *v = NULL;
+    if (lt_json_parse(w->arena, lt_str(text), LT_JSON_STRICT, &v, &w->err))
+        fail_msg("%s: %s", text, w->err.detail);
+    return v;
+}
+
+#define OK(call)                                                                                                             \
+    do {                                                                                                                     \
+        if ((call) != LT_OK)                                                                                                 \
+            fail_msg("%s: %s: %s", #call, lt_code_name(w->err.code), w->err.detail);                                         \
+    } while (0)
+
+/* Reads the configuration anew, as a daemon does after a change. */
+static void reload(struct world *w)
+{
+    struct lt_config *config;
+    OK(lt_config_load(w->store, &config, &w->err));
+    lt_config_publish(&w->loop, 1, config);
+    while (lt_config_current() != config)
+        lt_fiber_yield();
+    if (w->config)
+        lt_config_unref(w->config);
+    w->config = config;
+    w->caller.site = lt_config_site(config, LT_STR("s"));
+    assert_non_null(w->caller.site);
+}
+
+static void add_instance(struct world *w, const char *name, bool enabled, const char *config)
+{
+    OK(lt_admin_provider_add(w->store, LT_STR("s"), lt_str(name), LT_STR("scripted"), enabled, parse(w, config), NULL, NULL, &w->err));
+}
+
+static void in_fiber(void *arg)
+{
+    struct world *w = arg;
+    OK(lt_admin_site_add(w->store, LT_STR("s"), LT_STR("Site"), &w->err));
+    reload(w);
+    w->body(w);
+    lt_loop_stop(w->loop);
+}
+
+static void run(void (*body)(struct world *w))
+{
+    struct world *w = &world;
+    memset(w, 0, sizeof(*w));
+    provider_calls = 0;
+    w->body = body;
+    snprintf(w->dir, sizeof(w->dir), "/tmp/lectern-core-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    OK(lt_store_open(&(struct lt_store_options){.data_dir = w->dir}, &w->store, &w->err));
+    w->manager = lt_manager_new(&(struct lt_manager_options){.store = w->store});
+    OK(lt_manager_prepare(w->manager, true, &w->err));
+    w->arena = lt_arena_new();
+    lt_buf_init(&w->shown, 1 << 20);
+    w->caller = (struct lt_caller){.user_id = LT_STR("u1"), .roles = 1u << LT_ROLE_TEACHER};
+    w->loop = lt_loop_new(0, &w->err);
+    assert_non_null(w->loop);
+    lt_fiber_start(w->loop, in_fiber, w, NULL);
+    lt_loop_run(w->loop);
+    lt_loop_free(w->loop);
+    lt_config_unref(w->config);
+    lt_manager_free(w->manager);
+    lt_store_close(w->store);
+    lt_buf_free(&w->shown);
+    lt_arena_free(w->arena);
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+    assert_int_equal(system(command), 0);
+}
+
+static int64_t count(struct world *w, const char *sql)
+{
+    struct lt_rows r;
+    OK(lt_store_query(w->store, w->arena, sql, NULL, 0, 0, &r, &w->err));
+    return lt_rows_int(&r, 0, 0);
+}
+
+static enum lt_code hear(void *ctx, struct lt_str piece)
+{
+    struct world *w = ctx;
+    if (count(w, "SELECT COUNT(*) FROM ai_call") == 0) /* durable rows are what another connection sees */
+        w->shown_before_begin = true;
+    lt_buf_put_str(&w->shown, piece);
+    return w->answer_with;
+}
+
+static struct lt_call_request request(struct world *w, const char *input)
+{
+    return (struct lt_call_request){.arena = w->arena,
+                                    .config = w->config,
+                                    .caller = &w->caller,
+                                    .action = LT_STR("generate_text"),
+                                    .input = parse(w, input),
+                                    .ctx = w};
+}
+
+static struct lt_call_result process(struct world *w, const char *input, bool stream)
+{
+    struct lt_call_request q = request(w, input);
+    q.stream = stream;
+    q.on_text = stream ? hear : NULL;
+    struct lt_call_result r;
+    lt_process_action(w->manager, &q, &r);
+    return r;
+}
+
+static struct lt_register_call shown_in_register(struct world *w, struct lt_uuid id)
+{
+    struct lt_register_call call;
+    struct lt_str attempts, content;
+    OK(lt_register_show(w->store, w->arena, 0, id, &call, &attempts, &content, &w->err));
+    return call;
+}
+
+/* ---- reference cases 17 to 21, restated ---- */
+
+static void case_17(struct world *w)
+{
+    add_instance(w, "off", false, "{\"say\":[\"never\"]}");
+    reload(w);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", false);
+    assert_false(r.success);
+    assert_int_equal(r.error.code, LT_ENO_PROVIDER);
+    assert_int_equal(provider_calls, 0);
+    assert_true(lt_str_is(shown_in_register(w, r.id).state, "failed"));
+}
+static void case_17_without_an_enabled_provider_the_call_fails(void **state)
+{
+    run(case_17);
+}
+
+static void case_18(struct world *w)
+{
+    add_instance(w, "first", true, "{\"say\":[\"from the first\"]}");
+    add_instance(w, "second", true, "{\"say\":[\"from the second\"]}");
+    reload(w);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", false);
+    assert_true(r.success);
+    assert_true(lt_str_is(r.response, "{\"generated_content\":\"from the first\",\"finish_reason\":\"stop\"}"));
+    assert_true(lt_str_is(r.instance->name, "first"));
+    assert_int_equal(provider_calls, 1);
+    assert_int_equal(r.usage.total_tokens, 21);
+}
+static void case_18_of_two_instances_the_first_success_is_returned(void **state)
+{
+    run(case_18);
+}
+
+static void with_policy(struct world *w)
+{
+    OK(lt_admin_policy_set(w->store, LT_STR("s"), LT_STR("1"), LT_STR("Be kind."), &w->err));
+    add_instance(w, "first", true, "{\"say\":[\"yes\"]}");
+    reload(w);
+}
+
+static void case_19(struct world *w)
+{
+    with_policy(w);
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err)); /* a second time is no error */
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM policy_acceptance WHERE user_id = 'u1' AND accepted = 1"), 1);
+    assert_int_equal(lt_policy_accept(w->store, &w->caller, LT_STR("2"), LT_STR(""), &w->err), LT_ECONFLICT);
+}
+static void case_19_accepting_the_policy_writes_one_row(void **state)
+{
+    run(case_19);
+}
+
+static void case_20(struct world *w)
+{
+    with_policy(w);
+    struct lt_policy_status status;
+    OK(lt_policy_get(w->store, w->arena, &w->caller, &status, &w->err));
+    assert_false(status.accepted);
+    assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_EPOLICY);
+    assert_int_equal(provider_calls, 0);
+    struct lt_tx *tx = lt_tx_new(); /* behind the policy module's back */
+    LT_TX(tx, "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, decided_at) VALUES ($1, 'u1', '1', 1, 5)",
+          LT_INT(w->caller.site->id));
+    OK(lt_store_write(w->store, tx, &w->err));
+    OK(lt_policy_get(w->store, w->arena, &w->caller, &status, &w->err));
+    assert_true(status.accepted);
+    assert_int_equal(status.accepted_at, 5);
+    assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
+}
+static void case_20_a_negative_is_never_kept_as_truth(void **state)
+{
+    run(case_20);
+}
+
+static void case_21(struct world *w)
+{
+    with_policy(w);
+    static const char *const users[] = {"u1", "u2", "u3"};
+    static const bool expected[] = {true, true, false};
+    for (int i = 0; i < 2; i++) {
+        w->caller.user_id = lt_str(users[i]);
+        OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            struct lt_policy_status status;
+            w->caller.user_id = lt_str(users[i]);
+            OK(lt_policy_get(w->store, w->arena, &w->caller, &status, &w->err));
+            assert_int_equal(status.accepted, expected[i]);
+            assert_int_equal(lt_policy_known_accepted(&w->caller), expected[i]); /* positives are kept, the negative is not */
+        }
+        OK(lt_admin_site_set(w->store, LT_STR("s"), parse(w, "{\"name\":\"Changed\"}"), &w->err));
+        reload(w); /* a new configuration empties the cache */
+        w->caller.user_id = LT_STR("u1");
+        assert_false(lt_policy_known_accepted(&w->caller));
+    }
+}
+static void case_21_acceptances_are_cached_purged_and_read_again(void **state)
+{
+    run(case_21);
+}
+
+/* ---- more of the policy ---- */
+
+static void withdrawn(struct world *w)
+{
+    with_policy(w);
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
+    OK(lt_policy_withdraw(w->store, &w->caller, &w->err));
+    assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_EPOLICY);
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
+    OK(lt_admin_policy_set(w->store, LT_STR("s"), LT_STR("2"), LT_STR("Be kinder."), &w->err));
+    reload(w);
+    assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_EPOLICY); /* a new version asks again */
+}
+static void a_withdrawal_and_a_new_version_close_the_gate(void **state)
+{
+    run(withdrawn);
+}
+
+/* ---- fallback, streaming, records ---- */
+
+static void fallback(struct world *w)
+{
+    add_instance(w, "down", true, "{\"fail\":\"upstream_unavailable\"}");
+    add_instance(w, "nokey", true, "{\"unconfigured\":true}");
+    add_instance(w, "empty", true, "{\"say\":[]}");
+    add_instance(w, "good", true, "{\"say\":[\"<think>hm\",\"m</think> an\",\"swer\"]}");
+    reload(w);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", true);
+    assert_true(r.success);
+    assert_int_equal(r.attempts_n, 3);
+    assert_int_equal(r.attempts[0].code, LT_EUPSTREAM_UNAVAILABLE);
+    assert_int_equal(r.attempts[1].code, LT_EUPSTREAM_INVALID);
+    assert_true(r.attempts[2].success);
+    assert_true(lt_str_is(lt_buf_str(&w->shown), "answer"));
+    assert_false(w->shown_before_begin);
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call"), 1);
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call_attempt"), 3);
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call_end WHERE state = 'completed' AND prompt_tokens = 9 AND total_tokens = 21"), 1);
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_action_generate_text WHERE prompt = 'x' AND generatedcontent = 'answer'"), 1);
+}
+static void a_failure_before_the_first_byte_goes_to_the_next_instance(void **state)
+{
+    run(fallback);
+}
+
+static void no_fallback(struct world *w)
+{
+    add_instance(w, "cut", true, "{\"say\":[\"half an \"],\"fail\":\"upstream_invalid\"}");
+    add_instance(w, "good", true, "{\"say\":[\"whole\"]}");
+    reload(w);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", true);
+    assert_false(r.success);
+    assert_int_equal(r.error.code, LT_EUPSTREAM_INVALID);
+    assert_int_equal(r.attempts_n, 1);
+    assert_int_equal(provider_calls, 1);
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_action_generate_text WHERE generatedcontent LIKE 'half an%'"), 1);
+    r = process(w, "{\"prompt\":\"x\"}", false); /* nothing was shown: the next one may answer */
+    assert_true(r.success);
+    assert_true(lt_str_is(r.response, "{\"generated_content\":\"whole\",\"finish_reason\":\"stop\"}"));
+}
+static void after_the_first_shown_byte_there_is_no_fallback(void **state)
+{
+    run(no_fallback);
+}
+
+static void all_fail(struct world *w)
+{
+    add_instance(w, "a", true, "{\"fail\":\"upstream_rate_limited\"}");
+    add_instance(w, "b", true, "{\"fail\":\"upstream_timeout\"}");
+    reload(w);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", false);
+    assert_int_equal(r.error.code, LT_EUPSTREAM_TIMEOUT); /* the last failure is the answer */
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call_attempt WHERE success = 0"), 2);
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call_end WHERE state = 'failed' AND code = 'upstream_timeout'"), 1);
+}
+static void when_all_fail_the_last_failure_is_returned_and_all_are_recorded(void **state)
+{
+    run(all_fail);
+}
+
+static void chosen(struct world *w)
+{
+    add_instance(w, "a", true, "{\"say\":[\"a\"]}");
+    add_instance(w, "b", true, "{\"say\":[\"b\"]}");
+    reload(w);
+    struct lt_call_request q = request(w, "{\"prompt\":\"x\"}");
+    q.provider = LT_STR("b");
+    struct lt_call_result r;
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EPERMISSION); /* a teacher may not choose */
+    w->caller.roles = 1u << LT_ROLE_ADMIN;
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_OK);
+    assert_true(lt_str_is(r.instance->name, "b"));
+    q.provider = LT_STR("c");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_ENO_PROVIDER);
+}
+static void a_provider_is_chosen_only_with_permission(void **state)
+{
+    run(chosen);
+}
+
+/* Every gate with its own code, in the order of the table: a caller that fails several hears the first. */
+static void gates(struct world *w)
+{
+    with_policy(w);
+    w->caller.roles = 1u << LT_ROLE_STUDENT;
+    struct lt_call_request q = request(w, "{\"prompt\":7}");
+    q.action = LT_STR("no_such");
+    q.place = (struct lt_place){LT_STR("c1"), LT_STR("b1"), LT_STR("editor")};
+    struct lt_call_result r;
+    OK(lt_admin_site_set(w->store, LT_STR("s"), parse(w, "{\"enabled\":false}"), &w->err));
+    OK(lt_admin_place_switch(w->store, LT_STR("s"), LT_STR("c1"), LT_STR(""), LT_STR(""), 0, &w->err));
+    OK(lt_admin_place_switch(w->store, LT_STR("s"), LT_STR("c2"), LT_STR("b1"), LT_STR("generate_text"), 0, &w->err));
+    OK(lt_admin_placement_switch(w->store, LT_STR("s"), LT_STR("editor"), LT_STR("generate_text"), 0, &w->err));
+    reload(w);
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_ESITE_DISABLED);
+    OK(lt_admin_site_set(w->store, LT_STR("s"), parse(w, "{\"enabled\":true}"), &w->err));
+    reload(w);
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EUNKNOWN_ACTION);
+    q.action = LT_STR("generate_text");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EINVALID_INPUT);
+    assert_string_equal(r.error.field, "/input/prompt");
+    q.input = parse(w, "{\"prompt\":\"x\"}");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EPERMISSION);
+    w->caller.roles = 1u << LT_ROLE_EDITINGTEACHER;
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_ECOURSE_DISABLED);
+    q.place.course_id = LT_STR("c2");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_ECOURSE_DISABLED);
+    q.place.location_id = LT_STR("b2");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EPLACEMENT_DISABLED);
+    q.place.placement = LT_STR("chat"); /* does not offer it */
+    w->caller.roles |= 1u << LT_ROLE_ADMIN;
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EPLACEMENT_DISABLED);
+    q.place.placement = LT_STR("author");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EPOLICY);
+    struct lt_error why;
+    assert_false(lt_action_available(w->manager, w->config, &w->caller, &q.place, LT_STR("generate_text"), &why));
+    assert_int_equal(why.code, LT_EPOLICY);
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    assert_true(lt_action_available(w->manager, w->config, &w->caller, &q.place, LT_STR("generate_text"), &why));
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_OK);
+    assert_int_equal(provider_calls, 1);
+    q.place.placement = LT_STR("nowhere");
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_EINVALID_INPUT);
+    assert_string_equal(r.error.field, "/context/placement");
+}
+static void each_gate_refuses_with_its_own_code_in_order(void **state)
+{
+    run(gates);
+}
+
+static void refusals(struct world *w)
+{
+    OK(lt_admin_site_set(w->store, LT_STR("s"), parse(w, "{\"refusals_per_second\":3}"), &w->err));
+    reload(w);
+    lt_clock_freeze(1700000000000);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(process(w, "{}", false).error.code, LT_EINVALID_INPUT);
+    lt_clock_freeze(0);
+    struct lt_tx *tx = lt_tx_new(); /* a unit that is waited for comes behind the posted ones */
+    LT_TX(tx, "UPDATE site SET name = $1", LT_TEXT(LT_STR("x")));
+    OK(lt_store_write(w->store, tx, &w->err));
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call_end WHERE state = 'refused' AND code = 'invalid_input'"), 3);
+}
+static void refusals_are_recorded_up_to_the_rate(void **state)
+{
+    run(refusals);
+}
+
+/* ---- leaving, restarting ---- */
+
+struct canceller {
+    struct world *w;
+    struct lt_uuid id;
+};
+
+static void note_id(void *ctx, struct lt_uuid id)
+{
+    ((struct canceller *)ctx)->id = id;
+}
+
+static void cancel_soon(void *arg)
+{
+    struct canceller *c = arg;
+    struct world *w = c->w;
+    assert_true(lt_call_running(w->manager, c->id));
+    struct lt_caller other = w->caller;
+    other.is_user = true;
+    other.user_id = LT_STR("somebody else");
+    assert_int_equal(lt_call_cancel(w->manager, c->id, &other, &w->err), LT_ENOT_FOUND);
+    OK(lt_call_cancel(w->manager, c->id, &w->caller, &w->err));
+}
+
+static void cancelled(struct world *w)
+{
+    add_instance(w, "slow", true, "{\"wait\":60000,\"say\":[\"late\"]}");
+    add_instance(w, "next", true, "{\"say\":[\"must not be asked\"]}");
+    reload(w);
+    struct canceller c = {.w = w};
+    struct lt_call_request q = request(w, "{\"prompt\":\"x\"}");
+    q.on_start = note_id;
+    q.ctx = &c;
+    lt_fiber_start(w->loop, cancel_soon, &c, NULL);
+    struct lt_call_result r;
+    assert_int_equal(lt_process_action(w->manager, &q, &r), LT_ECANCELLED);
+    lt_fiber_cancel_reset();
+    assert_int_equal(provider_calls, 1);
+    assert_false(lt_call_running(w->manager, c.id));
+    assert_true(lt_str_is(shown_in_register(w, r.id).state, "cancelled"));
+}
+static void a_cancelled_call_ends_at_once_and_is_recorded(void **state)
+{
+    run(cancelled);
+}
+
+static void interrupted(struct world *w)
+{
+    struct lt_uuid id = lt_uuid_new();
+    struct lt_tx *tx = lt_tx_new(); /* what a process that was killed leaves behind */
+    LT_TX(tx, "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at) VALUES ($1, 1, 'u', 'generate_text', '', '', '', 1)",
+          LT_BLOB(id.b, 16));
+    LT_TX(tx, "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) VALUES ($1, 1, 'what was ', 1)", LT_BLOB(id.b, 16));
+    LT_TX(tx, "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) VALUES ($1, 2, 'shown', 1)", LT_BLOB(id.b, 16));
+    OK(lt_store_write(w->store, tx, &w->err));
+    assert_true(lt_str_is(shown_in_register(w, id).state, "running"));
+    struct lt_manager *next = lt_manager_new(&(struct lt_manager_options){.store = w->store});
+    OK(lt_manager_prepare(next, true, &w->err));
+    lt_manager_free(next);
+    struct lt_register_call call = shown_in_register(w, id);
+    assert_true(lt_str_is(call.state, "interrupted"));
+    assert_true(lt_str_is(call.partial, "what was shown"));
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id WHERE e.call_id IS NULL"), 0);
+}
+static void an_unfinished_call_becomes_interrupted_with_its_checkpoints(void **state)
+{
+    run(interrupted);
+}
+
+/* ---- configuration ---- */
+
+static void order(struct world *w)
+{
+    add_instance(w, "a", true, "{}");
+    add_instance(w, "b", true, "{}");
+    add_instance(w, "c", true, "{}");
+    struct lt_str wanted[] = {LT_STR("c"), LT_STR("a")};
+    OK(lt_admin_provider_order(w->store, LT_STR("s"), wanted, 2, &w->err));
+    reload(w);
+    const char *expected[] = {"c", "a", "b"};
+    for (int i = 0; i < 3; i++)
+        assert_true(lt_str_is(w->caller.site->instances[i]->name, expected[i]));
+    OK(lt_admin_provider_remove(w->store, LT_STR("s"), LT_STR("a"), &w->err));
+    add_instance(w, "d", true, "{}");
+    reload(w);
+    const char *after[] = {"c", "b", "d"};
+    for (int i = 0; i < 3; i++)
+        assert_true(lt_str_is(w->caller.site->instances[i]->name, after[i]));
+    struct lt_str twice[] = {LT_STR("c"), LT_STR("c")};
+    assert_int_equal(lt_admin_provider_order(w->store, LT_STR("s"), twice, 2, &w->err), LT_EINVALID_INPUT);
+    reload(w);
+    assert_true(lt_str_is(w->caller.site->instances[0]->name, "c")); /* nothing was half saved */
+    assert_int_equal(lt_admin_provider_add(w->store, LT_STR("s"), LT_STR("b"), LT_STR("scripted"), true, NULL, NULL, NULL, &w->err), LT_ECONFLICT);
+    assert_int_equal(lt_admin_provider_add(w->store, LT_STR("s"), LT_STR("x"), LT_STR("nothing"), true, NULL, NULL, NULL, &w->err), LT_EINVALID_INPUT);
+    assert_int_equal(lt_admin_provider_add(w->store, LT_STR("s"), LT_STR("x"), LT_STR("scripted"), true, NULL, parse(w, "{\"no_such\":{}}"), NULL, &w->err), LT_EINVALID_INPUT);
+}
+static void the_order_of_instances_survives_changes(void **state)
+{
+    run(order);
+}
+
+static void issuers(struct world *w)
+{
+    OK(lt_admin_site_add(w->store, LT_STR("other"), LT_STR("Other"), &w->err));
+    OK(lt_admin_issuer_set(w->store, LT_STR("s"), LT_STR("lms"), LT_STR("ai"), LT_STR("0123456789abcdef"), &w->err));
+    OK(lt_admin_issuer_set(w->store, LT_STR("s"), LT_STR("lms"), LT_STR("ai"), LT_STR("another secret, longer"), &w->err));
+    assert_int_equal(lt_admin_issuer_set(w->store, LT_STR("other"), LT_STR("lms"), LT_STR("ai"), LT_STR("0123456789abcdef"), &w->err), LT_ECONFLICT);
+    assert_int_equal(lt_admin_issuer_set(w->store, LT_STR("s"), LT_STR("lms"), LT_STR("x"), LT_STR("too short"), &w->err), LT_EINVALID_INPUT);
+    reload(w);
+    const struct lt_jwt_issuer *i = lt_config_issuer(w->config, LT_STR("lms"), LT_STR("ai"));
+    assert_non_null(i);
+    assert_ptr_equal(i->site, w->caller.site);
+    assert_true(lt_str_is(i->secret, "another secret, longer"));
+}
+static void an_issuer_belongs_to_one_site(void **state)
+{
+    run(issuers);
+}
+
+static int start(void **state)
+{
+    struct lt_error err;
+    assert_int_equal(lt_placements_register(&err), LT_OK);
+    for (size_t i = 0; i < LT_COUNT(entries); i++)
+        assert_int_equal(lt_registry_add(&entries[i], &err), LT_OK);
+    lt_registry_seal();
+    return lt_workers_start(2, &err);
+}
+
+static int stop(void **state)
+{
+    lt_workers_stop();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(case_17_without_an_enabled_provider_the_call_fails),
+        cmocka_unit_test(case_18_of_two_instances_the_first_success_is_returned),
+        cmocka_unit_test(case_19_accepting_the_policy_writes_one_row),
+        cmocka_unit_test(case_20_a_negative_is_never_kept_as_truth),
+        cmocka_unit_test(case_21_acceptances_are_cached_purged_and_read_again),
+        cmocka_unit_test(a_withdrawal_and_a_new_version_close_the_gate),
+        cmocka_unit_test(a_failure_before_the_first_byte_goes_to_the_next_instance),
+        cmocka_unit_test(after_the_first_shown_byte_there_is_no_fallback),
+        cmocka_unit_test(when_all_fail_the_last_failure_is_returned_and_all_are_recorded),
+        cmocka_unit_test(a_provider_is_chosen_only_with_permission),
+        cmocka_unit_test(each_gate_refuses_with_its_own_code_in_order),
+        cmocka_unit_test(refusals_are_recorded_up_to_the_rate),
+        cmocka_unit_test(a_cancelled_call_ends_at_once_and_is_recorded),
+        cmocka_unit_test(an_unfinished_call_becomes_interrupted_with_its_checkpoints),
+        cmocka_unit_test(the_order_of_instances_survives_changes),
+        cmocka_unit_test(an_issuer_belongs_to_one_site),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
