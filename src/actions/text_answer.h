@@ -1,0 +1,46 @@
+/*
+ * What the actions that answer with text have in common: the response object, the columns, the neutral call with its messages,
+ * and the one place where somebody else's text is put into a message. Pure but for the arena of the call; fiber or worker.
+ */
+#pragma once
+#include "core/action.h"
+
+/* The schema of {generated_content, finish_reason}. */
+extern const char lt_text_answer_response[];
+/* The schema of {text, instruction?, language?}. */
+extern const char lt_text_answer_about_input[];
+/* prompt, responseid, fingerprint, generatedcontent, finishreason. */
+extern const char *const lt_text_answer_columns[];
+enum { LT_TEXT_ANSWER_COLUMNS = 5 };
+
+/* An empty completion: nothing set, no messages. */
+struct lt_neutral_call lt_text_answer_completion(void);
+/* A completion of two messages: the call's instruction as system (left out when empty) and `user`. */
+void lt_text_answer_ask(const struct lt_action_call *call, struct lt_str user, struct lt_neutral_call *ret);
+/*
+ * compile() of the actions about a given text: `task` ("Summarise the text.") and the wishes of the input stand before the text,
+ * which is marked off. LT_EINVALID_INPUT when the text is only white space.
+ */
+enum lt_code lt_text_answer_compile_about(const struct lt_action_call *call, const char *task, struct lt_neutral_call *ret,
+                                          struct lt_error *err);
+/*
+ * `text` between two marks that it cannot contain, with a sentence that says what the marks mean. The marks depend on the text
+ * alone, so that the same text gives the same prompt and vendors can reuse what they have cached of it.
+ */
+struct lt_str lt_text_answer_mark_off(struct lt_arena *arena, struct lt_str text);
+
+/*
+ * finish(): {generated_content, finish_reason}. An empty answer is LT_ECONTENT_REFUSED when a content filter ended it, else
+ * LT_EUPSTREAM_INVALID.
+ */
+enum lt_code lt_text_answer_finish(const struct lt_action_call *call, const struct lt_neutral_result *result,
+                                   struct lt_jw *response, struct lt_error *err);
+/* Why an empty answer cannot be used: the error that finish() gives for it. */
+enum lt_code lt_text_answer_empty(const struct lt_neutral_result *result, struct lt_error *err);
+/* The reason to show: the vendor's, "stop" when it gave none. */
+struct lt_str lt_text_answer_finish_reason(const struct lt_neutral_result *result);
+/* Fills the LT_TEXT_ANSWER_COLUMNS values; what the result does not know is NULL. */
+void lt_text_answer_store(struct lt_str prompt, const struct lt_neutral_result *result, struct lt_value *values);
+/* store() of the actions about a given text: the prompt is the instruction of the input, if any, and the text. */
+void lt_text_answer_store_about(const struct lt_action_call *call, const struct lt_neutral_result *result,
+                                struct lt_value *values);

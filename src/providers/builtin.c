@@ -1,0 +1,27 @@
+/* The list of built-in providers. */
+#include "providers/builtin.h"
+
+#include "core/provider.h"
+#include "core/registry.h"
+
+extern const struct lt_provider lt_provider_extract, lt_provider_openai;
+
+enum lt_code lt_providers_register(struct lt_error *err)
+{
+    static const struct lt_provider *const providers[] = {&lt_provider_extract, &lt_provider_openai};
+    static struct lt_entry entries[LT_COUNT(providers)];
+    for (size_t i = 0; i < LT_COUNT(providers); i++) {
+        entries[i] = (struct lt_entry){.kind = LT_KIND_PROVIDER,
+                                       .name = providers[i]->name,
+                                       .title = providers[i]->title,
+                                       .description = providers[i]->description,
+                                       .plugin = "builtin",
+                                       .major = 1,
+                                       .rank = 100,
+                                       .impl = providers[i]};
+        enum lt_code code = lt_registry_add(&entries[i], err);
+        if (code)
+            return code;
+    }
+    return LT_OK;
+}
