@@ -1,0 +1,90 @@
+/* /v1/actions: what there is, and running it as JSON. The streamed form is action_stream.c, calls that exist already calls.c. */
+#include "api/action_stream.h"
+#include "api/answer.h"
+
+static void put_action(struct lt_request *r, struct lt_jw *w, const struct lt_entry *entry, const struct lt_place *place)
+{
+    const struct lt_action *action = entry->impl;
+    struct lt_error why = {0};
+    bool available = lt_action_available(r->api->options.manager, r->config, &r->caller, place, lt_str(entry->name), &why);
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "name", entry->name);
+    lt_jw_kstrz(w, "title", entry->title);
+    lt_jw_kstrz(w, "description", entry->description);
+    lt_jw_key(w, "input_schema");
+    lt_jw_raw(w, lt_str(action->input_schema));
+    lt_jw_key(w, "response_schema");
+    lt_jw_raw(w, lt_str(action->response_schema));
+    lt_jw_kbool(w, "available", available);
+    if (!available)
+        lt_jw_kstrz(w, "reason", lt_code_name(why.code));
+    lt_jw_end(w);
+}
+
+void lt_get_actions(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_place place = lt_query_place(r);
+    if (place.placement.n > 0 && !lt_registry_find(LT_KIND_PLACEMENT, place.placement)) {
+        lt_fail_field(&err, LT_EINVALID_INPUT, "/placement", "there is no placement '%.*s'", LT_FMT(place.placement));
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_key(w, "actions");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < lt_registry_count(LT_KIND_ACTION); i++)
+        put_action(r, w, lt_registry_at(LT_KIND_ACTION, i), &place);
+    lt_jw_end(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+static struct lt_str member(const struct lt_json *object, const char *key)
+{
+    return lt_json_str_or(lt_json_get(object, key), LT_STR(""));
+}
+
+/* By the body, or by what the client says it reads. */
+static bool wants_stream(struct lt_request *r)
+{
+    const struct lt_json *stream = lt_json_get(r->body, "stream");
+    if (stream)
+        return lt_json_bool_or(stream, false);
+    struct lt_str accept = lt_http_field(&r->http->head, "Accept", NULL), type = LT_STR("text/event-stream");
+    return memmem(accept.p ? accept.p : "", accept.n, type.p, type.n) != NULL;
+}
+
+/* A token for one course that is used without naming a course means that course. */
+static struct lt_str course_of(struct lt_request *r, const struct lt_json *context)
+{
+    struct lt_str course = member(context, "course_id");
+    return course.n == 0 ? r->caller.only_course : course;
+}
+
+void lt_post_action(struct lt_request *r)
+{
+    const struct lt_json *context = lt_json_get(r->body, "context");
+    struct lt_call_request request = {.arena = r->arena,
+                                      .config = r->config,
+                                      .caller = &r->caller,
+                                      .place = {course_of(r, context), member(context, "location_id"), member(context, "placement")},
+                                      .action = r->params[0],
+                                      .input = lt_json_get(r->body, "input"),
+                                      .provider = member(r->body, "provider"),
+                                      .stream = wants_stream(r)};
+    if (request.stream) {
+        lt_action_stream(r, &request);
+        return;
+    }
+    struct lt_call_result *result = LT_NEW(r->arena, struct lt_call_result);
+    if (lt_process_action(r->api->options.manager, &request, result)) {
+        lt_reply_problem(r, &result->error, result->id_text);
+        return;
+    }
+    struct lt_json_reply j;
+    lt_answer_write(r, lt_json_begin(&j), result);
+    lt_json_end(r, 200, &j);
+}

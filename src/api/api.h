@@ -1,0 +1,32 @@
+/*
+ * The HTTP side of Lectern: one route table, and the handler that a loop's server calls for each request. The object is made once at
+ * start, shared by all loops, and immutable but for counters, the table of live streams and the drain flag.
+ */
+#pragma once
+#include "core/manager.h"
+#include "io/http_server.h"
+
+struct lt_api;
+
+struct lt_api_options {
+    struct lt_store *store;
+    struct lt_manager *manager;
+    const char *share_dir;   /* holds demo/ and widgets/; NULL: no pages */
+    const char *widgets_dir; /* the built widgets; NULL = share_dir/widgets */
+    bool demo;               /* serve /demo/ and /widgets/ */
+    /* Re-reads the configuration and publishes it to every loop; called on a fiber after this process has changed it. One reference
+     * for the caller. */
+    enum lt_code (*reload)(void *ctx, struct lt_config **ret, struct lt_error *err);
+    void *ctx;
+};
+
+/* Compiles the routes and their schemas. The options' strings must live as long as the API. LT_ECONFIG. Start-up. */
+enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err);
+/* After the servers were stopped, before the loops are freed (stream logs hang on loops). NULL allowed. */
+void lt_api_free(struct lt_api *api);
+/* The lt_http_handler; ctx is the struct lt_api. Fiber. */
+void lt_api_handle(struct lt_http_request *http, void *ctx);
+/* Any thread: from now on /readyz says 503 and calls that cost money are refused with `overloaded`. */
+void lt_api_drain(struct lt_api *api);
+/* Any thread, about twice a second: drops the logs of streams that ended more than a minute ago. */
+void lt_api_tick(struct lt_api *api);

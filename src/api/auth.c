@@ -1,0 +1,137 @@
+/*
+ * From credentials to a struct lt_caller. Two kinds: site keys (lk_…, stored as SHA-256) and users' tokens (JWTs made by the LMS).
+ * A site key of an LMS back end names the user it speaks for; a user's token speaks for itself alone.
+ */
+#include "api/request.h"
+#include "base/secret.h"
+#include "io/jwt.h"
+
+enum { USER_ID_MAX = 255, ROLES_MAX = 64 };
+
+static unsigned role_bit(struct lt_str name)
+{
+    int role = lt_role_parse(name);
+    return role >= 0 && role != LT_ROLE_SERVICE ? 1u << role : 0; /* "service" is what a key is, nobody can claim it */
+}
+
+static unsigned role_bits(const struct lt_json *roles)
+{
+    unsigned bits = lt_json_is(roles, LT_JSON_STRING) ? role_bit(lt_json_str(roles)) : 0;
+    for (size_t i = 0; lt_json_is(roles, LT_JSON_ARRAY) && i < lt_json_len(roles) && i < ROLES_MAX; i++)
+        bits |= role_bit(lt_json_str(lt_json_at(roles, i)));
+    return bits;
+}
+
+static enum lt_code by_key(struct lt_request *r, struct lt_str text, struct lt_error *err)
+{
+    uint8_t hash[32];
+    lt_sha256(text.p, text.n, hash);
+    const struct lt_site_key *key = lt_config_key(r->config, hash);
+    if (!key)
+        return lt_fail(err, LT_EUNAUTHENTICATED, "this key is not known");
+    if (key->expires_at != 0 && key->expires_at <= lt_now_ms())
+        return lt_fail(err, LT_EUNAUTHENTICATED, "this key has expired");
+    unsigned roles = key->role == LT_KEY_SITE_ADMIN ? 1u << LT_ROLE_ADMIN : key->role == LT_KEY_SERVICE ? 1u << LT_ROLE_SERVICE : 0;
+    r->caller = (struct lt_caller){.site = key->site, .key = key, .roles = roles, .user_id = LT_STR(""), .locale = LT_STR("")};
+    return LT_OK;
+}
+
+/* `aud` may be one string or several (RFC 7519 §4.1.3): the first that names an issuer of ours counts. */
+static const struct lt_jwt_issuer *find_issuer(struct lt_request *r, const struct lt_json *claims)
+{
+    struct lt_str iss = lt_json_str(lt_json_get(claims, "iss"));
+    const struct lt_json *aud = lt_json_get(claims, "aud");
+    if (!lt_json_is(aud, LT_JSON_ARRAY))
+        return lt_config_issuer(r->config, iss, lt_json_str(aud));
+    for (size_t i = 0; i < lt_json_len(aud) && i < ROLES_MAX; i++) {
+        const struct lt_jwt_issuer *issuer = lt_config_issuer(r->config, iss, lt_json_str(lt_json_at(aud, i)));
+        if (issuer)
+            return issuer;
+    }
+    return NULL;
+}
+
+static enum lt_code by_token(struct lt_request *r, struct lt_str token, struct lt_error *err)
+{
+    const struct lt_json *header, *claims;
+    if (lt_jwt_peek(r->arena, token, &header, &claims, err))
+        return err->code;
+    const struct lt_jwt_issuer *issuer = find_issuer(r, claims);
+    if (!issuer)
+        return lt_fail(err, LT_EUNAUTHENTICATED, "no site takes tokens of this issuer and audience");
+    struct lt_jwt_key key = {issuer->alg, issuer->secret};
+    if (lt_jwt_verify(r->arena, token, &key, &claims, err))
+        return err->code;
+    struct lt_str sub = lt_json_str(lt_json_get(claims, "sub"));
+    if (sub.n == 0 || sub.n > USER_ID_MAX)
+        return lt_fail(err, LT_EUNAUTHENTICATED, "the token's `sub` must be 1 to %d bytes", USER_ID_MAX);
+    r->caller = (struct lt_caller){.site = issuer->site,
+                                   .user_id = sub,
+                                   .locale = lt_json_str_or(lt_json_get(claims, "locale"), LT_STR("")),
+                                   .roles = role_bits(lt_json_get(claims, "roles")),
+                                   .is_user = true,
+                                   .only_course = lt_json_str_or(lt_json_get(claims, "course_id"), LT_STR(""))};
+    return LT_OK;
+}
+
+enum lt_code lt_auth_check(struct lt_request *r, struct lt_error *err)
+{
+    bool twice;
+    struct lt_str field = lt_http_field(&r->http->head, "Authorization", &twice);
+    if (!field.p || twice)
+        return lt_fail(err, LT_EUNAUTHENTICATED, twice ? "more than one Authorization field" : "no Authorization field");
+    struct lt_str credentials = field, scheme = lt_str_cut(&credentials, ' ');
+    credentials = lt_str_trim(credentials);
+    bool bearer = lt_str_eq_ci(scheme, LT_STR("Bearer"));
+    if (!bearer && !lt_str_eq_ci(scheme, LT_STR("JWT")))
+        return lt_fail(err, LT_EUNAUTHENTICATED, "the Authorization field must be 'Bearer' and a site key or a token");
+    if (bearer && lt_str_starts(credentials, LT_STR("lk_")))
+        return by_key(r, credentials, err);
+    return by_token(r, credentials, err);
+}
+
+/* A service key that names a user has that user's roles and no others; an admin key stays what it is. */
+static void speak_for(struct lt_request *r, struct lt_str id, unsigned roles, struct lt_str locale)
+{
+    r->caller.user_id = id;
+    r->caller.locale = locale;
+    r->caller.roles = r->caller.key->role == LT_KEY_SITE_ADMIN ? r->caller.roles | roles : roles;
+}
+
+static enum lt_code user_of_query(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_str id = lt_query(r, "user_id"), role;
+    if (r->caller.is_user && id.n > 0 && !lt_str_eq(id, r->caller.user_id))
+        return lt_fail_field(err, LT_EPERMISSION, "/user_id", "a user's token speaks for its own user only");
+    if (r->caller.is_user || id.n == 0)
+        return LT_OK;
+    if (id.n > USER_ID_MAX)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/user_id", "must be at most %d bytes", USER_ID_MAX);
+    unsigned roles = 0;
+    for (int i = 0; i < ROLES_MAX && lt_query_get_at(r->arena, r->http->head.query, "role", i, &role); i++)
+        roles |= role_bit(role);
+    speak_for(r, id, roles, LT_STR(""));
+    return LT_OK;
+}
+
+enum lt_code lt_auth_user(struct lt_request *r, struct lt_error *err)
+{
+    if (strcmp(r->route->method, "GET") == 0 || strcmp(r->route->method, "DELETE") == 0)
+        return user_of_query(r, err);
+    const struct lt_json *user = lt_json_get(r->body, "user");
+    if (!user)
+        return LT_OK;
+    if (r->caller.is_user)
+        return lt_fail_field(err, LT_EPERMISSION, "/user", "a user's token speaks for its own user; only site keys name one");
+    speak_for(r, lt_json_str(lt_json_get(user, "id")), role_bits(lt_json_get(user, "roles")),
+              lt_json_str_or(lt_json_get(user, "locale"), LT_STR("")));
+    return LT_OK;
+}
+
+enum lt_code lt_auth_need_user(struct lt_request *r, struct lt_error *err)
+{
+    if (r->caller.user_id.n > 0)
+        return LT_OK;
+    bool by_query = strcmp(r->route->method, "GET") == 0 || strcmp(r->route->method, "DELETE") == 0;
+    return lt_fail_field(err, LT_EINVALID_INPUT, by_query ? "/user_id" : "/user", "a site key must name the user this is about");
+}

@@ -1,0 +1,155 @@
+/* /v1/actions/calls/{id}: state, stream and cancelling of calls that exist already. */
+#include <stdio.h>
+
+#include "api/answer.h"
+
+/* A call is shown to who made it, to an LMS back end that names nobody, and to who may read the register. Others learn nothing. */
+static bool may_see(struct lt_request *r, bool owner)
+{
+    bool back_end = r->caller.key && r->caller.key->role != LT_KEY_METRICS && r->caller.user_id.n == 0;
+    return owner || back_end || lt_permitted(&r->caller, "view_register", LT_STR_NULL);
+}
+
+static enum lt_code read_stored(struct lt_request *r, struct lt_uuid id, struct lt_register_call *call, struct lt_str *attempts,
+                                struct lt_error *err)
+{
+    struct lt_str content;
+    if (lt_register_show(r->api->options.store, r->arena, r->caller.site->id, id, call, attempts, &content, err))
+        return err->code;
+    if (!may_see(r, lt_str_eq(call->user_id, r->caller.user_id)))
+        return lt_fail(err, LT_ENOT_FOUND, "no such call");
+    return LT_OK;
+}
+
+void lt_get_call(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_uuid id;
+    struct lt_register_call call;
+    struct lt_str attempts;
+    if (lt_param_uuid(r, &id, &err) || read_stored(r, id, &call, &attempts, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    struct lt_json_reply j;
+    lt_answer_write_stored(r, lt_json_begin(&j), &call, attempts);
+    lt_json_end(r, 200, &j);
+}
+
+/* Idempotent: cancelling what has ended already is no error, the answer says which it was. */
+void lt_delete_call(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_uuid id;
+    struct lt_caller asker = r->caller;
+    struct lt_register_call call;
+    struct lt_str attempts, state = LT_STR("cancelling");
+    if (lt_permitted(&asker, "view_register", LT_STR_NULL))
+        asker.user_id = LT_STR(""); /* an admin stops anybody's */
+    asker.is_user = asker.user_id.n > 0; /* a key that names a user acts as that user */
+    enum lt_code rc = lt_param_uuid(r, &id, &err);
+    if (!rc)
+        rc = lt_call_cancel(r->api->options.manager, id, &asker, &err);
+    bool cancelled = !rc;
+    if (rc == LT_ENOT_FOUND && lt_uuid_parse(r->params[0], &id)) {
+        rc = read_stored(r, id, &call, &attempts, &err);
+        state = call.state;
+    }
+    if (rc) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    char text[37];
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_uuid_format(id, text);
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "id", text);
+    lt_jw_kbool(w, "cancelled", cancelled);
+    lt_jw_kstr(w, "state", state);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+/* Last-Event-ID: a number, 0 when absent. */
+static enum lt_code last_event_id(struct lt_request *r, uint64_t *ret, struct lt_error *err)
+{
+    struct lt_str text = lt_http_field(&r->http->head, "Last-Event-ID", NULL);
+    int64_t id = 0;
+    if (text.n > 0 && !lt_str_to_int64(text, &id))
+        return lt_fail(err, LT_EINVALID_INPUT, "Last-Event-ID must be the number of an event");
+    *ret = (uint64_t)id;
+    return LT_OK;
+}
+
+/* The stream is no longer in memory: start, and the end as the register has it. Ids go on behind what the client has seen. */
+static void replay(struct lt_request *r, const struct lt_register_call *call, struct lt_str attempts, uint64_t after)
+{
+    static const struct lt_http_field fields[] = {{LT_STR("Cache-Control"), LT_STR("no-store")}, {LT_STR("X-Accel-Buffering"), LT_STR("no")}};
+    struct lt_buf events, data;
+    struct lt_jw w;
+    lt_buf_init(&events, LT_REPLY_MAX);
+    lt_buf_init(&data, LT_REPLY_MAX);
+    if (after == 0) {
+        lt_buf_printf(&data, "{\"id\":\"%s\"}", call->id);
+        lt_sse_write(&events, "start", ++after, lt_buf_str(&data));
+        lt_buf_reset(&data);
+    }
+    lt_jw_init(&w, &data);
+    bool completed = lt_str_is(call->state, "completed");
+    if (completed) {
+        lt_answer_write_stored(r, &w, call, attempts);
+    } else {
+        struct lt_error err;
+        lt_answer_stored_error(call, &err);
+        lt_problem_write(r, &w, &err, call->id);
+    }
+    lt_sse_write(&events, completed ? "done" : "error", after + 1, lt_buf_str(&data));
+    if (!lt_http_stream_begin(r->http, 200, "text/event-stream", fields, LT_COUNT(fields)) &&
+        !lt_http_stream_write(r->http, events.p, events.n))
+        lt_http_stream_end(r->http);
+    lt_buf_free(&events);
+    lt_buf_free(&data);
+}
+
+static void stream_from_register(struct lt_request *r, struct lt_uuid id, uint64_t after)
+{
+    struct lt_error err;
+    struct lt_register_call call;
+    struct lt_str attempts;
+    enum lt_code rc = read_stored(r, id, &call, &attempts, &err);
+    if (!rc && lt_str_is(call.state, "running"))
+        rc = lt_fail(&err, LT_ECONFLICT, "the call runs, but not as a stream of this process");
+    if (rc)
+        lt_reply_problem(r, &err, NULL);
+    else
+        replay(r, &call, attempts, after);
+}
+
+void lt_get_call_stream(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_uuid id;
+    uint64_t after = 0;
+    bool owner, running;
+    if (lt_param_uuid(r, &id, &err) || last_event_id(r, &after, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    struct lt_sse_log *log = lt_streams_find(r->api->streams, id, r->caller.site->id, r->caller.user_id, &owner, &running);
+    if (!log) {
+        stream_from_register(r, id, after);
+        return;
+    }
+    enum lt_code rc = may_see(r, owner) ? lt_sse_log_follow(log, r->http, after) : lt_fail(&err, LT_ENOT_FOUND, "no such call");
+    if (rc == LT_ENOT_FOUND && !may_see(r, owner)) {
+        lt_reply_problem(r, &err, NULL);
+    } else if (rc == LT_ENOT_FOUND && running) {
+        lt_fail(&err, LT_ECONFLICT, "the events behind %llu are no longer kept; the answer will be at /v1/actions/calls/{id}",
+                (unsigned long long)after);
+        lt_reply_problem(r, &err, NULL);
+    } else if (rc == LT_ENOT_FOUND) {
+        stream_from_register(r, id, after);
+    }
+    lt_sse_log_unref(log);
+}

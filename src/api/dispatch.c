@@ -1,0 +1,125 @@
+/* From a request head to a handler: the route table decides everything that can be decided before. */
+#include "api/routes.h"
+
+#include <stdlib.h>
+
+#include "api/request.h"
+
+enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_api *api = LT_NEW(arena, struct lt_api);
+    api->options = *options;
+    api->arena = arena;
+    api->schemas = LT_NEW_ARRAY(arena, const struct lt_schema *, lt_routes_n);
+    for (size_t i = 0; i < lt_routes_n; i++) {
+        const struct lt_route *route = &lt_routes[i];
+        if (route->request_schema && lt_schema_compile_text(arena, route->request_schema, &api->schemas[i], err)) {
+            lt_error_wrap(err, "schema of %s %s", route->method, route->path);
+            lt_arena_free(arena);
+            return err->code;
+        }
+    }
+    api->streams = lt_streams_new();
+    *ret = api;
+    return LT_OK;
+}
+
+void lt_api_free(struct lt_api *api)
+{
+    if (!api)
+        return;
+    lt_streams_free(api->streams);
+    lt_arena_free(api->arena);
+}
+
+void lt_api_drain(struct lt_api *api)
+{
+    atomic_store(&api->draining, true);
+}
+
+void lt_api_tick(struct lt_api *api)
+{
+    lt_streams_sweep(api->streams);
+}
+
+static enum lt_code find_route(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_str method = r->http->head.method;
+    if (lt_str_is(method, "HEAD")) /* RFC 9110 §9.3.2: as GET, without the body, which the server leaves out */
+        method = LT_STR("GET");
+    enum lt_code rc = lt_route_match(r->arena, method, r->http->head.path, &r->route, r->params);
+    bool hidden = r->route && (r->route->flags & LT_ROUTE_DEMO) && !r->api->options.demo;
+    if (rc == LT_ENOT_FOUND || hidden) {
+        r->route = NULL;
+        return lt_fail(err, LT_ENOT_FOUND, "there is nothing at this address");
+    }
+    if (rc == LT_EMETHOD)
+        return lt_fail(err, LT_EMETHOD, "%s does not take %.*s", r->route->path, LT_FMT(method));
+    return LT_OK;
+}
+
+/* application/json, or application/merge-patch+json for PATCH (RFC 7386); a charset other than UTF-8 is refused. */
+static enum lt_code check_media_type(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_str rest = lt_http_field(&r->http->head, "Content-Type", NULL), type = lt_str_trim(lt_str_cut(&rest, ';'));
+    rest = lt_str_trim(rest);
+    bool json = lt_str_eq_ci(type, LT_STR("application/json")) ||
+                (strcmp(r->route->method, "PATCH") == 0 && lt_str_eq_ci(type, LT_STR("application/merge-patch+json")));
+    bool utf8 = rest.n == 0 || lt_str_eq_ci(rest, LT_STR("charset=utf-8")) || lt_str_eq_ci(rest, LT_STR("charset=\"utf-8\""));
+    if (!json || !utf8)
+        return lt_fail(err, LT_EMEDIA_TYPE, "the body must be application/json in UTF-8");
+    return LT_OK;
+}
+
+static enum lt_code read_body(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_str text;
+    if (!r->route->request_schema)
+        return LT_OK;
+    if (check_media_type(r, err) || lt_http_read_body(r->http, r->route->body_max, &text, err))
+        return err->code;
+    if (lt_json_parse(r->arena, text, LT_JSON_STRICT, &r->body, err))
+        return err->code;
+    return lt_schema_check(r->api->schemas[r->route - lt_routes], r->body, err);
+}
+
+static enum lt_code check_permission(struct lt_request *r, struct lt_error *err)
+{
+    const char *permission = r->route->permission;
+    if (r->caller.key && r->caller.key->role == LT_KEY_METRICS) {
+        if (strcmp(permission, "view_metrics") == 0)
+            return LT_OK;
+        return lt_fail(err, LT_EPERMISSION, "a metrics key reads /metrics and nothing else");
+    }
+    if (strcmp(permission, "caller") == 0 || lt_permitted(&r->caller, permission, LT_STR_NULL))
+        return LT_OK;
+    return lt_fail(err, LT_EPERMISSION, "no role of the caller has the permission '%s'", permission);
+}
+
+static enum lt_code prepare(struct lt_request *r, struct lt_error *err)
+{
+    if (find_route(r, err))
+        return err->code;
+    if ((r->route->flags & LT_ROUTE_COSTS_MONEY) && atomic_load(&r->api->draining)) {
+        lt_fail(err, LT_EOVERLOADED, "the daemon is stopping");
+        err->retry_after_s = 5;
+        return err->code;
+    }
+    if (strcmp(r->route->permission, "public") == 0)
+        return read_body(r, err);
+    if (lt_auth_check(r, err) || read_body(r, err) || lt_auth_user(r, err))
+        return err->code;
+    return check_permission(r, err);
+}
+
+void lt_api_handle(struct lt_http_request *http, void *ctx)
+{
+    struct lt_request r = {.api = ctx, .http = http, .arena = http->arena};
+    struct lt_error err = {0};
+    lt_request_keep_config(&r, lt_config_ref(lt_config_current()));
+    if (prepare(&r, &err))
+        lt_reply_problem(&r, &err, NULL);
+    else
+        r.route->handle(&r);
+}

@@ -1,0 +1,57 @@
+/* /healthz, /readyz, /metrics: for supervisors, load balancers and Prometheus (text format 0.0.4). */
+#include "api/request.h"
+#include "io/fiber.h"
+
+static void answer_status(struct lt_request *r, int code, const char *status)
+{
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "status", status);
+    lt_jw_end(w);
+    lt_json_end(r, code, &j);
+}
+
+void lt_get_healthz(struct lt_request *r)
+{
+    answer_status(r, 200, "ok");
+}
+
+void lt_get_readyz(struct lt_request *r)
+{
+    if (atomic_load(&r->api->draining))
+        answer_status(r, 503, "draining");
+    else
+        answer_status(r, 200, "ready");
+}
+
+static void figure(struct lt_buf *b, const char *name, const char *type, const char *help, uint64_t value)
+{
+    lt_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name, (unsigned long long)value);
+}
+
+void lt_get_metrics(struct lt_request *r)
+{
+    struct lt_store_stats s;
+    struct lt_buf b;
+    lt_store_stats(r->api->options.store, &s);
+    lt_buf_init(&b, 64 * 1024);
+    lt_buf_printf(&b, "# HELP lectern_build_info Version of the program.\n# TYPE lectern_build_info gauge\n"
+                      "lectern_build_info{version=\"" LECTERN_VERSION "\"} 1\n");
+    lt_buf_printf(&b, "# HELP lectern_http_answers_total Answers by class of status; streams count when they end in an error only.\n"
+                      "# TYPE lectern_http_answers_total counter\n");
+    for (int i = 1; i < LT_STATUS_CLASSES; i++)
+        lt_buf_printf(&b, "lectern_http_answers_total{class=\"%dxx\"} %lu\n", i, atomic_load(&r->api->answers[i]));
+    figure(&b, "lectern_calls_running", "gauge", "AI calls under way.", (uint64_t)lt_calls_running(r->api->options.manager));
+    figure(&b, "lectern_streams_running", "gauge", "Calls that are streamed now.", (uint64_t)lt_streams_running(r->api->streams));
+    figure(&b, "lectern_fibers", "gauge", "Fibers alive.", (uint64_t)lt_fiber_count());
+    figure(&b, "lectern_config_generation", "gauge", "Generation of the configuration in force.", (uint64_t)r->config->generation);
+    figure(&b, "lectern_store_units_total", "counter", "Units written.", s.units);
+    figure(&b, "lectern_store_commits_total", "counter", "Commits (groups of units).", s.commits);
+    figure(&b, "lectern_store_failed_total", "counter", "Units that could not be written.", s.failed);
+    figure(&b, "lectern_store_queued_bytes", "gauge", "Bytes that wait for the writer.", s.queued_bytes);
+    figure(&b, "lectern_store_commit_last_microseconds", "gauge", "Time of the last commit.", s.commit_us_last);
+    figure(&b, "lectern_store_largest_batch", "gauge", "Most units in one commit.", s.largest_batch);
+    lt_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, NULL, 0, lt_buf_str(&b));
+    lt_buf_free(&b);
+}

@@ -1,0 +1,184 @@
+/* /v1/placements: what is on in which part of a page; /v1/switches: what is on in which course and activity. */
+#include <stdio.h>
+
+#include "api/request.h"
+#include "core/admin.h"
+
+/* What is not switched off is on. action "" = the placement itself. */
+static bool is_on(const struct lt_site *site, const char *placement, const char *action)
+{
+    for (size_t i = 0; i < site->placement_switches_n; i++) {
+        const struct lt_placement_switch *s = &site->placement_switches[i];
+        if (lt_str_is(s->placement, placement) && lt_str_is(s->action, action))
+            return s->enabled;
+    }
+    return true;
+}
+
+static void put_placement(struct lt_request *r, struct lt_jw *w, const struct lt_entry *entry)
+{
+    const struct lt_placement *placement = entry->impl;
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "name", entry->name);
+    lt_jw_kstrz(w, "title", entry->title);
+    lt_jw_kstrz(w, "description", entry->description);
+    lt_jw_kbool(w, "enabled", is_on(lt_request_site(r), entry->name, ""));
+    lt_jw_key(w, "actions");
+    lt_jw_arr(w);
+    for (const char *const *action = placement->actions; *action; action++) {
+        lt_jw_obj(w);
+        lt_jw_kstrz(w, "name", *action);
+        lt_jw_kbool(w, "enabled", is_on(lt_request_site(r), entry->name, *action));
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    lt_jw_end(w);
+}
+
+void lt_get_placements(struct lt_request *r)
+{
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_key(w, "placements");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < lt_registry_count(LT_KIND_PLACEMENT); i++)
+        put_placement(r, w, lt_registry_at(LT_KIND_PLACEMENT, i));
+    lt_jw_end(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+static const struct lt_entry *find(struct lt_request *r, struct lt_error *err)
+{
+    const struct lt_entry *entry = lt_registry_find(LT_KIND_PLACEMENT, r->params[0]);
+    if (!entry)
+        lt_fail(err, LT_ENOT_FOUND, "there is no placement '%.*s'", LT_FMT(r->params[0]));
+    return entry;
+}
+
+static void answer_one(struct lt_request *r, const struct lt_entry *entry)
+{
+    struct lt_json_reply j;
+    put_placement(r, lt_json_begin(&j), entry);
+    lt_json_end(r, 200, &j);
+}
+
+void lt_get_placement(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_entry *entry = find(r, &err);
+    if (entry)
+        answer_one(r, entry);
+    else
+        lt_reply_problem(r, &err, NULL);
+}
+
+static bool offers(const struct lt_entry *entry, struct lt_str action)
+{
+    for (const char *const *a = ((const struct lt_placement *)entry->impl)->actions; *a; a++)
+        if (lt_str_is(action, *a))
+            return true;
+    return false;
+}
+
+/* Every name is checked before the first change is written. */
+static enum lt_code check_actions(const struct lt_entry *entry, const struct lt_json *actions, struct lt_error *err)
+{
+    for (size_t i = 0; i < lt_json_len(actions); i++)
+        if (!offers(entry, lt_json_key_at(actions, i)))
+            return lt_fail_field(err, LT_EINVALID_INPUT, "/actions", "placement '%s' does not offer '%.*s'", entry->name,
+                                 LT_FMT(lt_json_key_at(actions, i)));
+    return LT_OK;
+}
+
+static enum lt_code change(struct lt_request *r, const struct lt_entry *entry, struct lt_error *err)
+{
+    const struct lt_json *enabled = lt_json_get(r->body, "enabled"), *actions = lt_json_get(r->body, "actions");
+    struct lt_store *store = r->api->options.store;
+    struct lt_str site = r->caller.site->slug, name = lt_str(entry->name);
+    if (check_actions(entry, actions, err))
+        return err->code;
+    if (enabled && lt_admin_placement_switch(store, site, name, LT_STR(""), lt_json_bool_or(enabled, true), err))
+        return err->code;
+    for (size_t i = 0; i < lt_json_len(actions); i++)
+        if (lt_admin_placement_switch(store, site, name, lt_json_key_at(actions, i), lt_json_bool_or(lt_json_at(actions, i), true), err))
+            return err->code;
+    return lt_request_reload(r, err);
+}
+
+void lt_put_placement(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_entry *entry = find(r, &err);
+    if (!entry || change(r, entry, &err))
+        lt_reply_problem(r, &err, NULL);
+    else
+        answer_one(r, entry);
+}
+
+static void answer_switches(struct lt_request *r, struct lt_str course)
+{
+    const struct lt_site *site = lt_request_site(r);
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_key(w, "switches");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < site->place_switches_n; i++) {
+        const struct lt_place_switch *s = &site->place_switches[i];
+        if (course.n > 0 && !lt_str_eq(s->course_id, course))
+            continue;
+        lt_jw_obj(w);
+        lt_jw_kstr(w, "course_id", s->course_id);
+        lt_jw_kstr(w, "location_id", s->location_id);
+        lt_jw_kstr(w, "action", s->action);
+        lt_jw_kbool(w, "enabled", s->enabled);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+/* A token that is bound to a course sees and switches that course alone. */
+static enum lt_code check_course(struct lt_request *r, struct lt_str course, struct lt_error *err)
+{
+    struct lt_str only = r->caller.only_course;
+    if (only.n > 0 && !lt_str_eq(only, course))
+        return lt_fail_field(err, LT_EPERMISSION, "/course_id", "the token is for course '%.*s'", LT_FMT(only));
+    return LT_OK;
+}
+
+void lt_get_switches(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_str course = lt_query(r, "course_id");
+    if (course.n == 0)
+        course = r->caller.only_course;
+    if (check_course(r, course, &err))
+        lt_reply_problem(r, &err, NULL);
+    else
+        answer_switches(r, course);
+}
+
+void lt_put_switch(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_json *enabled = lt_json_get(r->body, "enabled");
+    struct lt_str course = lt_json_str(lt_json_get(r->body, "course_id")), none = LT_STR("");
+    struct lt_str action = lt_json_str_or(lt_json_get(r->body, "action"), none);
+    int on = lt_json_is(enabled, LT_JSON_BOOL) ? lt_json_bool_or(enabled, false) : -1;
+    enum lt_code rc = check_course(r, course, &err);
+    if (!rc && action.n > 0 && !lt_registry_find(LT_KIND_ACTION, action))
+        rc = lt_fail_field(&err, LT_EINVALID_INPUT, "/action", "there is no action '%.*s'", LT_FMT(action));
+    if (!rc)
+        rc = lt_admin_place_switch(r->api->options.store, r->caller.site->slug, course,
+                                   lt_json_str_or(lt_json_get(r->body, "location_id"), none), action, on, &err);
+    if (!rc)
+        rc = lt_request_reload(r, &err);
+    if (rc)
+        lt_reply_problem(r, &err, NULL);
+    else
+        answer_switches(r, course);
+}

@@ -1,0 +1,222 @@
+/* /v1/providers: configured uses of providers, in the order in which they are tried. Secrets go in and never come out. */
+#include <stdio.h>
+
+#include "api/request.h"
+#include "api/secrets.h"
+#include "core/admin.h"
+
+static void put_instance(struct lt_jw *w, const struct lt_provider_instance *p)
+{
+    char why[256] = "";
+    bool configured = p->provider && (!p->provider->configured || p->provider->configured(p, why));
+    lt_jw_kint(w, "id", p->id);
+    lt_jw_kstr(w, "name", p->name);
+    lt_jw_kstr(w, "plugin", p->plugin);
+    lt_jw_kbool(w, "enabled", p->enabled);
+    lt_jw_kbool(w, "configured", configured);
+    lt_jw_key(w, "reason");
+    if (configured)
+        lt_jw_null(w);
+    else
+        lt_jw_strz(w, p->provider ? why : "there is no such provider plugin");
+    lt_jw_key(w, "config");
+    lt_config_without_secrets(w, p);
+    lt_jw_key(w, "actions");
+    if (p->actions)
+        lt_jw_json(w, p->actions);
+    else
+        lt_jw_raw(w, LT_STR("{}"));
+}
+
+void lt_get_provider_plugins(struct lt_request *r)
+{
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_key(w, "plugins");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < lt_registry_count(LT_KIND_PROVIDER); i++) {
+        const struct lt_entry *entry = lt_registry_at(LT_KIND_PROVIDER, i);
+        const struct lt_provider *provider = entry->impl;
+        lt_jw_obj(w);
+        lt_jw_kstrz(w, "name", entry->name);
+        lt_jw_kstrz(w, "title", entry->title);
+        lt_jw_kstrz(w, "description", entry->description);
+        lt_jw_key(w, "settings_schema");
+        lt_jw_raw(w, lt_str(provider->settings_schema));
+        lt_jw_key(w, "serves"); /* actions that it can do, natively or by translation */
+        lt_jw_arr(w);
+        for (size_t a = 0; a < lt_registry_count(LT_KIND_ACTION); a++) {
+            bool native;
+            struct lt_str action = lt_str(lt_registry_at(LT_KIND_ACTION, a)->name);
+            if (lt_provider_serves(provider, action, LT_NEUTRAL_COMPLETION, &native))
+                lt_jw_str(w, action);
+        }
+        lt_jw_end(w);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+/* By id or by name. */
+static const struct lt_provider_instance *find(struct lt_request *r, struct lt_str name_or_id, struct lt_error *err)
+{
+    const struct lt_site *site = lt_request_site(r);
+    int64_t id;
+    bool number = lt_str_to_int64(name_or_id, &id);
+    for (size_t i = 0; i < site->instances_n; i++)
+        if (lt_str_eq(site->instances[i]->name, name_or_id) || (number && site->instances[i]->id == id))
+            return site->instances[i];
+    lt_fail(err, LT_ENOT_FOUND, "there is no provider instance '%.*s'", LT_FMT(name_or_id));
+    return NULL;
+}
+
+static void answer_one(struct lt_request *r, int status, const struct lt_provider_instance *p)
+{
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    put_instance(w, p);
+    lt_jw_end(w);
+    lt_json_end(r, status, &j);
+}
+
+static void answer_list(struct lt_request *r)
+{
+    const struct lt_site *site = lt_request_site(r);
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_key(w, "providers");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < site->instances_n; i++) {
+        lt_jw_obj(w);
+        put_instance(w, site->instances[i]);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+/* For one action: every instance in order, eligible or with the reason why not. */
+static void answer_candidates(struct lt_request *r, const struct lt_action *action, bool eligible_only)
+{
+    struct lt_candidate *candidates;
+    size_t n = lt_provider_candidates(r->arena, lt_request_site(r), action, &candidates);
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "action", action->name);
+    lt_jw_key(w, "providers");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < n; i++) {
+        if (eligible_only && candidates[i].reason)
+            continue;
+        lt_jw_obj(w);
+        put_instance(w, candidates[i].instance);
+        lt_jw_kbool(w, "eligible", !candidates[i].reason);
+        lt_jw_key(w, "excluded_because");
+        if (candidates[i].reason)
+            lt_jw_strz(w, candidates[i].reason);
+        else
+            lt_jw_null(w);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+void lt_get_providers(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_str action = lt_query(r, "action"), enabled = lt_query(r, "enabled");
+    if (action.n == 0) {
+        answer_list(r);
+        return;
+    }
+    const struct lt_entry *entry = lt_registry_find(LT_KIND_ACTION, action);
+    if (entry) {
+        answer_candidates(r, entry->impl, lt_str_is(enabled, "true") || lt_str_is(enabled, "1"));
+        return;
+    }
+    lt_fail_field(&err, LT_EUNKNOWN_ACTION, "/action", "there is no action '%.*s'", LT_FMT(action));
+    lt_reply_problem(r, &err, NULL);
+}
+
+void lt_get_provider(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_provider_instance *p = find(r, r->params[0], &err);
+    if (p)
+        answer_one(r, 200, p);
+    else
+        lt_reply_problem(r, &err, NULL);
+}
+
+/* What is in force now, after a change of it. */
+static void answer_changed(struct lt_request *r, int status, struct lt_str name_or_id)
+{
+    struct lt_error err;
+    const struct lt_provider_instance *p = NULL;
+    if (!lt_request_reload(r, &err))
+        p = find(r, name_or_id, &err);
+    if (p)
+        answer_one(r, status, p);
+    else
+        lt_reply_problem(r, &err, NULL);
+}
+
+void lt_post_provider(struct lt_request *r)
+{
+    struct lt_error err;
+    int64_t id;
+    if (lt_admin_provider_add(r->api->options.store, r->caller.site->slug, lt_json_str(lt_json_get(r->body, "name")),
+                              lt_json_str(lt_json_get(r->body, "plugin")), lt_json_bool_or(lt_json_get(r->body, "enabled"), true),
+                              lt_json_get(r->body, "config"), lt_json_get(r->body, "actions"), &id, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    answer_changed(r, 201, lt_printf(r->arena, "%lld", (long long)id));
+}
+
+void lt_patch_provider(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_provider_instance *p = find(r, r->params[0], &err);
+    struct lt_str id = p ? lt_printf(r->arena, "%lld", (long long)p->id) : LT_STR("");
+    if (!p || lt_admin_provider_set(r->api->options.store, r->caller.site->slug, id, r->body, &err))
+        lt_reply_problem(r, &err, NULL);
+    else
+        answer_changed(r, 200, id);
+}
+
+void lt_delete_provider(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_provider_instance *p = find(r, r->params[0], &err);
+    if (!p || lt_admin_provider_remove(r->api->options.store, r->caller.site->slug, lt_printf(r->arena, "%lld", (long long)p->id), &err) ||
+        lt_request_reload(r, &err))
+        lt_reply_problem(r, &err, NULL);
+    else
+        lt_reply(r, 204, NULL, NULL, NULL, 0, LT_STR_NULL);
+}
+
+void lt_put_provider_order(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_json *ids = lt_json_get(r->body, "ids");
+    size_t n = lt_json_len(ids);
+    struct lt_str *names = LT_NEW_ARRAY(r->arena, struct lt_str, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const struct lt_json *id = lt_json_at(ids, i);
+        names[i] = lt_json_is(id, LT_JSON_STRING) ? lt_json_str(id) : lt_json_number_text(id);
+    }
+    if (lt_admin_provider_order(r->api->options.store, r->caller.site->slug, names, n, &err) || lt_request_reload(r, &err))
+        lt_reply_problem(r, &err, NULL);
+    else
+        answer_list(r);
+}

@@ -1,0 +1,100 @@
+/* /v1/register: the durable record, for who may read it. */
+#include "core/register.h"
+
+#include "api/request.h"
+
+static void put_members(struct lt_jw *w, const struct lt_register_call *c)
+{
+    lt_jw_kstrz(w, "id", c->id);
+    lt_jw_kstr(w, "user_id", c->user_id);
+    lt_jw_kstr(w, "action", c->action);
+    lt_jw_kstr(w, "course_id", c->course_id);
+    lt_jw_kstr(w, "location_id", c->location_id);
+    lt_jw_kstr(w, "placement", c->placement);
+    lt_jw_kstr(w, "state", c->state);
+    lt_jw_kstr(w, "code", c->code);
+    lt_jw_kstr(w, "detail", c->detail);
+    lt_jw_kstr(w, "provider", c->instance);
+    lt_jw_kstr(w, "plugin", c->plugin);
+    lt_jw_kstr(w, "model", c->model);
+    lt_jw_ktokens(w, "prompt_tokens", c->usage.prompt_tokens);
+    lt_jw_ktokens(w, "completion_tokens", c->usage.completion_tokens);
+    lt_jw_ktokens(w, "total_tokens", c->usage.total_tokens);
+    lt_jw_ktime(w, "created_at", c->created_at);
+    lt_jw_ktime(w, "completed_at", c->completed_at);
+}
+
+static const char *const states[] = {"running", "completed", "failed", "refused", "cancelled", "interrupted"};
+
+static enum lt_code read_filter(struct lt_request *r, struct lt_register_filter *ret, struct lt_error *err)
+{
+    struct lt_uuid ignored;
+    *ret = (struct lt_register_filter){.site_id = r->caller.site->id,
+                                       .user_id = lt_query(r, "user"), /* `user_id` says who asks */
+                                       .action = lt_query(r, "action"),
+                                       .state = lt_query(r, "state"),
+                                       .course_id = lt_query(r, "course_id"),
+                                       .before_id = lt_query(r, "before")};
+    bool known = ret->state.n == 0;
+    for (size_t i = 0; i < LT_COUNT(states); i++)
+        known |= lt_str_is(ret->state, states[i]);
+    if (!known)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/state", "must be running, completed, failed, refused, cancelled or interrupted");
+    if (ret->before_id.n > 0 && !lt_uuid_parse(ret->before_id, &ignored))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/before", "must be the id of a call (`next` of the answer before)");
+    return lt_query_limit(r, 50, 1000, &ret->limit, err);
+}
+
+void lt_get_register(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_register_filter filter;
+    struct lt_register_call *calls;
+    size_t n;
+    if (read_filter(r, &filter, &err) || lt_register_list(r->api->options.store, r->arena, &filter, &calls, &n, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_key(w, "calls");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < n; i++) {
+        lt_jw_obj(w);
+        put_members(w, &calls[i]);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    lt_jw_key(w, "next"); /* the cursor for ?before= */
+    if (n == (size_t)filter.limit)
+        lt_jw_strz(w, calls[n - 1].id);
+    else
+        lt_jw_null(w);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}
+
+void lt_get_register_call(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_uuid id;
+    struct lt_register_call call;
+    struct lt_str attempts, content;
+    if (lt_param_uuid(r, &id, &err) ||
+        lt_register_show(r->api->options.store, r->arena, r->caller.site->id, id, &call, &attempts, &content, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    put_members(w, &call);
+    lt_jw_kstr(w, "partial", call.partial);
+    lt_jw_key(w, "attempts");
+    lt_jw_raw(w, attempts.n ? attempts : LT_STR("[]"));
+    lt_jw_key(w, "content");
+    lt_jw_raw(w, content.n ? content : LT_STR("{}"));
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
+}

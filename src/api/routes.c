@@ -1,0 +1,158 @@
+/*
+ * The route table: dispatch, permission checks, request checks and openapi.json all come from it. A literal segment goes before a
+ * parameter when it stands earlier in the table.
+ */
+#include "api/routes.h"
+
+#define CONTEXT                                                                                                              \
+    "\"context\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"                                       \
+    "\"course_id\":{\"type\":\"string\",\"maxLength\":255},\"location_id\":{\"type\":\"string\",\"maxLength\":255},"         \
+    "\"placement\":{\"type\":\"string\",\"maxLength\":64}}}"
+#define USER                                                                                                                 \
+    "\"user\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"id\"],\"properties\":{"                    \
+    "\"id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},"                                                        \
+    "\"roles\":{\"type\":\"array\",\"maxItems\":64,\"items\":{\"type\":\"string\",\"maxLength\":64}},"                       \
+    "\"locale\":{\"type\":\"string\",\"maxLength\":35},\"name\":{\"type\":\"string\",\"maxLength\":255}}}"
+#define OBJECT(properties) "{\"type\":\"object\",\"properties\":{" properties "}}"
+#define LIST_OF(name) OBJECT("\"" name "\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}")
+#define TIME "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+#define COUNT "{\"type\":[\"integer\",\"null\"]}"
+
+static const char action_request[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"input\"],\"properties\":{" CONTEXT "," USER ","
+    "\"input\":{\"type\":\"object\"},\"provider\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":128},"
+    "\"stream\":{\"type\":\"boolean\"}}}";
+static const char answer[] = OBJECT(
+    "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"action\":{\"type\":\"string\"},\"state\":{\"type\":\"string\"},"
+    "\"success\":{\"type\":\"boolean\"},\"response\":{\"type\":\"object\"},\"error\":{\"type\":\"object\"},"
+    "\"provider\":" OBJECT("\"id\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"},\"plugin\":{\"type\":\"string\"}") ","
+    "\"model\":{\"type\":\"string\"},"
+    "\"usage\":" OBJECT("\"prompt_tokens\":" COUNT ",\"completion_tokens\":" COUNT ",\"total_tokens\":" COUNT) ","
+    "\"attempts\":{\"type\":\"array\",\"items\":" OBJECT("\"provider\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
+    "\"code\":{\"type\":\"string\"},\"duration_ms\":{\"type\":\"integer\"}") "},"
+    "\"created_at\":" TIME ",\"completed_at\":" TIME);
+static const char policy[] = OBJECT("\"accepted\":{\"type\":\"boolean\"},\"version\":{\"type\":\"string\"},\"text\":{\"type\":\"string\"},\"accepted_at\":" TIME);
+static const char policy_request[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"accepted\",\"version\"],\"properties\":{"
+    "\"accepted\":{\"const\":true},\"version\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}," CONTEXT "," USER "}}";
+#define PROVIDER_MEMBERS                                                                                                     \
+    "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},\"enabled\":{\"type\":\"boolean\"},"                    \
+    "\"config\":{\"type\":\"object\"},\"actions\":{\"type\":\"object\"}"
+static const char provider[] =
+    OBJECT("\"id\":{\"type\":\"integer\"},\"plugin\":{\"type\":\"string\"},\"configured\":{\"type\":\"boolean\"},"
+           "\"reason\":{\"type\":[\"string\",\"null\"]}," PROVIDER_MEMBERS);
+static const char provider_post[] = "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"name\",\"plugin\"],\"properties\":{"
+                                    "\"plugin\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}," PROVIDER_MEMBERS "}}";
+static const char provider_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" PROVIDER_MEMBERS "}}";
+static const char order_request[] = "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"ids\"],\"properties\":{\"ids\":{"
+                                    "\"type\":\"array\",\"maxItems\":256,\"uniqueItems\":true,\"items\":{\"type\":[\"integer\",\"string\"]}}}}";
+static const char placement[] =
+    OBJECT("\"name\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"description\":{\"type\":\"string\"},"
+           "\"enabled\":{\"type\":\"boolean\"},\"actions\":{\"type\":\"array\",\"items\":" OBJECT(
+               "\"name\":{\"type\":\"string\"},\"enabled\":{\"type\":\"boolean\"}") "}");
+static const char placement_put[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{\"enabled\":{\"type\":\"boolean\"},"
+    "\"actions\":{\"type\":\"object\",\"maxProperties\":64,\"additionalProperties\":{\"type\":\"boolean\"}}}}";
+static const char switch_put[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"course_id\",\"enabled\"],\"properties\":{"
+    "\"course_id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},\"location_id\":{\"type\":\"string\",\"maxLength\":255},"
+    "\"action\":{\"type\":\"string\",\"maxLength\":64},\"enabled\":{\"type\":[\"boolean\",\"null\"]}," USER "}}";
+static const char status[] = OBJECT("\"status\":{\"type\":\"string\"}");
+static const char cancelled[] = OBJECT("\"id\":{\"type\":\"string\"},\"cancelled\":{\"type\":\"boolean\"},\"state\":{\"type\":\"string\"}");
+
+const struct lt_route lt_routes[] = {
+    {"POST", "/v1/actions/{name}", "caller", "Run an action.", action_request, answer, LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS,
+     lt_post_action},
+    {"GET", "/v1/actions", "caller", "The actions, and which of them the caller can use here.", NULL, LIST_OF("actions"), 0, 0, lt_get_actions},
+    {"GET", "/v1/actions/calls/{id}", "caller", "State or answer of a call.", NULL, answer, 0, 0, lt_get_call},
+    {"DELETE", "/v1/actions/calls/{id}", "caller", "Cancel a call.", NULL, cancelled, 0, 0, lt_delete_call},
+    {"GET", "/v1/actions/calls/{id}/stream", "caller", "Follow or resume the stream of a call.", NULL, NULL, 0, LT_ROUTE_STREAMS, lt_get_call_stream},
+    {"GET", "/v1/policy", "policy", "The policy, and whether the user has accepted it.", NULL, policy, 0, 0, lt_get_policy},
+    {"PUT", "/v1/policy", "policy", "Accept the policy for the user.", policy_request, policy, LT_BODY_SMALL, 0, lt_put_policy},
+    {"DELETE", "/v1/policy", "policy", "Withdraw the acceptance.", NULL, policy, 0, 0, lt_delete_policy},
+    {"GET", "/v1/provider-plugins", "manage_providers", "Kinds of providers with their settings.", NULL, LIST_OF("plugins"), 0, 0,
+     lt_get_provider_plugins},
+    {"GET", "/v1/providers", "manage_providers", "Provider instances in order; with ?action= the reasons for exclusion.", NULL,
+     LIST_OF("providers"), 0, 0, lt_get_providers},
+    {"POST", "/v1/providers", "manage_providers", "Add a provider instance.", provider_post, provider, LT_BODY_SMALL, 0, lt_post_provider},
+    {"PUT", "/v1/providers/order", "manage_providers", "Set the order.", order_request, LIST_OF("providers"), LT_BODY_SMALL, 0,
+     lt_put_provider_order},
+    {"GET", "/v1/providers/{id}", "manage_providers", "One provider instance, by id or name.", NULL, provider, 0, 0, lt_get_provider},
+    {"PATCH", "/v1/providers/{id}", "manage_providers", "Change it (merge patch; secrets that are not sent stay).", provider_patch, provider,
+     LT_BODY_SMALL, 0, lt_patch_provider},
+    {"DELETE", "/v1/providers/{id}", "manage_providers", "Remove it.", NULL, NULL, 0, 0, lt_delete_provider},
+    {"GET", "/v1/placements", "caller", "The placements and what is on in them.", NULL, LIST_OF("placements"), 0, 0, lt_get_placements},
+    {"GET", "/v1/placements/{name}", "caller", "One placement.", NULL, placement, 0, 0, lt_get_placement},
+    {"PUT", "/v1/placements/{name}", "manage_placements", "Switch a placement or its actions.", placement_put, placement, LT_BODY_SMALL, 0,
+     lt_put_placement},
+    {"GET", "/v1/switches", "manage_switches", "Switches of courses and locations.", NULL, LIST_OF("switches"), 0, 0, lt_get_switches},
+    {"PUT", "/v1/switches", "manage_switches", "Set a switch; null removes it.", switch_put, LIST_OF("switches"), LT_BODY_SMALL, 0, lt_put_switch},
+    {"GET", "/v1/register", "view_register", "Calls, newest first.", NULL, LIST_OF("calls"), 0, 0, lt_get_register},
+    {"GET", "/v1/register/{id}", "view_register", "One call with its attempts and content.", NULL, OBJECT(""), 0, 0, lt_get_register_call},
+    {"GET", "/healthz", "public", "The process is alive.", NULL, status, 0, 0, lt_get_healthz},
+    {"GET", "/readyz", "public", "The process takes requests.", NULL, status, 0, 0, lt_get_readyz},
+    {"GET", "/metrics", "view_metrics", "Figures for Prometheus.", NULL, NULL, 0, 0, lt_get_metrics},
+    {"GET", "/v1/openapi.json", "public", "This list.", NULL, OBJECT(""), 0, 0, lt_get_openapi},
+    {"GET", "/demo", "public", "The demo course.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_demo_index},
+    {"GET", "/demo/units/{id}", "public", "A unit of the demo course.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_demo_unit},
+    {"GET", "/demo/static/{path*}", "public", "Files of the demo course.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_demo_static},
+    {"GET", "/widgets/{path*}", "public", "The widgets.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_widget},
+};
+const size_t lt_routes_n = LT_COUNT(lt_routes);
+
+/* Walks pattern and path together; true when they fit, with the parameters still encoded. */
+static bool fits(const char *pattern, struct lt_str path, struct lt_str params[LT_PARAMS_MAX])
+{
+    const char *p = path.p, *end = path.p + path.n;
+    int n = 0;
+    while (*pattern) {
+        if (*pattern != '{') {
+            if (p == end || *p++ != *pattern++)
+                return false;
+            continue;
+        }
+        bool rest = false;
+        while (*pattern != '}')
+            rest = *pattern++ == '*';
+        pattern++;
+        const char *begin = p;
+        while (p < end && (rest || *p != '/'))
+            p++;
+        if (p == begin)
+            return false;
+        params[n++] = (struct lt_str){begin, (size_t)(p - begin)};
+    }
+    return p == end;
+}
+
+static bool decode(struct lt_arena *arena, struct lt_str params[LT_PARAMS_MAX])
+{
+    for (int i = 0; i < LT_PARAMS_MAX && params[i].p; i++)
+        if (!lt_percent_decode(arena, params[i], false, &params[i]))
+            return false;
+    return true;
+}
+
+enum lt_code lt_route_match(struct lt_arena *arena, struct lt_str method, struct lt_str path, const struct lt_route **ret,
+                            struct lt_str params[LT_PARAMS_MAX])
+{
+    const struct lt_route *first = NULL; /* the first whose path fits names the resource */
+    if (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--; /* with or without the last slash it is the same */
+    for (size_t i = 0; i < lt_routes_n; i++) {
+        struct lt_str found[LT_PARAMS_MAX] = {0};
+        if (!fits(lt_routes[i].path, path, found) || (first && strcmp(first->path, lt_routes[i].path) != 0))
+            continue;
+        if (!first)
+            first = &lt_routes[i];
+        if (!lt_str_is(method, lt_routes[i].method))
+            continue;
+        if (!decode(arena, found))
+            return LT_ENOT_FOUND;
+        memcpy(params, found, sizeof(found));
+        *ret = &lt_routes[i];
+        return LT_OK;
+    }
+    *ret = first;
+    return first ? LT_EMETHOD : LT_ENOT_FOUND;
+}

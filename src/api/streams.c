@@ -1,0 +1,191 @@
+/* Live and just ended streams, by call id. */
+#include "api/streams.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { SHARDS = 16, BUCKETS = 256, ENDED_PER_SHARD = LT_STREAMS_ENDED_MAX / SHARDS };
+
+struct entry {
+    struct entry *next;        /* in its bucket */
+    struct entry *next_ended;  /* in the shard's queue, oldest first */
+    struct lt_uuid id;
+    int64_t site_id;
+    struct lt_sse_log *log;
+    size_t bytes;
+    uint64_t ended_ms;         /* 0: runs */
+    size_t user_n;
+    char user[];
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    struct entry *buckets[BUCKETS];
+    struct entry *ended_first, *ended_last;
+    size_t ended_bytes;
+};
+
+struct lt_streams {
+    struct shard shards[SHARDS];
+    atomic_int running;
+};
+
+/* The last bytes of a UUIDv7 are random. */
+static struct shard *shard_of(struct lt_streams *s, struct lt_uuid id)
+{
+    return &s->shards[id.b[15] % SHARDS];
+}
+
+static struct entry **bucket_of(struct shard *shard, struct lt_uuid id)
+{
+    return &shard->buckets[id.b[14] % BUCKETS];
+}
+
+struct lt_streams *lt_streams_new(void)
+{
+    struct lt_streams *s = calloc(1, sizeof(*s));
+    if (!s)
+        abort();
+    for (int i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&s->shards[i].lock, NULL);
+    return s;
+}
+
+static void entry_free(struct entry *e)
+{
+    lt_sse_log_unref(e->log);
+    free(e);
+}
+
+void lt_streams_free(struct lt_streams *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < SHARDS; i++) {
+        for (int b = 0; b < BUCKETS; b++)
+            for (struct entry *e = s->shards[i].buckets[b], *next; e; e = next) {
+                next = e->next;
+                entry_free(e);
+            }
+        pthread_mutex_destroy(&s->shards[i].lock);
+    }
+    free(s);
+}
+
+void lt_streams_add(struct lt_streams *s, struct lt_uuid id, int64_t site_id, struct lt_str user_id, struct lt_sse_log *log)
+{
+    struct entry *e = malloc(sizeof(*e) + user_id.n);
+    if (!e)
+        abort();
+    *e = (struct entry){.id = id, .site_id = site_id, .log = lt_sse_log_ref(log), .user_n = user_id.n};
+    if (user_id.n > 0)
+        memcpy(e->user, user_id.p, user_id.n);
+    struct shard *shard = shard_of(s, id);
+    pthread_mutex_lock(&shard->lock);
+    struct entry **bucket = bucket_of(shard, id);
+    e->next = *bucket;
+    *bucket = e;
+    pthread_mutex_unlock(&shard->lock);
+    atomic_fetch_add(&s->running, 1);
+}
+
+static struct entry *find(struct shard *shard, struct lt_uuid id)
+{
+    for (struct entry *e = *bucket_of(shard, id); e; e = e->next)
+        if (lt_uuid_eq(e->id, id))
+            return e;
+    return NULL;
+}
+
+/* Takes the oldest ended entry out of the shard. */
+static struct entry *take_oldest(struct shard *shard)
+{
+    struct entry *e = shard->ended_first;
+    shard->ended_first = e->next_ended;
+    if (!shard->ended_first)
+        shard->ended_last = NULL;
+    shard->ended_bytes -= e->bytes;
+    struct entry **at = bucket_of(shard, e->id);
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    return e;
+}
+
+/* Unlinks what is too old or too much; returns it as a list, to be freed without the lock (a log's last reference may do work). */
+static struct entry *take_expired(struct shard *shard, uint64_t now)
+{
+    struct entry *list = NULL;
+    while (shard->ended_first && (shard->ended_bytes > ENDED_PER_SHARD || shard->ended_first->ended_ms + LT_STREAM_KEPT_MS <= now)) {
+        struct entry *e = take_oldest(shard);
+        e->next = list;
+        list = e;
+    }
+    return list;
+}
+
+static void free_list(struct entry *list)
+{
+    while (list) {
+        struct entry *next = list->next;
+        entry_free(list);
+        list = next;
+    }
+}
+
+void lt_streams_ended(struct lt_streams *s, struct lt_uuid id, size_t bytes)
+{
+    struct shard *shard = shard_of(s, id);
+    uint64_t now = lt_mono_ms();
+    pthread_mutex_lock(&shard->lock);
+    struct entry *e = find(shard, id), *expired = NULL;
+    if (e && !e->ended_ms) {
+        e->ended_ms = now;
+        e->bytes = bytes;
+        shard->ended_bytes += bytes;
+        if (shard->ended_last)
+            shard->ended_last->next_ended = e;
+        else
+            shard->ended_first = e;
+        shard->ended_last = e;
+        atomic_fetch_sub(&s->running, 1);
+        expired = take_expired(shard, now);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    free_list(expired);
+}
+
+struct lt_sse_log *lt_streams_find(struct lt_streams *s, struct lt_uuid id, int64_t site_id, struct lt_str user_id, bool *ret_owner,
+                                   bool *ret_running)
+{
+    struct shard *shard = shard_of(s, id);
+    struct lt_sse_log *log = NULL;
+    pthread_mutex_lock(&shard->lock);
+    struct entry *e = find(shard, id);
+    if (e && e->site_id == site_id && (!e->ended_ms || e->ended_ms + LT_STREAM_KEPT_MS > lt_mono_ms())) {
+        log = lt_sse_log_ref(e->log);
+        *ret_owner = lt_str_eq(user_id, (struct lt_str){e->user, e->user_n});
+        *ret_running = e->ended_ms == 0;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return log;
+}
+
+void lt_streams_sweep(struct lt_streams *s)
+{
+    uint64_t now = lt_mono_ms();
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&s->shards[i].lock);
+        struct entry *expired = take_expired(&s->shards[i], now);
+        pthread_mutex_unlock(&s->shards[i].lock);
+        free_list(expired);
+    }
+}
+
+int lt_streams_running(struct lt_streams *s)
+{
+    return atomic_load(&s->running);
+}

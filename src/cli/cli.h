@@ -1,0 +1,113 @@
+/*
+ * The command line: one table of commands with their options, from which parsing, checks and --help come.
+ * Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+ */
+#pragma once
+#include "base/buf.h"
+#include "cli/settings.h"
+#include "core/site.h"
+#include "store/store.h"
+#include "text/json.h"
+
+enum { LT_EXIT_OK = 0, LT_EXIT_FAILED = 1, LT_EXIT_USAGE = 2, LT_CLI_ARGS_MAX = 64, LT_CLI_OPTIONS_MAX = 48 };
+
+enum lt_cli_store { LT_CLI_NO_STORE, LT_CLI_READ, LT_CLI_WRITE };
+
+struct lt_cli;
+
+struct lt_command {
+    const char *group;   /* "site", or the whole name when verb is NULL */
+    const char *verb;    /* "add" */
+    const char *operands; /* for usage: "SLUG [KEY=VALUE …]" */
+    const char *summary;
+    const char *options; /* names that it takes beside the common ones, parted by spaces; "*": every setting */
+    int min, max;        /* operands */
+    enum lt_cli_store store;
+    int (*run)(struct lt_cli *cli);
+};
+extern const struct lt_command lt_commands[];
+extern const size_t lt_commands_n;
+
+struct lt_cli {
+    struct lt_arena *arena;
+    const struct lt_command *command;
+    struct lt_settings settings;
+    bool json;
+    const char *option_names[LT_CLI_OPTIONS_MAX]; /* as given */
+    const char *option_texts[LT_CLI_OPTIONS_MAX];
+    size_t options_n;
+    struct lt_str operands[LT_CLI_ARGS_MAX];
+    size_t operands_n;
+    struct lt_store *store;   /* by command->store */
+    struct lt_config *config; /* read when the store is open */
+    struct lt_buf out;        /* JSON that the command prints */
+    struct lt_jw w;           /* writes to out */
+};
+
+/* Runs a command; serve is the daemon's. Returns the exit code. */
+int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli));
+
+/* ---- for commands ---- */
+/* Text of an option, "" for a flag that was given, NULL when absent. */
+const char *lt_cli_option(const struct lt_cli *cli, const char *name);
+/* --site, or the only site there is; NULL after saying what is wrong. */
+const struct lt_site *lt_cli_site(struct lt_cli *cli);
+/* Says what went wrong, on standard error (and as JSON on standard output with --json); returns LT_EXIT_FAILED. */
+int lt_cli_fail(struct lt_cli *cli, const struct lt_error *err);
+/* "usage: …" with the reason; returns LT_EXIT_USAGE. */
+int lt_cli_usage(struct lt_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Number of an option from min to max, `otherwise` when absent; false after saying what is wrong. */
+bool lt_cli_number(struct lt_cli *cli, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *ret);
+/* "on", "off" or "default" → 1, 0, -1; false after saying what is wrong. */
+bool lt_cli_switch(struct lt_cli *cli, struct lt_str word, int *ret);
+/*
+ * Prints what was written to cli->w: as it is with --json, else a table of the columns ("name,enabled,…") for an array of objects (the
+ * first member of an object, or the whole), or with columns == NULL lines "name: value". Returns LT_EXIT_OK.
+ */
+int lt_cli_print(struct lt_cli *cli, const char *columns);
+/* One sentence for people, {"ok":true} (and `key`: value when key is not NULL) for --json. */
+int lt_cli_done(struct lt_cli *cli, const char *key, const char *value, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/*
+ * KEY=VALUE operands from index `first` on as one JSON object; dots in KEY make objects; VALUE is JSON if it reads as such (true, 12,
+ * {…}), else text; KEY=@FILE takes the text of a file (@- standard input), for secrets. NULL after saying what is wrong.
+ */
+const struct lt_json *lt_cli_pairs(struct lt_cli *cli, size_t first);
+/* The same, or the JSON text of an option when it was given (then there must be no pairs). */
+const struct lt_json *lt_cli_json_or_pairs(struct lt_cli *cli, const char *option, size_t first);
+/* RFC 3339, "" when 0. */
+void lt_cli_put_time(struct lt_jw *w, const char *key, int64_t ms);
+
+/* ---- the commands, by file ---- */
+int lt_cmd_ask(struct lt_cli *cli);
+int lt_cmd_site_list(struct lt_cli *cli);
+int lt_cmd_site_show(struct lt_cli *cli);
+int lt_cmd_site_add(struct lt_cli *cli);
+int lt_cmd_site_set(struct lt_cli *cli);
+int lt_cmd_site_remove(struct lt_cli *cli);
+int lt_cmd_key_list(struct lt_cli *cli);
+int lt_cmd_key_add(struct lt_cli *cli);
+int lt_cmd_key_revoke(struct lt_cli *cli);
+int lt_cmd_issuer_list(struct lt_cli *cli);
+int lt_cmd_issuer_set(struct lt_cli *cli);
+int lt_cmd_issuer_remove(struct lt_cli *cli);
+int lt_cmd_provider_list(struct lt_cli *cli);
+int lt_cmd_provider_show(struct lt_cli *cli);
+int lt_cmd_provider_add(struct lt_cli *cli);
+int lt_cmd_provider_set(struct lt_cli *cli);
+int lt_cmd_provider_remove(struct lt_cli *cli);
+int lt_cmd_provider_order(struct lt_cli *cli);
+int lt_cmd_provider_plugins(struct lt_cli *cli);
+int lt_cmd_placement_list(struct lt_cli *cli);
+int lt_cmd_placement_set(struct lt_cli *cli);
+int lt_cmd_switch_list(struct lt_cli *cli);
+int lt_cmd_switch_set(struct lt_cli *cli);
+int lt_cmd_permission_list(struct lt_cli *cli);
+int lt_cmd_permission_set(struct lt_cli *cli);
+int lt_cmd_policy_show(struct lt_cli *cli);
+int lt_cmd_policy_set(struct lt_cli *cli);
+int lt_cmd_policy_status(struct lt_cli *cli);
+int lt_cmd_register_list(struct lt_cli *cli);
+int lt_cmd_register_show(struct lt_cli *cli);
+int lt_cmd_check_config(struct lt_cli *cli);
+int lt_cmd_migrate(struct lt_cli *cli);
+int lt_cmd_version(struct lt_cli *cli);

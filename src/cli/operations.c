@@ -1,0 +1,72 @@
+/* lectern check-config, migrate, version. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/engine.h"
+#include "io/tls.h"
+
+static void put_settings(struct lt_cli *cli, const char *share)
+{
+    lt_jw_obj(&cli->w);
+    for (size_t i = 0; i < lt_settings_n; i++) {
+        const struct lt_setting *setting = &lt_setting_table[i];
+        const void *at = (const char *)&cli->settings + setting->offset;
+        lt_jw_key(&cli->w, setting->key);
+        if (strcmp(setting->key, "share_dir") == 0)
+            at = &share;
+        if (setting->type == LT_SETTING_INT)
+            lt_jw_int(&cli->w, *(const int64_t *)at);
+        else if (setting->type == LT_SETTING_BOOL)
+            lt_jw_bool(&cli->w, *(const bool *)at);
+        else if (*(const char *const *)at)
+            lt_jw_strz(&cli->w, *(const char *const *)at);
+        else
+            lt_jw_null(&cli->w);
+    }
+    lt_jw_end(&cli->w);
+}
+
+/* The settings were read before; what is left are the files that they name. */
+int lt_cmd_check_config(struct lt_cli *cli)
+{
+    struct lt_error err;
+    struct lt_tls *server = NULL, *client = NULL;
+    const char *share, *widgets;
+    lt_settings_share(&cli->settings, &share, &widgets);
+    enum lt_code rc = lt_tls_client_new(cli->settings.tls_ca, &client, &err);
+    if (!rc && cli->settings.tls_cert)
+        rc = lt_tls_server_new(cli->settings.tls_cert, cli->settings.tls_key, &server, &err);
+    lt_tls_free(client);
+    lt_tls_free(server);
+    if (rc)
+        return lt_cli_fail(cli, &err);
+    put_settings(cli, share);
+    int code = lt_cli_print(cli, NULL);
+    if (!cli->json)
+        printf("The configuration is valid.\n");
+    return code;
+}
+
+int lt_cmd_migrate(struct lt_cli *cli)
+{
+    struct lt_error err;
+    struct lt_engine engine;
+    if (lt_engine_open(&cli->settings, false, &engine, &err))
+        return lt_cli_fail(cli, &err);
+    int schema = lt_store_schema(engine.store);
+    lt_engine_close(&engine);
+    return lt_cli_done(cli, "schema", lt_printf(cli->arena, "%d", schema).p, "The database is at version %d.", schema);
+}
+
+int lt_cmd_version(struct lt_cli *cli)
+{
+    if (!cli->json) {
+        printf("lectern " LECTERN_VERSION "\n");
+        return LT_EXIT_OK;
+    }
+    lt_jw_obj(&cli->w);
+    lt_jw_kstrz(&cli->w, "version", LECTERN_VERSION);
+    lt_jw_kint(&cli->w, "schema", lt_store_schema_newest());
+    lt_jw_end(&cli->w);
+    return lt_cli_print(cli, NULL);
+}

@@ -1,0 +1,48 @@
+/*
+ * How a process is set up: defaults, then the configuration file (--config or LECTERN_CONFIG; JSON5), then LECTERN_* variables, then
+ * flags; the later wins. What belongs to a site (keys, providers, policy, …) is in the store, not here.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/error.h"
+
+struct lt_settings {
+    struct lt_arena *arena;         /* of the strings */
+    const char *config;             /* the file that was read, or NULL */
+    const char *listen;             /* HOST:PORT */
+    const char *data;               /* directory */
+    const char *database;           /* URL, NULL: SQLite in data */
+    const char *log_level;
+    const char *tls_cert, *tls_key; /* both or neither: HTTPS on the listener */
+    const char *tls_ca;             /* authorities for upstreams, NULL: the system's */
+    const char *sqlite_synchronous; /* FULL, NORMAL or OFF */
+    const char *share_dir;          /* NULL: found by lt_settings_share() */
+    int64_t threads;                /* loops; 0: one a core */
+    bool demo;
+    /* made of listen */
+    const char *host; /* numeric */
+    int port;
+};
+
+enum lt_setting_type { LT_SETTING_TEXT, LT_SETTING_INT, LT_SETTING_BOOL };
+struct lt_setting {
+    const char *key;   /* in the file; LECTERN_KEY in the environment; --key with hyphens as a flag */
+    enum lt_setting_type type;
+    size_t offset;     /* of the member */
+    const char *placeholder, *help;
+};
+extern const struct lt_setting lt_setting_table[];
+extern const size_t lt_settings_n;
+
+/*
+ * flag(ctx, name) gives the text of a command-line flag ("" for one without a value), NULL when it was not given; name is as on the
+ * command line, without the hyphens in front. LT_ECONFIG names the source, the key and what is wrong.
+ */
+enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *ctx, const char *name), void *ctx, struct lt_settings *ret,
+                              struct lt_error *err);
+bool lt_settings_loopback(const struct lt_settings *settings);
+/*
+ * Where demo/ and widgets/ are: the setting, else beside an installed program, else in the source tree of a program that runs from its
+ * build directory. *ret_share NULL when there is nothing; *ret_widgets NULL: in share/widgets.
+ */
+void lt_settings_share(const struct lt_settings *settings, const char **ret_share, const char **ret_widgets);

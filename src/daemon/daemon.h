@@ -1,0 +1,49 @@
+/*
+ * The running daemon: loops on threads, one engine, one API, one configuration watcher. Built by serve.c in order, taken down in
+ * reverse.
+ */
+#pragma once
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "cli/cli.h"
+#include "cli/engine.h"
+
+enum { LT_THREADS_MAX = 256 };
+
+struct lt_daemon;
+
+struct lt_daemon_loop {
+    struct lt_task task;            /* runs once on the loop, several times over the life of the daemon, never two at once */
+    struct lt_daemon *daemon;
+    int index;
+    pthread_t thread;
+    struct lt_loop *loop;
+    struct lt_http_server *server;  /* loop's thread only */
+    struct lt_error err;            /* of the step that main waits for */
+};
+
+struct lt_daemon {
+    const struct lt_settings *settings;
+    struct lt_engine engine;
+    struct lt_api *api;
+    struct lt_tls *tls;             /* of the listener, or NULL */
+    struct lt_daemon_loop loops[LT_THREADS_MAX];
+    struct lt_loop *loop_list[LT_THREADS_MAX];
+    size_t loops_n;
+    int port;                       /* real one */
+    sem_t step;                     /* main waits for a loop's step */
+    pthread_barrier_t stopped, freeing; /* all loops have stopped; the API is gone, loops may be freed */
+    atomic_int loops_running;
+    _Atomic uint64_t drain_deadline_ms; /* 0: not draining */
+    pthread_mutex_t publishing;
+    int64_t generation;             /* of the published configuration; under publishing */
+    struct lt_fiber *watcher;       /* loop 0 only */
+};
+
+/* Loads the configuration and publishes it, unless a newer one was published meanwhile. Fiber or start-up. */
+enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_error *err);
+/* Fiber on loop 0: twice a second looks whether another process has changed the configuration. Ends when cancelled. */
+void lt_daemon_watch(void *daemon);

@@ -1,0 +1,160 @@
+/* Making the demo site. */
+#include "daemon/demo_site.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "cli/text_file.h"
+#include "core/admin.h"
+#include "io/jwt.h"
+
+enum { FILE_MAX = 64 * 1024, TOKEN_SECONDS = 86400, SECRET_BYTES = 32 };
+
+static const char policy_version[] = "1";
+static const char policy_text[] =
+    "These tools use artificial intelligence to help you study.\n\n"
+    "What happens to your text: when you press a button such as \"Summarise\", the text of the page or what you typed is sent to an AI "
+    "service that this site has chosen. In this demo it stays on this computer.\n\n"
+    "What is kept: who asked for what, when, in which course, and the answer. Teachers do not see it; the people who run this site "
+    "can, to find faults and misuse.\n\n"
+    "What to keep in mind: answers can be wrong or leave out something important. Check what matters against the course itself, and do "
+    "not type in anything private.\n\n"
+    "You can take back your consent at any time; the tools are then switched off for you until you accept again.";
+
+static struct lt_site *demo_site(const struct lt_config *config)
+{
+    return lt_config_site(config, LT_STR("demo"));
+}
+
+static const struct lt_jwt_issuer *demo_issuer(const struct lt_config *config)
+{
+    return lt_config_issuer(config, LT_STR("lectern-demo"), LT_STR("demo"));
+}
+
+static enum lt_code add_site(struct lt_store *store, struct lt_error *err)
+{
+    struct lt_str site = LT_STR("demo");
+    if (lt_admin_site_add(store, site, LT_STR("Lectern demo"), err) ||
+        lt_admin_policy_set(store, site, LT_STR(policy_version), LT_STR(policy_text), err))
+        return err->code;
+    int64_t id;
+    return lt_admin_provider_add(store, site, LT_STR("extract"), LT_STR("extract"), true, NULL, NULL, &id, err);
+}
+
+static enum lt_code add_issuer(struct lt_store *store, struct lt_error *err)
+{
+    uint8_t random[SECRET_BYTES];
+    char secret[2 * SECRET_BYTES + 1];
+    lt_random(random, sizeof(random));
+    lt_hex(random, sizeof(random), secret);
+    enum lt_code rc = lt_admin_issuer_set(store, LT_STR("demo"), LT_STR("lectern-demo"), LT_STR("demo"), lt_str(secret), err);
+    lt_wipe(secret, sizeof(secret));
+    return rc;
+}
+
+/* A key of demo.json that the site still takes in this role; false when there is none. */
+static bool old_key(const struct lt_config *config, const struct lt_json *old, const char *member, enum lt_key_role role, char ret[64])
+{
+    struct lt_str text = lt_json_str(lt_json_get(old, member));
+    uint8_t hash[32];
+    if (text.n == 0 || text.n >= 64)
+        return false;
+    lt_sha256(text.p, text.n, hash);
+    const struct lt_site_key *key = lt_config_key(config, hash);
+    if (!key || key->site != demo_site(config) || key->role != role || key->expires_at)
+        return false;
+    snprintf(ret, 64, "%.*s", LT_FMT(text));
+    return true;
+}
+
+static enum lt_code find_keys(struct lt_store *store, const struct lt_settings *s, const struct lt_config *config, struct lt_demo *ret,
+                              struct lt_error *err)
+{
+    struct lt_str text, site = LT_STR("demo");
+    const struct lt_json *old = NULL;
+    const char *path = lt_printf(s->arena, "%s/demo.json", s->data).p;
+    if (!lt_text_file(s->arena, path, FILE_MAX, &text, NULL))
+        lt_json_parse(s->arena, text, LT_JSON_STRICT, &old, NULL);
+    if (!old_key(config, old, "admin_key", LT_KEY_SITE_ADMIN, ret->admin_key) &&
+        lt_admin_key_add(store, site, LT_KEY_SITE_ADMIN, LT_STR("demo admin"), true, 0, ret->admin_key, err))
+        return err->code;
+    if (!old_key(config, old, "service_key", LT_KEY_SERVICE, ret->service_key) &&
+        lt_admin_key_add(store, site, LT_KEY_SERVICE, LT_STR("demo service"), false, 0, ret->service_key, err))
+        return err->code;
+    return LT_OK;
+}
+
+static enum lt_code prepare(struct lt_store *store, const struct lt_settings *s, struct lt_config **config, struct lt_demo *ret,
+                            struct lt_error *err)
+{
+    if (lt_config_load(store, config, err) || (!demo_site(*config) && add_site(store, err)) || (!demo_issuer(*config) && add_issuer(store, err)))
+        return err->code;
+    lt_config_unref(*config);
+    *config = NULL;
+    if (lt_config_load(store, config, err) || find_keys(store, s, *config, ret, err))
+        return err->code;
+    ret->secret = lt_str_copy(s->arena, demo_issuer(*config)->secret);
+    return LT_OK;
+}
+
+enum lt_code lt_demo_prepare(struct lt_store *store, const struct lt_settings *s, struct lt_demo *ret, struct lt_error *err)
+{
+    struct lt_config *config = NULL;
+    *ret = (struct lt_demo){0};
+    enum lt_code rc = prepare(store, s, &config, ret, err);
+    lt_config_unref(config);
+    return rc ? lt_error_wrap(err, "demo site") : LT_OK;
+}
+
+/* ---- demo.json ---- */
+
+static enum lt_code token(const struct lt_settings *s, const struct lt_demo *demo, const char *user, const char *role, struct lt_str *ret,
+                          struct lt_error *err)
+{
+    struct lt_jwt_key key = {"HS256", demo->secret};
+    long long now = lt_now_ms() / 1000;
+    struct lt_str claims = lt_printf(s->arena,
+                                     "{\"iss\":\"lectern-demo\",\"aud\":\"demo\",\"sub\":\"%s\",\"roles\":[\"%s\"],\"iat\":%lld,\"exp\":%lld}", user,
+                                     role, now, now + TOKEN_SECONDS);
+    return lt_jwt_sign(s->arena, claims, &key, ret, err);
+}
+
+/* Written beside and renamed, so that a reader never sees half of it. */
+static enum lt_code replace_file(const char *path, const char *temporary, struct lt_str text, struct lt_error *err)
+{
+    unlink(temporary);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return lt_fail(err, LT_EIO, "%s: %s", temporary, strerror(errno));
+    ssize_t n = write(fd, text.p, text.n);
+    int failed = close(fd);
+    if (n != (ssize_t)text.n || failed || rename(temporary, path) != 0)
+        return lt_fail(err, LT_EIO, "%s: %s", path, strerror(errno));
+    return LT_OK;
+}
+
+enum lt_code lt_demo_write(const struct lt_settings *s, const struct lt_demo *demo, const char *base_url, struct lt_error *err)
+{
+    struct lt_str learner, teacher;
+    struct lt_buf b;
+    struct lt_jw w;
+    if (token(s, demo, "demo-learner", "student", &learner, err) || token(s, demo, "demo-teacher", "editingteacher", &teacher, err))
+        return err->code;
+    lt_buf_init(&b, FILE_MAX);
+    lt_jw_init(&w, &b);
+    lt_jw_obj(&w);
+    lt_jw_kstrz(&w, "base_url", base_url);
+    lt_jw_kstrz(&w, "admin_key", demo->admin_key);
+    lt_jw_kstrz(&w, "service_key", demo->service_key);
+    lt_jw_kstr(&w, "learner_token", learner);
+    lt_jw_kstr(&w, "teacher_token", teacher);
+    lt_jw_end(&w);
+    lt_buf_putc(&b, '\n');
+    enum lt_code rc = replace_file(lt_printf(s->arena, "%s/demo.json", s->data).p, lt_printf(s->arena, "%s/demo.json.new", s->data).p, lt_buf_str(&b), err);
+    lt_buf_free(&b);
+    return rc;
+}

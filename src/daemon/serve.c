@@ -1,0 +1,310 @@
+/* Start, run, drain, stop. Steps are taken in order and taken back in reverse; each has one function. */
+#include "daemon/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/data_dir.h"
+#include "daemon/demo_site.h"
+#include "io/tls.h"
+#include "io/worker.h"
+
+enum { WORKERS = 4, DRAIN_MS = 10000, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100 };
+
+/* ---- a loop's thread ---- */
+
+static void *loop_thread(void *arg)
+{
+    struct lt_daemon_loop *l = arg;
+    struct lt_daemon *d = l->daemon;
+    l->loop = lt_loop_new(l->index, &l->err);
+    bool made = l->loop != NULL;
+    sem_post(&d->step);
+    if (!made)
+        return NULL;
+    lt_loop_run(l->loop);
+    atomic_fetch_sub(&d->loops_running, 1);
+    pthread_barrier_wait(&d->stopped);
+    pthread_barrier_wait(&d->freeing);
+    lt_loop_free(l->loop);
+    lt_arena_thread_end();
+    return NULL;
+}
+
+static void wait_step(struct lt_daemon *d)
+{
+    while (sem_wait(&d->step) != 0)
+        ; /* EINTR */
+}
+
+/* On the loop: listens. The first one finds the port. */
+static void start_server(struct lt_task *task)
+{
+    struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
+    struct lt_daemon *d = l->daemon;
+    struct lt_http_server_options options = {
+        .host = d->settings->host, .port = d->port, .tls = d->tls, .handler = lt_api_handle, .ctx = d->api};
+    l->err = (struct lt_error){0};
+    if (!lt_http_server_start(l->loop, &options, &l->server, &l->err) && l->index == 0) {
+        d->port = lt_http_server_port(l->server);
+        lt_fiber_start(l->loop, lt_daemon_watch, d, &d->watcher);
+    }
+    sem_post(&d->step);
+}
+
+/* ---- stopping ---- */
+
+/* Fiber: waits for what runs, cancels what is left, ends the loop. */
+static void drain(void *arg)
+{
+    struct lt_daemon_loop *l = arg;
+    struct lt_daemon *d = l->daemon;
+    lt_fiber_set_name("drain");
+    if (l->server) {
+        lt_http_server_drain(l->server);
+        while (lt_http_server_connections(l->server) > 0 && lt_mono_ms() < atomic_load(&d->drain_deadline_ms))
+            lt_fiber_sleep(DRAIN_POLL_MS);
+        lt_http_server_stop(l->server);
+    }
+    if (l->index == 0 && d->watcher) {
+        lt_fiber_cancel(d->watcher);
+        while (d->watcher)
+            lt_fiber_sleep(DRAIN_POLL_MS);
+    }
+    lt_loop_stop(l->loop);
+}
+
+static void start_drain(struct lt_task *task)
+{
+    struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
+    if (lt_fiber_start(l->loop, drain, l, NULL))
+        abort(); /* more fibers than there can be */
+}
+
+static void stop_loops(struct lt_daemon *d, uint64_t patience_ms)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (d->api)
+        lt_api_drain(d->api);
+    atomic_store(&d->drain_deadline_ms, lt_mono_ms() + patience_ms);
+    for (size_t i = 0; i < d->loops_n; i++) {
+        d->loops[i].task.fn = start_drain;
+        lt_loop_post(d->loops[i].loop, &d->loops[i].task);
+    }
+    while (atomic_load(&d->loops_running) > 0)
+        if (sigtimedwait(&signals, NULL, &(struct timespec){.tv_nsec = SIGNAL_POLL_MS * 1000000L}) > 0)
+            atomic_store(&d->drain_deadline_ms, lt_mono_ms()); /* asked twice: now */
+}
+
+/* With every loop at rest the API goes, then the loops that its logs hang on. */
+static void join_loops(struct lt_daemon *d)
+{
+    pthread_barrier_wait(&d->stopped);
+    lt_api_free(d->api);
+    d->api = NULL;
+    pthread_barrier_wait(&d->freeing);
+    for (size_t i = 0; i < d->loops_n; i++)
+        pthread_join(d->loops[i].thread, NULL);
+    pthread_barrier_destroy(&d->stopped);
+    pthread_barrier_destroy(&d->freeing);
+}
+
+/* ---- starting ---- */
+
+static enum lt_code start_threads(struct lt_daemon *d, size_t n, struct lt_error *err)
+{
+    pthread_barrier_init(&d->stopped, NULL, (unsigned)n + 1);
+    pthread_barrier_init(&d->freeing, NULL, (unsigned)n + 1);
+    for (size_t i = 0; i < n; i++) {
+        struct lt_daemon_loop *l = &d->loops[i];
+        *l = (struct lt_daemon_loop){.daemon = d, .index = (int)i};
+        if (pthread_create(&l->thread, NULL, loop_thread, l) != 0)
+            return lt_fail(err, LT_EOVERLOADED, "a thread for loop %zu cannot be made", i);
+        wait_step(d);
+        if (!l->loop) {
+            pthread_join(l->thread, NULL);
+            *err = l->err;
+            return lt_error_wrap(err, "loop %zu", i);
+        }
+        d->loop_list[i] = l->loop;
+        d->loops_n++;
+        atomic_fetch_add(&d->loops_running, 1);
+    }
+    return LT_OK;
+}
+
+static enum lt_code start_servers(struct lt_daemon *d, struct lt_error *err)
+{
+    d->port = d->settings->port;
+    for (size_t i = 0; i < d->loops_n; i++) {
+        struct lt_daemon_loop *l = &d->loops[i];
+        l->task.fn = start_server;
+        lt_loop_post(l->loop, &l->task);
+        wait_step(d);
+        if (l->err.code) {
+            *err = l->err;
+            return lt_error_wrap(err, "listen %s", d->settings->listen);
+        }
+    }
+    return LT_OK;
+}
+
+static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
+{
+    struct lt_api_options options = {.store = d->engine.store,
+                                     .manager = d->engine.manager,
+                                     .demo = d->settings->demo,
+                                     .reload = lt_daemon_reload,
+                                     .ctx = d};
+    lt_settings_share(d->settings, &options.share_dir, &options.widgets_dir);
+    if (d->settings->demo && !options.share_dir)
+        lt_log(LT_LOG_WARN, "demo.no_course", LT_S("hint", "the directory with the demo course was not found; give it with --share"));
+    return lt_api_new(&options, &d->api, err);
+}
+
+/* "http://127.0.0.1:8080", IPv6 in brackets. */
+static const char *base_url(struct lt_daemon *d)
+{
+    bool v6 = strchr(d->settings->host, ':') != NULL;
+    return lt_printf(d->settings->arena, "%s://%s%s%s:%d", d->tls ? "https" : "http", v6 ? "[" : "", d->settings->host, v6 ? "]" : "", d->port).p;
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* ---- running ---- */
+
+static void reload_now(void *arg)
+{
+    struct lt_error err;
+    struct lt_config *config;
+    if (lt_daemon_reload(arg, &config, &err))
+        lt_log_error("config.reload", &err);
+    else
+        lt_config_unref(config);
+}
+
+static void start_reload(struct lt_task *task)
+{
+    struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
+    struct lt_error err;
+    if (lt_fiber_start(l->loop, reload_now, l->daemon, NULL)) {
+        lt_fail(&err, LT_EOVERLOADED, "no fiber is free to reload the configuration");
+        lt_log_error("config.reload", &err);
+    }
+    sem_post(&l->daemon->step); /* the task may be used again */
+}
+
+static void wait_for_end(struct lt_daemon *d, const sigset_t *signals)
+{
+    for (;;) {
+        int signal;
+        if (sigwait(signals, &signal) != 0)
+            continue;
+        if (signal != SIGHUP) {
+            lt_log(LT_LOG_INFO, "daemon.drain", LT_S("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+            return;
+        }
+        d->loops[0].task.fn = start_reload;
+        lt_loop_post(d->loops[0].loop, &d->loops[0].task);
+        wait_step(d);
+    }
+}
+
+static enum lt_code announce(struct lt_daemon *d, const struct lt_demo *demo, struct lt_error *err)
+{
+    const char *url = base_url(d);
+    if (d->settings->demo && lt_demo_write(d->settings, demo, url, err))
+        return err->code;
+    lt_log(LT_LOG_INFO, "daemon.listen", LT_S("url", url), LT_I("threads", d->loops_n), LT_S("version", LECTERN_VERSION));
+    printf("listening on %s\n", url);
+    fflush(stdout);
+    return LT_OK;
+}
+
+/* With the loops running: configuration, servers, and then until somebody ends it. */
+static enum lt_code serve_loops(struct lt_daemon *d, const struct lt_demo *demo, const sigset_t *signals, struct lt_error *err)
+{
+    struct lt_config *config;
+    if (lt_daemon_reload(d, &config, err))
+        return err->code;
+    lt_config_unref(config);
+    if (start_servers(d, err) || announce(d, demo, err))
+        return err->code;
+    wait_for_end(d, signals);
+    return LT_OK;
+}
+
+static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
+{
+    const struct lt_settings *s = d->settings;
+    struct lt_demo demo = {0};
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t n = s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
+    if (s->demo && lt_demo_prepare(d->engine.store, s, &demo, err))
+        return err->code;
+    if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || start_api(d, err))
+        return err->code;
+    enum lt_code rc = start_threads(d, n, err);
+    if (rc) /* not enough threads for the barriers: end here, the system cleans up */
+        return rc;
+    rc = serve_loops(d, &demo, signals, err);
+    stop_loops(d, rc ? 0 : DRAIN_MS);
+    join_loops(d);
+    return rc;
+}
+
+static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
+{
+    if (lt_workers_start(WORKERS, err) || lt_engine_open(d->settings, true, &d->engine, err))
+        return err->code;
+    enum lt_code rc = with_engine(d, signals, err);
+    lt_workers_stop();
+    lt_api_free(d->api);
+    lt_tls_free(d->tls);
+    lt_engine_close(&d->engine);
+    return rc;
+}
+
+int lt_serve(struct lt_cli *cli)
+{
+    struct lt_error err;
+    struct lt_daemon *d = calloc(1, sizeof(*d));
+    sigset_t signals;
+    int lock;
+    if (!d)
+        abort();
+    d->settings = &cli->settings;
+    sem_init(&d->step, 0, 0);
+    pthread_mutex_init(&d->publishing, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before there are threads: they all inherit it */
+    raise_file_limit();
+    enum lt_code rc = lt_data_dir_lock(&cli->settings, &lock, &err);
+    if (!rc) {
+        rc = with_lock(d, &signals, &err);
+        close(lock);
+    }
+    pthread_mutex_destroy(&d->publishing);
+    sem_destroy(&d->step);
+    free(d);
+    return rc ? lt_cli_fail(cli, &err) : LT_EXIT_OK;
+}

@@ -1,0 +1,210 @@
+"""What the system tests share: a real daemon on a free port, a small HTTP client, the double of an AI service."""
+import http.client
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release"))
+LECTERN = BUILD / "src" / "daemon" / "lectern"
+sys.path.insert(0, str(HERE))
+
+
+def run_lectern(*args, stdin=None, check=True, timeout=60):
+    """One command to its end; its standard output, or the whole result when check is false."""
+    done = subprocess.run([LECTERN, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=timeout)
+    if not check:
+        return done
+    assert done.returncode == 0, f"lectern {' '.join(map(str, args))}: exit {done.returncode}: {done.stderr}"
+    return done.stdout
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:400]!r}>"
+
+
+class Event:
+    def __init__(self, kind, number, data):
+        self.kind, self.id, self.data = kind, number, data
+
+    def __repr__(self):
+        return f"<{self.id} {self.kind} {self.data!r}>"
+
+
+def read_events(stream):
+    """The events of a text/event-stream, one by one, as they come."""
+    kind, number, data = "message", None, []
+    for raw in stream:
+        line = raw.decode().rstrip("\n").rstrip("\r")
+        if line == "":
+            if data:
+                yield Event(kind, number, json.loads("\n".join(data)))
+            kind, data = "message", []
+        elif line.startswith("event:"):
+            kind = line[6:].strip()
+        elif line.startswith("data:"):
+            data.append(line[5:].strip())
+        elif line.startswith("id:"):
+            number = int(line[3:])
+
+
+class Daemon:
+    """lectern serve on a free port. `keys` is what demo.json holds, empty without the demo."""
+
+    def __init__(self, data, *options, demo=True, env=None):
+        self.data = pathlib.Path(data)
+        self.errors = open(self.data.parent / (self.data.name + ".log"), "ab")
+        command = [LECTERN, "serve", "--listen", "127.0.0.1:0", "--data", self.data, *(["--demo"] if demo else []), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True, env={**os.environ, **(env or {})})
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            self.process.wait(10)
+            raise AssertionError(f"the daemon did not start: {line!r} {self.log()}")
+        self.base_url = line.split()[-1]
+        self.port = int(self.base_url.rsplit(":", 1)[1])
+        self.keys = json.loads((self.data / "demo.json").read_text()) if demo else {}
+
+    @property
+    def admin_key(self):
+        return self.keys["admin_key"]
+
+    @property
+    def service_key(self):
+        return self.keys["service_key"]
+
+    @property
+    def learner(self):
+        return self.keys["learner_token"]
+
+    @property
+    def teacher(self):
+        return self.keys["teacher_token"]
+
+    def log(self):
+        return pathlib.Path(self.errors.name).read_text()
+
+    def cli(self, *args, **options):
+        return run_lectern(*args, "--data", self.data, **options)
+
+    def open(self, method, path, key=None, body=None, headers=None, timeout=30):
+        """Sends a request; the connection and the answer, whose body is still to be read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        headers = dict(headers or {})
+        if key:
+            headers.setdefault("Authorization", f"Bearer {key}")
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        connection.request(method, path, body=body, headers=headers)
+        return connection, connection.getresponse()
+
+    def request(self, method, path, key=None, body=None, headers=None, timeout=30):
+        connection, response = self.open(method, path, key, body, headers, timeout)
+        try:
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def stream(self, method, path, key=None, body=None, headers=None, timeout=30):
+        """All events of a streamed answer."""
+        connection, response = self.open(method, path, key, body, headers, timeout)
+        try:
+            assert response.status == 200, response.read()
+            assert response.headers["Content-Type"].startswith("text/event-stream")
+            return list(read_events(response))
+        finally:
+            connection.close()
+
+    def accept_policy(self, key):
+        version = self.request("GET", "/v1/policy", key).json["version"]
+        answer = self.request("PUT", "/v1/policy", key, {"accepted": True, "version": version})
+        assert answer.status == 200, answer
+
+    def stop(self, how=signal.SIGTERM, timeout=30):
+        """Ends the daemon; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self.process.stdout.close()
+            self.errors.close()
+        return code
+
+
+def wait_until(condition, timeout=10, what="the condition"):
+    """Asks until it is true; its value."""
+    end = time.time() + timeout
+    while time.time() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not become true in {timeout} s")
+
+
+def check_end(daemon):
+    """A daemon that a test leaves running must end well when asked, and no sanitizer may have complained."""
+    if daemon.process.poll() is not None:
+        return
+    code = daemon.stop()
+    log = pathlib.Path(daemon.errors.name).read_text()
+    assert code == 0, f"exit {code}: {log[-4000:]}"
+    assert "Sanitizer" not in log and "runtime error" not in log, log[-4000:]
+
+
+@pytest.fixture()
+def daemon(tmp_path):
+    """A demo daemon of the test's own."""
+    d = Daemon(tmp_path / "data")
+    yield d
+    check_end(d)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A demo daemon for all tests of a file that leave it as they found it."""
+    d = Daemon(tmp_path_factory.mktemp("shared") / "data")
+    d.accept_policy(d.learner)
+    d.accept_policy(d.teacher)
+    yield d
+    check_end(d)
+
+
+@pytest.fixture()
+def upstream():
+    """The double of an OpenAI-compatible service."""
+    from double.upstream import Upstream
+
+    with Upstream() as double:
+        yield double
+
+
+def add_vendor(daemon, upstream, name="vendor", first=True, **config):
+    """Configures the double as a provider instance of the demo site, by the API; its id."""
+    answer = daemon.request("POST", "/v1/providers", daemon.admin_key, {
+        "name": name, "plugin": "openai", "config": {"endpoint": upstream.url, "model": "m", "api_key": "test-key-123", **config}})
+    assert answer.status == 201, answer
+    if first:
+        ordered = daemon.request("PUT", "/v1/providers/order", daemon.admin_key, {"ids": [answer.json["id"]]})
+        assert ordered.status == 200, ordered
+    return answer.json["id"]
