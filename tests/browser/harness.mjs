@@ -1,0 +1,175 @@
+/* What every browser test needs: Chromium, the network in between, a page that keeps an eye on itself, axe, pictures. */
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startNetwork } from "./network.mjs";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const require = createRequire(join(ROOT, "web/package.json"));
+const { chromium } = require("playwright-core");
+
+export const BASE_URL = process.env.BASE_URL;
+assert.ok(BASE_URL, "BASE_URL is not set: start the tests with run.mjs");
+
+const FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+const STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const TEST_DEADLINE = 60_000;
+export const SHOTS = join(ROOT, "build/screenshots");
+
+export let network;
+let browser;
+let axeSource;
+
+before(async () => {
+    network = await startNetwork(BASE_URL);
+    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+    axeSource = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+    await mkdir(SHOTS, { recursive: true });
+});
+
+after(async () => {
+    await browser?.close();
+    network?.close();
+});
+
+/**
+ * A test with a page of its own on a calm network. When it ends, the page must not have complained on its console (except for
+ * `expected` lines) and must not have asked anything of another host.
+ */
+export function browserTest(name, options, body) {
+    if (typeof options === "function") [options, body] = [{}, options];
+    const { expected = [], ...context } = options;
+    test(name, { timeout: TEST_DEADLINE }, async (t) => {
+        network.calm();
+        const session = await browser.newContext({
+            viewport: { width: 1280, height: 800 },
+            reducedMotion: "reduce",
+            locale: "en-GB",
+            permissions: ["clipboard-read", "clipboard-write"],
+            ...context,
+        });
+        const page = await session.newPage();
+        page.setDefaultTimeout(15_000);
+        const complaints = [];
+        const strangers = [];
+        page.on("console", (message) => {
+            if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+        });
+        page.on("pageerror", (error) => complaints.push(String(error)));
+        page.on("request", (request) => {
+            if (!request.url().startsWith(network.url + "/") && !request.url().startsWith("data:")) strangers.push(request.url());
+        });
+        try {
+            await body(page, t);
+            assert.deepEqual(
+                complaints.filter((line) => !expected.some((pattern) => pattern.test(line))),
+                [],
+                "the console must stay quiet",
+            );
+            assert.deepEqual(strangers, [], "nothing may be asked of another host");
+        } catch (error) {
+            await page.screenshot({ path: join(SHOTS, `failed-${name.replace(/\W+/g, "-").slice(0, 60)}.png`) }).catch(() => undefined);
+            throw error;
+        } finally {
+            await session.close();
+        }
+    });
+}
+
+/** Chromium itself reports these when a request fails; nothing in the page can prevent it. */
+export const FAILED_REQUEST = /^Failed to load resource/;
+
+/** Opens a unit as a learner who has, or has not, accepted the policy, and waits for the widget's buttons. */
+export async function openUnit(page, unit, { policy = true, buttons = true } = {}) {
+    await setPolicy(unit, policy);
+    await page.goto(`${network.url}/demo/units/${unit}`);
+    if (buttons) await page.locator("lectern-assist button").first().waitFor();
+    network.log.length = 0;
+    return widget(page);
+}
+
+/** As the learner of the demo pages, past the network and the browser. */
+async function setPolicy(unit, accepted) {
+    const html = await (await fetch(`${BASE_URL}/demo/units/${unit}`)).text();
+    const token = /<meta name="lectern-token" content="([^"]+)">/.exec(html)?.[1];
+    assert.ok(token, "the page must carry a token");
+    const call = (method, body) =>
+        fetch(`${BASE_URL}/v1/policy`, {
+            method,
+            headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+            ...(body && { body: JSON.stringify(body) }),
+        });
+    const withdrawn = await call("DELETE");
+    assert.ok(withdrawn.ok, `DELETE /v1/policy answered ${withdrawn.status}`);
+    if (!accepted) return;
+    const { version } = await (await call("GET")).json();
+    const put = await call("PUT", { accepted: true, version });
+    assert.ok(put.ok, `PUT /v1/policy answered ${put.status}`);
+}
+
+/** The parts of the widget, as a person would name them. */
+export function widget(page) {
+    const root = page.locator("lectern-assist");
+    return {
+        root,
+        action: (name) => root.locator(`button[data-action="${name}"]`),
+        panel: root.locator("#panel"),
+        answer: root.locator(".answer"),
+        announcer: root.locator("[role=status]"),
+        problem: root.locator(".problem"),
+        button: (name) => root.locator("#panel").getByRole("button", { name, exact: true }),
+        text: async () => (await root.locator(".answer p").allTextContents()).join("\n\n"),
+        done: () => root.locator(".caution").waitFor(),
+        announced: (text) => page.waitForFunction((expected) => {
+            const status = document.querySelector("lectern-assist")?.shadowRoot?.querySelector("[role=status]");
+            return status?.textContent === expected;
+        }, text),
+    };
+}
+
+/** Writes down every state of the answer's text in the page, from now on. */
+export async function recordGrowth(page) {
+    await page.evaluate(() => {
+        const root = document.querySelector("lectern-assist").shadowRoot;
+        window.growth = [];
+        new MutationObserver(() => {
+            const text = [...root.querySelectorAll(".answer p")].map((p) => p.textContent).join("\n\n");
+            if (text !== window.growth.at(-1)) window.growth.push(text);
+        }).observe(root, { subtree: true, childList: true, characterData: true });
+    });
+    return () => page.evaluate(() => window.growth);
+}
+
+/** White space at the end of an unfinished paragraph is not shown, so it is not compared. */
+export const squeeze = (text) => text.replace(/\s+/g, " ").trim();
+
+export async function expectNoViolation(page, where) {
+    await page.evaluate(axeSource);
+    const { violations } = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), STANDARDS);
+    const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join("; ")}`);
+    assert.deepEqual(found, [], `accessibility of ${where}`);
+}
+
+export async function shot(page, name, options = {}) {
+    await page.screenshot({ path: join(SHOTS, `${name}.png`), ...options });
+}
+
+/** The text of the element that has the focus, looked up through shadow roots. */
+export function focused(page) {
+    return page.evaluate(() => {
+        let element = document.activeElement;
+        while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+        return element?.id || element?.getAttribute("aria-label") || element?.textContent?.trim() || "";
+    });
+}
