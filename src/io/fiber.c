@@ -3,8 +3,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include <unistd.h>
+
+#include "io/stack.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define FIBER_ASAN 1
@@ -46,7 +47,7 @@ enum {
 
 /* One end of a switch: a fiber, or the loop's own stack. */
 struct side {
-    ucontext_t context;
+    struct lt_stack saved;
     const void *stack; /* lowest usable address */
     size_t stack_n;
     void *fake_stack;  /* ASan's, while switched out */
@@ -154,11 +155,11 @@ NO_FAKE_STACK static void fiber_switch(struct side *from, struct side *to, bool 
 #ifdef FIBER_TSAN
     __tsan_switch_to_fiber(to->tsan, 0);
 #endif
-    swapcontext(&from->context, &to->context);
+    lt_stack_swap(&from->saved, &to->saved);
     switch_arrived(from, to);
 }
 
-/* A fiber never leaves this function: after fn it goes to the pool, and a later start comes back here with a new fn. */
+/* The entry has no argument: it finds its fiber in `running`. A fiber never leaves this function: after fn it goes to the pool, and a later start comes back here with a new fn. */
 NO_FAKE_STACK static void fiber_entry(void)
 {
     struct lt_fiber *f = running;
@@ -216,19 +217,6 @@ static bool map_stack(struct lt_fiber *f)
     return true;
 }
 
-/* makecontext() can pass only ints: fiber_entry() finds its fiber in `running`. */
-static bool make_context(struct side *side)
-{
-    if (getcontext(&side->context) != 0)
-        return false;
-    side->context.uc_stack.ss_sp = (void *)(uintptr_t)side->stack;
-    side->context.uc_stack.ss_size = side->stack_n;
-    side->context.uc_link = NULL;
-    makecontext(&side->context, fiber_entry, 0);
-    side->context.uc_stack.ss_size = 0; /* or ASan's swapcontext() clears the shadow of the whole stack at every switch */
-    return true;
-}
-
 static void on_timer(void *arg);
 
 static struct lt_fiber *fiber_new(struct lt_fibers *home)
@@ -241,11 +229,7 @@ static struct lt_fiber *fiber_new(struct lt_fibers *home)
         free(f);
         return NULL;
     }
-    if (!make_context(&f->side)) {
-        munmap(f->map, f->map_n);
-        free(f);
-        return NULL;
-    }
+    lt_stack_prepare(&f->side.saved, f->map + f->map_n - STACK_SIZE, STACK_SIZE, fiber_entry);
     f->home = home;
     lt_timer_init(&f->timer, home->loop, on_timer, f);
     annotate_new(f);
