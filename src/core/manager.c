@@ -474,24 +474,27 @@ enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_reques
     return rc;
 }
 
+static bool somebody_serves(struct lt_arena *arena, const struct lt_site *site, const struct lt_action *action)
+{
+    struct lt_candidate *list;
+    size_t n = lt_provider_candidates(arena, site, action, &list), i = 0;
+    while (i < n && list[i].reason)
+        i++;
+    return i < n;
+}
+
 bool lt_action_available(struct lt_manager *m, struct lt_config *config, const struct lt_caller *caller, const struct lt_place *place,
                          struct lt_str action, struct lt_error *ret_error)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_gate_subject subject = {
         .manager = m, .store = m->store, .arena = arena, .caller = caller, .place = *place, .action_name = action, .without_input = true};
-    bool available = lt_gates_check(&subject, ret_error) == LT_OK;
-    if (available) {
-        struct lt_candidate *list;
-        size_t n = lt_provider_candidates(arena, caller->site, subject.action->action, &list), i = 0;
-        while (i < n && list[i].reason)
-            i++;
-        available = i < n;
-        if (!available)
-            lt_fail(ret_error, LT_ENO_PROVIDER, "no enabled and configured instance serves '%s'", subject.action->action->name);
-    }
+    enum lt_code rc = lt_gates_check(&subject, ret_error);
+    /* What nobody can serve is not offered to one who has yet to accept the policy: that would be no use. */
+    if ((rc == LT_OK || rc == LT_EPOLICY) && !somebody_serves(arena, caller->site, subject.action->action))
+        rc = lt_fail(ret_error, LT_ENO_PROVIDER, "no enabled and configured instance serves '%s'", subject.action->action->name);
     lt_arena_free(arena);
-    return available;
+    return rc == LT_OK;
 }
 
 /* ---- running calls ---- */

@@ -475,6 +475,14 @@ static void gates(struct world *w)
     struct lt_error why;
     assert_false(lt_action_available(w->manager, w->config, &w->caller, &q.place, LT_STR("generate_text"), &why));
     assert_int_equal(why.code, LT_EPOLICY);
+    OK(lt_admin_provider_set(w->store, LT_STR("s"), LT_STR("first"), parse(w, "{\"enabled\":false}"), &w->err));
+    reload(w);
+    q.config = w->config;
+    assert_false(lt_action_available(w->manager, w->config, &w->caller, &q.place, LT_STR("generate_text"), &why));
+    assert_int_equal(why.code, LT_ENO_PROVIDER); /* what nobody serves is not offered, policy or not */
+    OK(lt_admin_provider_set(w->store, LT_STR("s"), LT_STR("first"), parse(w, "{\"enabled\":true}"), &w->err));
+    reload(w);
+    q.config = w->config;
     OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
     assert_true(lt_action_available(w->manager, w->config, &w->caller, &q.place, LT_STR("generate_text"), &why));
     assert_int_equal(lt_process_action(w->manager, &q, &r), LT_OK);
