@@ -32,7 +32,8 @@ build() {
   ninja -C "$dir" >&2
 }
 
-# The widgets. Where npm or its registry cannot be reached this says so and returns 1; everything else works without them.
+# The widgets. Returns 1, and says so, where npm or its registry cannot be reached: everything else works without them. Returns 2 when
+# they are there but cannot be installed or built, which is a fault of ours.
 build_web() {
   if ! command -v npm >/dev/null; then
     say "installing node and npm"
@@ -42,8 +43,12 @@ build_web() {
   local stamp=web/node_modules/.lectern-lock
   if ! cmp -s web/package-lock.json "$stamp" 2>/dev/null; then
     say "installing web packages"
-    (cd web && timeout 300 npm ci --no-audit --no-fund --loglevel=error >&2) || { say "web packages cannot be installed: no widgets"; return 1; }
+    if ! (cd web && timeout 300 npm ci --no-audit --no-fund --loglevel=error >&2); then
+      (cd web && timeout 60 npm ping --loglevel=silent >/dev/null 2>&1) || { say "the npm registry cannot be reached: no widgets"; return 1; }
+      say "the web packages cannot be installed"
+      return 2
+    fi
     cp web/package-lock.json "$stamp"
   fi
-  (cd web && npm run --silent build >&2) || { say "the widgets cannot be built"; return 1; }
+  (cd web && npm run --silent build >&2) || { say "the widgets cannot be built"; return 2; }
 }
