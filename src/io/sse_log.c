@@ -357,7 +357,8 @@ static void detach(void *arg)
 static enum lt_code begin_stream(struct lt_http_request *req)
 {
     const struct lt_http_field fields[] = {{LT_STR("Cache-Control"), LT_STR("no-store")},
-                                           {LT_STR("X-Accel-Buffering"), LT_STR("no")}};
+                                           {LT_STR("X-Accel-Buffering"), LT_STR("no")},
+                                           {LT_STR("X-Content-Type-Options"), LT_STR("nosniff")}};
     return lt_http_stream_begin(req, 200, "text/event-stream; charset=utf-8", fields, LT_COUNT(fields));
 }
 
