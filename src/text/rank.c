@@ -223,17 +223,34 @@ static size_t shortest(const struct lt_document *document)
     return found;
 }
 
-/* The candidate of the best value that still fits, the first of equals; sentences_n when none does. */
-static size_t best_fitting(const struct lt_document *document, const bool *candidates, const double *scores,
-                           const double *nearest, uint32_t left)
+/* A choice under way; the arrays are per sentence. */
+struct choice {
+    const struct lt_document *document;
+    bool *candidates;
+    bool *taken;
+    double *scores;
+    double *nearest; /* greatest cosine with a sentence taken */
+    uint32_t left;   /* words */
+};
+
+/*
+ * The candidate of the best value that still fits, the first of equals; sentences_n when none does. With `standing` a sentence
+ * that leans on the one before must find it taken: a reader has to know who "he" is. Nothing stands before the first one.
+ */
+static size_t best_fitting(const struct choice *c, bool standing)
 {
-    size_t best = document->sentences_n;
+    size_t best = c->document->sentences_n;
     double best_value = 0;
-    for (size_t i = 0; i < document->sentences_n; i++) {
-        if (!candidates[i] || nearest[i] > SAME || document->sentences[i].words > left)
+    bool supported = true; /* was the sentence before taken? */
+    for (size_t i = 0; i < c->document->sentences_n; i++) {
+        const struct lt_sentence *s = &c->document->sentences[i];
+        bool stands = supported || !s->leans;
+        if (is_text(s))
+            supported = c->taken[i];
+        if (!c->candidates[i] || c->nearest[i] > SAME || s->words > c->left || (standing && !stands))
             continue;
-        double value = IMPORTANCE * scores[i] - (1 - IMPORTANCE) * nearest[i];
-        if (best == document->sentences_n || value > best_value) {
+        double value = IMPORTANCE * c->scores[i] - (1 - IMPORTANCE) * c->nearest[i];
+        if (best == c->document->sentences_n || value > best_value) {
             best = i;
             best_value = value;
         }
@@ -249,23 +266,30 @@ size_t lt_rank_select(struct lt_arena *arena, const struct lt_document *document
             chosen[i] = (uint32_t)i;
         return n;
     }
-    double *scores = LT_NEW_ARRAY(arena, double, n);
-    double *nearest = LT_NEW_ARRAY(arena, double, n); /* greatest cosine with a chosen sentence */
-    bool *candidates = find_candidates(arena, document);
+    struct choice c = {
+        .document = document,
+        .candidates = find_candidates(arena, document),
+        .taken = LT_NEW_ARRAY(arena, bool, n),
+        .scores = LT_NEW_ARRAY(arena, double, n),
+        .nearest = LT_NEW_ARRAY(arena, double, n),
+        .left = max_words,
+    };
     struct graph g = make_graph(arena, document);
-    walk(arena, &g, scores);
-    uint32_t left = max_words;
+    walk(arena, &g, c.scores);
     for (size_t most = most_of(&g); chosen_n < most;) {
-        size_t best = best_fitting(document, candidates, scores, nearest, left);
+        size_t best = best_fitting(&c, true);
+        if (best == n && chosen_n == 0)
+            best = best_fitting(&c, false);
         if (best == n)
             break;
-        candidates[best] = false;
-        left -= document->sentences[best].words;
+        c.candidates[best] = false;
+        c.taken[best] = true;
+        c.left -= document->sentences[best].words;
         chosen[chosen_n++] = (uint32_t)best;
         clear_sums(&g);
         add_scaled(&g, best, 1);
         for (size_t i = 0; i < n; i++)
-            nearest[i] = fmax(nearest[i], dot(&g, i));
+            c.nearest[i] = fmax(c.nearest[i], dot(&g, i));
     }
     if (chosen_n == 0)
         chosen[chosen_n++] = (uint32_t)shortest(document);

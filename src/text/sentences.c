@@ -83,10 +83,66 @@ static const char *const french_abbreviations[] = {
 };
 static const char *const german_abbreviations[] = {"Abb", "Abs", "Bd", "Dr", "Hl", "Nr", "Prof", "St", "bzw", "ca", "vgl", NULL};
 
+/*
+ * What a sentence begins with when it is not to be understood without the one before. Short and closed on purpose: words that
+ * are articles as often as pronouns (French "le", Spanish "lo") are missing, German "sein" (his; to be) counts only as the first
+ * word, and subjects that Spanish does not speak out cannot be seen.
+ * Spelled as fold_word() leaves words: "ss" for "ß".
+ */
+static const char *const english_openers[] = {
+    "also", "and", "as a result", "besides", "but", "by contrast", "consequently", "conversely", "finally", "for example",
+    "for instance", "furthermore", "hence", "here", "however", "in addition", "in contrast", "in other words", "instead",
+    "lastly", "likewise", "moreover", "nevertheless", "nonetheless", "nor", "on the other hand", "or", "otherwise", "similarly",
+    "so", "still", "such", "that", "that's", "the former", "the latter", "the same", "then", "therefore", "those", "thus", "yet",
+    NULL,
+};
+static const char *const english_pointers[] = {
+    "he", "he's", "her", "him", "his", "it", "it's", "its", "she", "she's", "their", "them", "these", "they", "they're", "this",
+    NULL,
+};
+static const char *const english_impersonal[] = {"those who", NULL};
+static const char *const spanish_openers[] = {
+    "a su vez", "además", "ahí", "al contrario", "allí", "aquí", "asimismo", "así", "aun así", "de ahí", "después", "e",
+    "en cambio", "en consecuencia", "en otras palabras", "entonces", "es decir", "finalmente", "lo mismo", "luego",
+    "no obstante", "o", "pero", "por consiguiente", "por ejemplo", "por el contrario", "por lo tanto", "por tanto",
+    "por último", "pues", "sin embargo", "tal", "tales", "también", "tampoco", "y", NULL,
+};
+static const char *const spanish_pointers[] = {
+    "aquel", "aquella", "aquellas", "aquello", "aquellos", "ella", "ellas", "ello", "ellos", "esa", "esas", "ese", "eso", "esos",
+    "esta", "estas", "este", "esto", "estos", "su", "sus", "él", NULL,
+};
+static const char *const spanish_impersonal[] = {"aquel que", "aquella que", "aquellas que", "aquellos que", NULL};
+static const char *const french_openers[] = {
+    "ainsi", "alors", "au contraire", "aussi", "autrement dit", "c'est", "c'était", "car", "ce", "celle", "celles", "celui",
+    "cependant", "ceux", "d'ailleurs", "d'où", "de là", "de même", "de plus", "donc", "en effet", "en outre", "en revanche",
+    "enfin", "ensuite", "et", "ici", "là", "mais", "néanmoins", "or", "ou", "par ailleurs", "par conséquent",
+    "par contre", "par exemple", "pourtant", "puis", "toutefois", NULL,
+};
+static const char *const french_pointers[] = {
+    "ceci", "cela", "ces", "cet", "cette", "elle", "elles", "eux", "il", "ils", "leur", "leurs", "lorsqu'elle", "lorsqu'il",
+    "lui", "qu'elle", "qu'elles", "qu'il", "qu'ils", "s'il", "s'ils", "sa", "ses", "son", "ça", NULL,
+};
+static const char *const french_impersonal[] = {
+    "ce que", "ce qui", "celle qui", "celles qui", "celui qui", "ceux qui", "il existe", "il faut", "il s'agit", "il y", NULL,
+};
+static const char *const german_openers[] = {
+    "aber", "allerdings", "also", "auch", "ausserdem", "beispielsweise", "dabei", "dadurch", "dafür", "dagegen", "daher",
+    "damit", "danach", "dann", "daran", "darauf", "daraus", "darin", "darum", "das hat", "das heisst", "das ist", "das kann",
+    "das war", "das wird", "davon", "dazu", "denn", "dennoch", "deshalb", "deswegen", "doch", "dort", "ebenso", "folglich",
+    "hier", "jedoch", "jene", "jener", "oder", "schliesslich", "sein", "so", "solche", "somit", "sonst",
+    "stattdessen", "trotzdem", "und", "zudem", "zum beispiel", NULL,
+};
+static const char *const german_pointers[] = {
+    "dies", "diese", "diesem", "diesen", "dieser", "dieses", "er", "es", "ihm", "ihn", "ihnen", "ihr", "ihre", "ihrem", "ihren",
+    "ihrer", "seine", "seinem", "seinen", "seiner", "sie", NULL,
+};
+static const char *const german_impersonal[] = {"es gab", "es gibt", "gab es", "gibt es", NULL};
+
 #define GUESSED(code, stemmer, language) \
-    {code, stemmer, language##_stop_words, LT_COUNT(language##_stop_words), language##_abbreviations}
-#define NAMED(code, stemmer) {code, stemmer, NULL, 0, no_abbreviations}
-static const char *const no_abbreviations[] = {NULL};
+    {code, stemmer, language##_stop_words, LT_COUNT(language##_stop_words), language##_abbreviations, language##_openers, \
+     language##_pointers, language##_impersonal}
+#define NAMED(code, stemmer) {code, stemmer, NULL, 0, none, none, none, none}
+static const char *const none[] = {NULL};
 static const struct lt_language languages[] = {
     GUESSED("en", "english", english),
     GUESSED("es", "spanish", spanish),
@@ -100,7 +156,7 @@ static const struct lt_language languages[] = {
     NAMED("ru", "russian"), NAMED("sr", "serbian"), NAMED("sv", "swedish"), NAMED("ta", "tamil"), NAMED("tr", "turkish"),
 };
 enum { GUESSED_N = 4 };
-static const struct lt_language unknown_language = {"", NULL, NULL, 0, no_abbreviations};
+static const struct lt_language unknown_language = {"", NULL, NULL, 0, none, none, none, none};
 
 const struct lt_language *lt_language_find(struct lt_str tag)
 {
@@ -136,9 +192,10 @@ bool lt_language_is_stop_word(const struct lt_language *language, struct lt_str 
 enum { WORD_UNITS_MAX = 64 };
 
 struct word {
-    uint32_t at, end;   /* bytes in the text */
-    struct lt_str form; /* case-folded; empty for what cannot carry meaning (single letters) */
-    uint32_t term;      /* id of its stem, or NO_TERM */
+    uint32_t at, end;     /* bytes in the text */
+    struct lt_str folded; /* case-folded, whole: "l'eau" */
+    struct lt_str form;   /* the part of it that is compared: "eau", later its stem; empty for what cannot carry meaning */
+    uint32_t term;        /* id of its stem, or NO_TERM */
 };
 #define NO_TERM UINT32_MAX
 
@@ -172,11 +229,8 @@ static struct lt_str without_elision(struct lt_str form)
     return (struct lt_str){form.p + skip, form.n - skip};
 }
 
-/*
- * The form under which words are compared: NFKC with case folding, which also drops soft hyphens, and with the typographic
- * apostrophe made plain. A single letter of an alphabet gives the empty form; a single ideograph is a word.
- */
-static struct lt_str fold_word(struct parser *p, const UNormalizer2 *folder, const char *bytes, size_t n, bool ideographic)
+/* NFKC with case folding, which also drops soft hyphens, and with the typographic apostrophe made plain. */
+static struct lt_str fold_word(struct parser *p, const UNormalizer2 *folder, const char *bytes, size_t n)
 {
     UChar raw[WORD_UNITS_MAX], folded[WORD_UNITS_MAX * 4];
     int32_t raw_n = 0, folded_n;
@@ -195,13 +249,17 @@ static struct lt_str fold_word(struct parser *p, const UNormalizer2 *folder, con
     int32_t out_n = 0;
     status = U_ZERO_ERROR;
     u_strToUTF8WithSub(out, sizeof out, &out_n, folded, folded_n, 0xFFFD, NULL, &status);
-    struct lt_str form = without_elision((struct lt_str){out, U_FAILURE(status) ? 0 : (size_t)out_n});
+    return lt_str_copy(p->arena, (struct lt_str){out, U_FAILURE(status) ? 0 : (size_t)out_n});
+}
+
+/* The form under which words are compared. A single letter of an alphabet gives the empty form; a single ideograph is a word. */
+static struct lt_str form_of(struct lt_str folded, bool ideographic)
+{
+    struct lt_str form = without_elision(folded);
     int32_t first = 0;
     if (form.n > 0)
         U8_FWD_1(form.p, first, (int32_t)form.n);
-    if (!ideographic && (size_t)first >= form.n)
-        return LT_STR_NULL;
-    return lt_str_copy(p->arena, form);
+    return ideographic || (size_t)first < form.n ? form : LT_STR_NULL;
 }
 
 /* One pass of ICU's word iterator over the text; numbers are words too. */
@@ -233,10 +291,12 @@ static enum lt_code find_words(struct parser *p, struct lt_error *err)
             p->words = words;
             cap = larger;
         }
+        struct lt_str folded = fold_word(p, folder, p->text.p + at, (size_t)(end - at));
         p->words[p->words_n++] = (struct word){
             .at = (uint32_t)at,
             .end = (uint32_t)end,
-            .form = fold_word(p, folder, p->text.p + at, (size_t)(end - at), kind >= UBRK_WORD_KANA),
+            .folded = folded,
+            .form = form_of(folded, kind >= UBRK_WORD_KANA),
             .term = NO_TERM,
         };
     }
@@ -374,7 +434,7 @@ static struct line read_line(struct lt_str text, size_t at, size_t *ret_next)
         hashes++;
     if (s.n == 0) {
         line.kind = LINE_BLANK;
-    } else if (memchr(s.p, '\t', s.n) || s.p[0] == '|') {
+    } else if (memchr(s.p, '\t', s.n) || s.p[0] == '|' || memmem(s.p, s.n, " | ", 3)) { /* cells by tabs or bars */
         line.kind = LINE_ROW;
     } else if (hashes > 0 && hashes < s.n && s.p[hashes] == ' ') {
         line.kind = LINE_MARKED_HEADING;
@@ -520,6 +580,41 @@ static struct lt_sentence *new_sentence(struct parser *p)
     return &d->sentences[d->sentences_n++];
 }
 
+/* Do the words begin with one of the phrases? Returns how many words that one has, 0 for no. */
+static size_t begin_with(const struct word *words, size_t n, const char *const *phrases)
+{
+    for (; *phrases; phrases++) {
+        const char *rest = *phrases;
+        size_t i = 0;
+        for (; *rest && i < n; i++) {
+            struct lt_str word = {rest, strcspn(rest, " ")};
+            if (!lt_str_eq(words[i].folded, word))
+                break;
+            rest += word.n + (rest[word.n] == ' ');
+        }
+        if (!*rest)
+            return i;
+    }
+    return 0;
+}
+
+/*
+ * Does a sentence of these words lean on the one before? The first four words are looked at for pronouns: there is hardly room
+ * before the fourth for what it could point to, and "For five years he" is still found.
+ */
+static bool leans(const struct lt_language *language, const struct word *words, size_t n)
+{
+    enum { WINDOW = 4 };
+    for (size_t i = 0, impersonal; i < n && i < WINDOW; i += impersonal ? impersonal : 1) {
+        impersonal = begin_with(words + i, n - i, language->impersonal);
+        if (impersonal)
+            continue;
+        if ((i == 0 && begin_with(words, n, language->openers)) || begin_with(words + i, n - i, language->pointers))
+            return true;
+    }
+    return false;
+}
+
 static void add_piece(struct parser *p, size_t at, size_t end, size_t words_n, enum lt_sentence_kind kind)
 {
     while (at < end && is_space(p->text.p[at]))
@@ -556,10 +651,12 @@ static void add_sentence(struct parser *p, size_t at, size_t end, enum lt_senten
     if (n == 0)
         return;
     size_t pieces = (n + LT_SENTENCE_WORDS_MAX - 1) / LT_SENTENCE_WORDS_MAX;
+    bool leaning = leans(p->language, p->words + p->next_word, n);
     for (size_t i = 0; i < pieces; i++) {
         size_t words_n = n * (i + 1) / pieces - n * i / pieces;
         size_t piece_end = i + 1 < pieces ? p->words[p->next_word + words_n].at : end;
         add_piece(p, at, piece_end, words_n, kind);
+        p->document->sentences[p->document->sentences_n - 1].leans = i == 0 && leaning;
         at = piece_end;
     }
 }

@@ -18,6 +18,10 @@ struct lt_language {
     const char *const *stop_words;    /* sorted by bytes, case-folded, NFC */
     size_t stop_words_n;              /* 0: known by name only, never guessed */
     const char *const *abbreviations; /* besides CLDR's; without the full stop, NULL-terminated */
+    /* Phrases that tell a sentence which leans on the one before (struct lt_sentence); folded as words are, NULL-terminated. */
+    const char *const *openers;    /* at its very beginning: connectives */
+    const char *const *pointers;   /* among its first words: third-person pronouns and possessives, demonstratives */
+    const char *const *impersonal; /* look like one of those and point to nothing: "il faut", "es gibt" */
 };
 
 enum lt_sentence_kind {
@@ -35,6 +39,7 @@ struct lt_sentence {
     uint32_t terms_n;
     enum lt_sentence_kind kind;
     bool whole;           /* says something by itself: not a question, no colon at its end */
+    bool leans;           /* begins with a word that points to the sentence before ("But …", "For years he …") */
 };
 
 struct lt_document {

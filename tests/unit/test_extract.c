@@ -207,6 +207,23 @@ static void the_budget_is_kept_at_every_size(void **state)
     assert_true(words_of(l->whole) <= all / 4);
 }
 
+static void what_leans_on_a_sentence_comes_only_behind_it(void **state)
+{
+    static const struct {
+        const char *leaning, *before;
+    } pairs[] = {
+        {"Where it is flat", "Where the river is steep"},
+        {"So each bend grows", "On the outer side"},
+    };
+    for (int max = 20; max <= 140; max++) {
+        struct listener *l = summarise(LT_STR(rivers), lt_printf(arena, "{\"max_words\":%d}", max).p);
+        for (size_t i = 0; i < l->pieces_n; i++)
+            for (size_t k = 0; k < LT_COUNT(pairs); k++)
+                if (lt_str_starts(normal(l->pieces[i]), lt_str(pairs[k].leaning)))
+                    assert_true(i > 0 && lt_str_starts(normal(l->pieces[i - 1]), lt_str(pairs[k].before)));
+    }
+}
+
 static void one_or_two_sentences_come_back_as_they_are(void **state)
 {
     static const char *const texts[] = {
@@ -400,6 +417,7 @@ int main(void)
         TEST(the_answer_is_whole_sentences_of_the_text_in_their_order),
         TEST(the_result_says_what_made_it),
         TEST(the_budget_is_kept_at_every_size),
+        TEST(what_leans_on_a_sentence_comes_only_behind_it),
         TEST(one_or_two_sentences_come_back_as_they_are),
         TEST(a_list_keeps_its_lines),
         TEST(a_text_without_words_names_the_field),

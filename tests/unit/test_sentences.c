@@ -88,6 +88,7 @@ static void lines_are_headings_items_rows_or_wrapped_text(void **state)
         {"We need:\n- two eggs\n* 100 g of flour\n1. Mix them. Wait.\n2) Bake", "~We need: / {- two eggs} / {* 100 g of flour} / "
                                                                             "{1. Mix them.} / {Wait.} / {2) Bake}"},
         {"| a | b |\n| 1 | 2 |\nx\ty", "<| a | b |> / <| 1 | 2 |> / <x\ty>"},
+        {"Mean | 3\nInterquartile range | 10 | 8", "<Mean | 3> / <Interquartile range | 10 | 8>"},
         {"This is a paragraph whose lines were wrapped\r\nby an old editor, and it goes on.\nA new one.",
          "This is a paragraph whose lines were wrapped  by an old editor, and it goes on. / A new one."},
         {"a first line\na second line\na third line\na fourth line",
@@ -139,6 +140,44 @@ static void stop_words_are_sorted_and_all_found(void **state)
             assert_true(i == 0 || strcmp(language->stop_words[i - 1], language->stop_words[i]) < 0);
         }
         assert_false(lt_language_is_stop_word(language, LT_STR("photosynthesis")));
+    }
+}
+
+static void a_sentence_leans_when_its_first_words_point_back(void **state)
+{
+    static const struct {
+        const char *language, *text;
+        bool leans;
+    } cases[] = {
+        {"en", "For five years he gave it nothing but water.", true},
+        {"en", "However, the soil had lost almost nothing.", true},
+        {"en", "On the other hand, soil is cheap.", true},
+        {"en", "It\xE2\x80\x99s a question of light.", true},
+        {"en", "Since his time plants have been weighed often.", true},
+        {"en", "None of these arguments was a proof.", true},
+        {"en", "The tree weighed what it had weighed before.", false}, /* the pronoun has room for what it points to */
+        {"en", "Those who smoke die earlier.", false},
+        {"en", "Plants take in light.", false},
+        {"es", "Sin embargo, la planta crece.", true},
+        {"es", "Él regó la planta.", true},
+        {"es", "El agua sube por la raíz.", false},                   /* an article is no pronoun */
+        {"es", "Sin luz, la planta muere.", false},                   /* half a phrase is none */
+        {"es", "Está en las hojas.", false},                          /* nor is it "esta" */
+        {"fr", "C\xE2\x80\x99" "est la lumière qui manque.", true},
+        {"fr", "S'il pousse, la plante vit.", true},
+        {"fr", "Il faut de la lumière aux plantes.", false},
+        {"fr", "L'or est un métal.", false},                          /* "or" is an opener, "l'or" is not */
+        {"de", "Außerdem braucht die Pflanze Licht.", true},
+        {"de", "Das ist der Grund.", true},
+        {"de", "Das Licht fällt auf die Pflanze.", false},
+        {"de", "Auf der Erde gibt es viele Pflanzen.", false},
+        {"it", "Essa cresce.", false},                                /* no rule for other languages */
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        const struct lt_document *d = parse(lt_str(cases[i].text), cases[i].language);
+        assert_int_equal(d->sentences_n, 1);
+        if (d->sentences[0].leans != cases[i].leans)
+            fail_msg("%s: \"%s\" should %slean", cases[i].language, cases[i].text, cases[i].leans ? "" : "not ");
     }
 }
 
@@ -214,16 +253,27 @@ static void check_document(const struct lt_document *d)
         assert_true(d->terms[i] < d->vocabulary_n);
 }
 
+/* Does the i-th chosen sentence lean on one that was not chosen? */
+static bool hangs(const struct lt_document *d, const uint32_t *chosen, size_t i)
+{
+    uint32_t before = chosen[i];
+    while (before > 0 && d->sentences[before - 1].kind >= LT_SENTENCE_ROW)
+        before--;
+    return d->sentences[chosen[i]].leans && before > 0 && (i == 0 || chosen[i - 1] < before - 1);
+}
+
 static void check_selection(const struct lt_document *d, uint32_t max_words)
 {
-    uint32_t *chosen = LT_NEW_ARRAY(arena, uint32_t, d->sentences_n + 1), words = 0, least = UINT32_MAX;
+    uint32_t *chosen = LT_NEW_ARRAY(arena, uint32_t, d->sentences_n + 1), words = 0, least = UINT32_MAX, hanging = 0;
     size_t n = lt_rank_select(arena, d, max_words, chosen);
     assert_true(d->sentences_n == 0 ? n == 0 : n > 0);
     for (size_t i = 0; i < n; i++) {
         assert_true(chosen[i] < d->sentences_n);
         assert_true(i == 0 || chosen[i - 1] < chosen[i]);
         words += d->sentences[chosen[i]].words;
+        hanging += hangs(d, chosen, i);
     }
+    assert_true(d->sentences_n <= 2 || hanging <= 1); /* one: when nothing that stands by itself fits */
     for (size_t i = 0; i < d->sentences_n; i++)
         least = d->sentences[i].words < least ? d->sentences[i].words : least;
     if (d->sentences_n <= 2)
@@ -332,6 +382,84 @@ static void a_summary_repeats_nothing_and_asks_nothing(void **state)
     assert_false(first && second);
 }
 
+/*
+ * In each text the second sentence is the most central and leans on the first, a question, which is never chosen. With a noun
+ * instead of what makes it lean it is chosen, and so it is in a language without a rule.
+ */
+static void a_leaning_sentence_is_left_out_when_the_one_before_is(void **state)
+{
+    static const struct {
+        const char *language, *before, *leaning, *standing, *after;
+    } cases[] = {
+        {"en", "Have you ever seen a volcano? ", "It brings", "A volcano brings",
+         " magma, gas and ash from the crust to the surface. Magma is molten rock below the crust. Gas in the magma makes "
+         "bubbles. Fine ash falls on the surface for weeks."},
+        {"es", "¿Ha visto alguna vez un volcán? ", "Sin embargo, lleva", "Un volcán lleva",
+         " magma, gas y ceniza desde la corteza hasta la superficie. El magma es roca fundida bajo la corteza. El gas del magma "
+         "forma burbujas. La ceniza fina cae sobre la superficie durante semanas."},
+        {"fr", "Avez-vous déjà vu un volcan ? ", "C'est lui qui apporte", "Un volcan apporte",
+         " le magma, le gaz et la cendre de la croûte à la surface. Le magma est une roche fondue sous la croûte. Le gaz du "
+         "magma forme des bulles. La cendre fine tombe sur la surface pendant des semaines."},
+        {"de", "Hast du schon einmal einen Vulkan gesehen? ", "Dennoch bringt er", "Ein Vulkan bringt",
+         " Magma, Gas und Asche aus der Kruste an die Oberfläche. Das Magma ist geschmolzenes Gestein unter der Kruste. Das Gas "
+         "im Magma bildet Blasen. Feine Asche fällt wochenlang auf die Oberfläche."},
+        {"it", "Avete mai visto un vulcano? ", NULL, "Esso porta",
+         " magma, gas e cenere dalla crosta alla superficie. Il magma è roccia fusa sotto la crosta. Il gas del magma forma "
+         "bolle. La cenere fine cade sulla superficie per settimane."},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++)
+        for (int leaning = 0; leaning < 2; leaning++) {
+            const char *second = leaning ? cases[i].leaning : cases[i].standing;
+            if (!second)
+                continue;
+            struct lt_str text = lt_printf(arena, "%s%s%s", cases[i].before, second, cases[i].after);
+            const struct lt_document *d = parse(text, cases[i].language);
+            double scores[5];
+            uint32_t chosen[5];
+            assert_int_equal(d->sentences_n, 5);
+            lt_rank_scores(arena, d, scores);
+            assert_true(scores[1] == 1);
+            assert_int_equal(d->sentences[1].leans, leaning);
+            assert_true(lt_rank_select(arena, d, 30, chosen) > 0);
+            assert_int_equal(chosen[0], leaning ? 2 : 1);
+        }
+}
+
+static void a_leaning_sentence_is_chosen_behind_the_one_before(void **state)
+{
+    static const char *const texts[] = {
+        "A volcano opens the crust for magma and gas. It brings magma, gas and ash to the surface. Does ash fall on the "
+        "fields? Who would live there?",
+        /* a heading or a paragraph's end between them changes nothing */
+        "A volcano opens the crust for magma and gas.\n\nThe way up\n\nIt brings magma, gas and ash to the surface. Does ash "
+        "fall on the fields? Who would live there?",
+    };
+    for (size_t i = 0; i < LT_COUNT(texts); i++) {
+        uint32_t chosen[8];
+        const struct lt_document *d = parse(lt_str(texts[i]), "en");
+        assert_int_equal(lt_rank_select(arena, d, 20, chosen), 2);
+        assert_int_equal(chosen[0], 0);
+        assert_int_equal(chosen[1], 1 + i);
+        assert_true(d->sentences[chosen[1]].leans);
+    }
+}
+
+/* The first sentence of a text has none to lean on, and a summary that begins with "she" is better than none or a question. */
+static void a_text_in_which_all_sentences_lean_is_still_answered(void **state)
+{
+    static const char *const texts[] = {
+        "She found radium in Paris. But nobody believed her work. Then her work won two prizes. Also her daughter won a prize.",
+        "Who was Marie Curie? She found radium in Paris. But nobody believed her work. Then her work won two prizes.",
+    };
+    for (size_t i = 0; i < LT_COUNT(texts); i++) {
+        uint32_t chosen[4];
+        const struct lt_document *d = parse(lt_str(texts[i]), "en");
+        assert_true(lt_rank_select(arena, d, 12, chosen) > 0);
+        assert_true(d->sentences[chosen[0]].leans && d->sentences[chosen[0]].whole);
+        assert_true(i == 1 || chosen[0] == 0);
+    }
+}
+
 static void a_text_of_headings_and_rows_only_is_still_answered(void **state)
 {
     uint32_t chosen[16];
@@ -358,6 +486,7 @@ int main(void)
         TEST(the_language_is_found_in_the_text_before_it_is_taken_from_the_caller),
         TEST(a_language_tag_is_found_by_its_first_part),
         TEST(stop_words_are_sorted_and_all_found),
+        TEST(a_sentence_leans_when_its_first_words_point_back),
         TEST(forms_of_one_word_are_one_term),
         TEST(a_transcript_without_marks_is_cut_into_pieces),
         TEST(a_text_above_the_limit_is_refused),
@@ -365,6 +494,9 @@ int main(void)
         TEST(the_longest_texts_are_taken_apart),
         TEST(a_central_sentence_scores_best_and_a_heading_nothing),
         TEST(a_summary_repeats_nothing_and_asks_nothing),
+        TEST(a_leaning_sentence_is_left_out_when_the_one_before_is),
+        TEST(a_leaning_sentence_is_chosen_behind_the_one_before),
+        TEST(a_text_in_which_all_sentences_lean_is_still_answered),
         TEST(a_text_of_headings_and_rows_only_is_still_answered),
         TEST(the_same_text_gives_the_same_scores),
     };
