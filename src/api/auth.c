@@ -22,6 +22,17 @@ static unsigned role_bits(const struct lt_json *roles)
     return bits;
 }
 
+/* The same rule wherever a user is named, so that whoever can accept a policy can be asked about. */
+static bool user_id_ok(struct lt_str id)
+{
+    for (size_t i = 0; i < id.n; i++)
+        if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7F)
+            return false;
+    return id.n > 0 && id.n <= USER_ID_MAX;
+}
+
+#define USER_ID_RULE "must be 1 to %d bytes without control characters", USER_ID_MAX
+
 static enum lt_code by_key(struct lt_request *r, struct lt_str text, struct lt_error *err)
 {
     uint8_t hash[32];
@@ -63,8 +74,8 @@ static enum lt_code by_token(struct lt_request *r, struct lt_str token, struct l
     if (lt_jwt_verify(r->arena, token, &key, &claims, err))
         return err->code;
     struct lt_str sub = lt_json_str(lt_json_get(claims, "sub"));
-    if (sub.n == 0 || sub.n > USER_ID_MAX)
-        return lt_fail(err, LT_EUNAUTHENTICATED, "the token's `sub` must be 1 to %d bytes", USER_ID_MAX);
+    if (!user_id_ok(sub))
+        return lt_fail(err, LT_EUNAUTHENTICATED, "the token's `sub` " USER_ID_RULE);
     r->caller = (struct lt_caller){.site = issuer->site,
                                    .user_id = sub,
                                    .locale = lt_json_str_or(lt_json_get(claims, "locale"), LT_STR("")),
@@ -100,13 +111,15 @@ static void speak_for(struct lt_request *r, struct lt_str id, unsigned roles, st
 
 static enum lt_code user_of_query(struct lt_request *r, struct lt_error *err)
 {
-    struct lt_str id = lt_query(r, "user_id"), role;
-    if (r->caller.is_user && id.n > 0 && !lt_str_eq(id, r->caller.user_id))
-        return lt_fail_field(err, LT_EPERMISSION, "/user_id", "a user's token speaks for its own user only");
-    if (r->caller.is_user || id.n == 0)
+    struct lt_str id, role;
+    if (!lt_query_get(r->arena, r->http->head.query, "user_id", &id))
         return LT_OK;
-    if (id.n > USER_ID_MAX)
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/user_id", "must be at most %d bytes", USER_ID_MAX);
+    if (r->caller.is_user && !lt_str_eq(id, r->caller.user_id))
+        return lt_fail_field(err, LT_EPERMISSION, "/user_id", "a user's token speaks for its own user only");
+    if (r->caller.is_user)
+        return LT_OK;
+    if (!user_id_ok(id)) /* "" too: a back end that lost its user's id must not get a back end's view */
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/user_id", USER_ID_RULE);
     unsigned roles = 0;
     for (int i = 0; i < ROLES_MAX && lt_query_get_at(r->arena, r->http->head.query, "role", i, &role); i++)
         roles |= role_bit(role);
@@ -123,6 +136,8 @@ enum lt_code lt_auth_user(struct lt_request *r, struct lt_error *err)
         return LT_OK;
     if (r->caller.is_user)
         return lt_fail_field(err, LT_EPERMISSION, "/user", "a user's token speaks for its own user; only site keys name one");
+    if (!user_id_ok(lt_json_str(lt_json_get(user, "id"))))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", USER_ID_RULE);
     speak_for(r, lt_json_str(lt_json_get(user, "id")), role_bits(lt_json_get(user, "roles")),
               lt_json_str_or(lt_json_get(user, "locale"), LT_STR("")));
     return LT_OK;

@@ -3,6 +3,8 @@
 
 #include "api/answer.h"
 
+enum { EVENT_ID_MAX = 1 << 30 };
+
 /* A call is shown to who made it, to an LMS back end that names nobody, and to who may read the register. Others learn nothing. */
 static bool may_see(struct lt_request *r, bool owner)
 {
@@ -71,12 +73,12 @@ void lt_delete_call(struct lt_request *r)
     lt_json_end(r, 200, &j);
 }
 
-/* Last-Event-ID: a number, 0 when absent. */
+/* Last-Event-ID: a number, 0 when absent. A replay counts on from it, so it must leave room. */
 static enum lt_code last_event_id(struct lt_request *r, uint64_t *ret, struct lt_error *err)
 {
     struct lt_str text = lt_http_field(&r->http->head, "Last-Event-ID", NULL);
     int64_t id = 0;
-    if (text.n > 0 && !lt_str_to_int64(text, &id))
+    if (text.n > 0 && (!lt_str_to_int64(text, &id) || id > EVENT_ID_MAX))
         return lt_fail(err, LT_EINVALID_INPUT, "Last-Event-ID must be the number of an event");
     *ret = (uint64_t)id;
     return LT_OK;
@@ -145,7 +147,7 @@ void lt_get_call_stream(struct lt_request *r)
     if (rc == LT_ENOT_FOUND && !may_see(r, owner)) {
         lt_reply_problem(r, &err, NULL);
     } else if (rc == LT_ENOT_FOUND && running) {
-        lt_fail(&err, LT_ECONFLICT, "the events behind %llu are no longer kept; the answer will be at /v1/actions/calls/{id}",
+        lt_fail(&err, LT_ECONFLICT, "the events behind number %llu are not there, or no longer; the answer will be at /v1/actions/calls/{id}",
                 (unsigned long long)after);
         lt_reply_problem(r, &err, NULL);
     } else if (rc == LT_ENOT_FOUND) {

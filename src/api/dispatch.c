@@ -72,6 +72,18 @@ static enum lt_code check_media_type(struct lt_request *r, struct lt_error *err)
     return LT_OK;
 }
 
+/* A parameter that cannot be read must not count as absent: one that names a user would widen what the caller sees. */
+static enum lt_code check_query(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_str query = r->http->head.query, decoded;
+    while (query.n > 0) {
+        struct lt_str value = lt_str_cut(&query, '&'), name = lt_str_cut(&value, '=');
+        if (!lt_percent_decode(r->arena, name, true, &decoded) || !lt_percent_decode(r->arena, value, true, &decoded))
+            return lt_fail(err, LT_EINVALID_INPUT, "the query holds a name or value that is not percent-encoded UTF-8");
+    }
+    return LT_OK;
+}
+
 static enum lt_code read_body(struct lt_request *r, struct lt_error *err)
 {
     struct lt_str text;
@@ -99,7 +111,7 @@ static enum lt_code check_permission(struct lt_request *r, struct lt_error *err)
 
 static enum lt_code prepare(struct lt_request *r, struct lt_error *err)
 {
-    if (find_route(r, err))
+    if (find_route(r, err) || check_query(r, err))
         return err->code;
     if ((r->route->flags & LT_ROUTE_COSTS_MONEY) && atomic_load(&r->api->draining)) {
         lt_fail(err, LT_EOVERLOADED, "the daemon is stopping");

@@ -74,44 +74,14 @@ void lt_get_placement(struct lt_request *r)
         lt_reply_problem(r, &err, NULL);
 }
 
-static bool offers(const struct lt_entry *entry, struct lt_str action)
-{
-    for (const char *const *a = ((const struct lt_placement *)entry->impl)->actions; *a; a++)
-        if (lt_str_is(action, *a))
-            return true;
-    return false;
-}
-
-/* Every name is checked before the first change is written. */
-static enum lt_code check_actions(const struct lt_entry *entry, const struct lt_json *actions, struct lt_error *err)
-{
-    for (size_t i = 0; i < lt_json_len(actions); i++)
-        if (!offers(entry, lt_json_key_at(actions, i)))
-            return lt_fail_field(err, LT_EINVALID_INPUT, "/actions", "placement '%s' does not offer '%.*s'", entry->name,
-                                 LT_FMT(lt_json_key_at(actions, i)));
-    return LT_OK;
-}
-
-static enum lt_code change(struct lt_request *r, const struct lt_entry *entry, struct lt_error *err)
-{
-    const struct lt_json *enabled = lt_json_get(r->body, "enabled"), *actions = lt_json_get(r->body, "actions");
-    struct lt_store *store = r->api->options.store;
-    struct lt_str site = r->caller.site->slug, name = lt_str(entry->name);
-    if (check_actions(entry, actions, err))
-        return err->code;
-    if (enabled && lt_admin_placement_switch(store, site, name, LT_STR(""), lt_json_bool_or(enabled, true), err))
-        return err->code;
-    for (size_t i = 0; i < lt_json_len(actions); i++)
-        if (lt_admin_placement_switch(store, site, name, lt_json_key_at(actions, i), lt_json_bool_or(lt_json_at(actions, i), true), err))
-            return err->code;
-    return lt_request_reload(r, err);
-}
-
 void lt_put_placement(struct lt_request *r)
 {
     struct lt_error err;
     const struct lt_entry *entry = find(r, &err);
-    if (!entry || change(r, entry, &err))
+    if (!entry ||
+        lt_admin_placement_set(r->api->options.store, r->caller.site->slug, entry, lt_json_get(r->body, "enabled"), lt_json_get(r->body, "actions"),
+                               &err) ||
+        lt_request_reload(r, &err))
         lt_reply_problem(r, &err, NULL);
     else
         answer_one(r, entry);

@@ -14,7 +14,7 @@ static void answer(struct lt_request *r)
     struct lt_json_reply j;
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
-    lt_jw_kbool(w, "accepted", status.accepted);
+    lt_jw_kbool(w, "accepted", status.accepted || !lt_policy_asked(r->caller.site)); /* clients ask for consent when false */
     lt_jw_kstr(w, "version", status.version);
     lt_jw_kstr(w, "text", status.text);
     if (status.accepted)

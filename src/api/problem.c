@@ -21,7 +21,9 @@ static bool internal(enum lt_code code)
     case LT_ECONTEXT_WINDOW:
     case LT_ECONTENT_REFUSED:
     case LT_ENO_PROVIDER:
+    case LT_ECANCELLED: /* says at which address of which vendor */
     case LT_EINTERRUPTED:
+    case LT_ETIMEOUT:
     case LT_ESTORE:
     case LT_EIO:
     case LT_ECONFIG:

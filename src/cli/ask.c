@@ -100,13 +100,24 @@ static void show_progress(void *arg)
     lt_timer_set(&a->progress, PROGRESS_MS);
 }
 
+/* As it is into files and pipes; on a terminal without control characters, so that no answer can steer it. */
+static void write_text(struct lt_str text)
+{
+    bool clean = isatty(STDOUT_FILENO);
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool control = ((unsigned char)c < 0x20 && c != '\n' && c != '\t') || c == 0x7F;
+        putchar(clean && control ? ' ' : c);
+    }
+}
+
 static enum lt_code on_text(void *ctx, struct lt_str piece)
 {
     struct ask *a = ctx;
     if (!a->text_shown)
         clear_line(a);
     a->text_shown = true;
-    fwrite(piece.p, 1, piece.n, stdout);
+    write_text(piece);
     fflush(stdout);
     return LT_OK;
 }
@@ -137,7 +148,7 @@ static void print_answer(struct ask *a)
         struct lt_str text = a->result.response;
         if (!lt_json_parse(a->cli->arena, a->result.response, LT_JSON_STRICT, &response, NULL) && lt_json_get(response, "generated_content"))
             text = lt_json_str(lt_json_get(response, "generated_content"));
-        fwrite(text.p, 1, text.n, stdout);
+        write_text(text);
         printf("\n");
     }
 }
@@ -202,7 +213,7 @@ static void run(void *arg)
     lt_loop_stop(a->loop);
 }
 
-/* Ctrl-C cancels the call, which is then in the register as cancelled. */
+/* Ctrl-C, a closed terminal, kill: the call is cancelled and in the register as such. */
 static void on_interrupt(evutil_socket_t signal, short what, void *arg)
 {
     struct ask *a = arg;
@@ -218,13 +229,18 @@ static int run_loop(struct ask *a)
         return lt_cli_fail(a->cli, &err);
     lt_config_publish(&a->loop, 1, a->cli->config);
     lt_timer_init(&a->progress, a->loop, show_progress, a);
-    struct event *interrupt = evsignal_new(lt_loop_base(a->loop), SIGINT, on_interrupt, a);
-    evsignal_add(interrupt, NULL);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct event *events[LT_COUNT(signals)];
+    for (size_t i = 0; i < LT_COUNT(signals); i++) {
+        events[i] = evsignal_new(lt_loop_base(a->loop), signals[i], on_interrupt, a);
+        evsignal_add(events[i], NULL);
+    }
     if (lt_fiber_start(a->loop, run, a, &a->fiber))
         a->exit = LT_EXIT_FAILED;
     else
         lt_loop_run(a->loop);
-    event_free(interrupt);
+    for (size_t i = 0; i < LT_COUNT(signals); i++)
+        event_free(events[i]);
     lt_loop_free(a->loop);
     return a->exit;
 }

@@ -285,6 +285,16 @@ static int skip_front_options(int argc, char **argv)
     return i;
 }
 
+/* What could not be printed (a full disk behind '>') is not done. */
+static int check_output(int rc)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (!failed)
+        return rc;
+    fprintf(stderr, "lectern: standard output cannot be written\n");
+    return rc ? rc : LT_EXIT_FAILED;
+}
+
 int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli))
 {
     static char version[] = "version";
@@ -306,6 +316,7 @@ int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli))
         rc = take_arguments(&cli, first + used, argc, argv);
     if (!rc)
         rc = run(&cli, serve);
+    rc = check_output(rc);
     lt_config_unref(cli.config);
     if (cli.store)
         lt_store_close(cli.store);

@@ -100,7 +100,7 @@ int lt_cli_print(struct lt_cli *cli, const char *columns)
 {
     const struct lt_json *v;
     struct lt_error err;
-    if (cli->json) {
+    if (cli->json && !cli->out.failed) {
         printf("%.*s\n", LT_FMT(lt_buf_str(&cli->out)));
         return LT_EXIT_OK;
     }

@@ -29,6 +29,9 @@ enum lt_code lt_admin_provider_order(struct lt_store *store, struct lt_str site,
 enum lt_code lt_admin_policy_set(struct lt_store *store, struct lt_str site, struct lt_str version, struct lt_str text, struct lt_error *err);
 /* action "" = the whole placement / all actions; location "" = the whole course. on < 0 removes the row. */
 enum lt_code lt_admin_placement_switch(struct lt_store *store, struct lt_str site, struct lt_str placement, struct lt_str action, int on, struct lt_error *err);
+/* The placement itself (enabled: a boolean, or NULL = unchanged) and actions in it ({name: boolean}, or NULL), all or nothing. */
+enum lt_code lt_admin_placement_set(struct lt_store *store, struct lt_str site, const struct lt_entry *placement, const struct lt_json *enabled,
+                                    const struct lt_json *actions, struct lt_error *err);
 enum lt_code lt_admin_place_switch(struct lt_store *store, struct lt_str site, struct lt_str course, struct lt_str location, struct lt_str action, int on, struct lt_error *err);
 enum lt_code lt_admin_permission(struct lt_store *store, struct lt_str site, enum lt_role role, struct lt_str permission, int allowed, struct lt_error *err);
 /* Adds to a unit what makes running daemons read the configuration again. */

@@ -35,6 +35,30 @@ static enum lt_code check_actions(struct lt_arena *arena, const struct lt_json *
     return LT_OK;
 }
 
+/* Instances are addressed by name or id, so no name may be another one's id. */
+static enum lt_code check_name(struct lt_str name, struct lt_error *err)
+{
+    int64_t id;
+    if (!lt_admin_text_ok(name, 100))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/name", "must be 1 to 100 bytes of UTF-8");
+    if (lt_str_to_int64(name, &id))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/name", "must not be a number alone: numbers are ids");
+    return LT_OK;
+}
+
+/* Another instance of the site has the name. id: of the one that may have it, 0 = none. */
+static enum lt_code check_name_free(struct lt_store *store, struct lt_arena *arena, int64_t site_id, struct lt_str name, int64_t id,
+                                    struct lt_error *err)
+{
+    struct lt_rows r;
+    if (LT_QUERY(store, arena, &r, err, "SELECT 1 FROM provider_instance WHERE site_id = $1 AND name = $2 AND id <> $3", LT_INT(site_id),
+                 LT_TEXT(name), LT_INT(id)))
+        return err->code;
+    if (r.rows > 0)
+        return lt_fail_field(err, LT_ECONFLICT, "/name", "the site has a provider instance '%.*s' already", LT_FMT(name));
+    return LT_OK;
+}
+
 static enum lt_code provider_named(struct lt_str plugin, const struct lt_provider **ret, struct lt_error *err)
 {
     const struct lt_entry *entry = lt_registry_find(LT_KIND_PROVIDER, plugin);
@@ -52,8 +76,8 @@ static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena,
     const struct lt_provider *provider = NULL;
     if (lt_admin_find_site(store, site, &site_id, err) || provider_named(plugin, &provider, err))
         return err->code;
-    if (!lt_admin_text_ok(name, 100))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/name", "must be 1 to 100 bytes of UTF-8");
+    if (check_name(name, err))
+        return err->code;
     const struct lt_json *empty = NULL;
     lt_json_parse(arena, LT_STR("{}"), LT_JSON_STRICT, &empty, NULL);
     config = config ? config : empty;
@@ -61,10 +85,8 @@ static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena,
     if (check_config(arena, provider, config, err) || check_actions(arena, actions, err))
         return err->code;
     struct lt_rows r;
-    if (LT_QUERY(store, arena, &r, err, "SELECT 1 FROM provider_instance WHERE site_id = $1 AND name = $2", LT_INT(site_id), LT_TEXT(name)))
+    if (check_name_free(store, arena, site_id, name, 0, err))
         return err->code;
-    if (r.rows > 0)
-        return lt_fail_field(err, LT_ECONFLICT, "/name", "the site has a provider instance '%.*s' already", LT_FMT(name));
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "INSERT INTO provider_instance (site_id, name, plugin, enabled, position, config, actions, created_at) VALUES ($1, $2, $3, $4,"
@@ -124,9 +146,11 @@ static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena,
         lt_admin_parse(arena, lt_admin_merge(arena, actions, lt_json_get(patch, "actions"), true), &actions, err) ||
         check_config(arena, provider, config, err) || check_actions(arena, actions, err))
         return err->code;
+    struct lt_str name = lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1));
+    if (lt_json_get(patch, "name") && (check_name(name, err) || check_name_free(store, arena, site_id, name, lt_rows_int(&r, 0, 0), err)))
+        return err->code;
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE provider_instance SET name = $1, enabled = $2, config = $3, actions = $4 WHERE id = $5",
-          LT_TEXT(lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1))),
+    LT_TX(tx, "UPDATE provider_instance SET name = $1, enabled = $2, config = $3, actions = $4 WHERE id = $5", LT_TEXT(name),
           LT_INT(lt_json_bool_or(lt_json_get(patch, "enabled"), lt_rows_int(&r, 0, 3) != 0)), LT_TEXT(lt_json_text(arena, config)),
           LT_TEXT(lt_json_text(arena, actions)), LT_INT(lt_rows_int(&r, 0, 0)));
     lt_tx_expect(tx, 1);

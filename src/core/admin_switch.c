@@ -1,6 +1,8 @@
 /* Policy text, switches, permissions. */
 #include "core/admin_private.h"
 
+#include "core/placement.h"
+
 enum lt_code lt_admin_policy_set(struct lt_store *store, struct lt_str site, struct lt_str version, struct lt_str text, struct lt_error *err)
 {
     int64_t site_id = 0;
@@ -17,6 +19,16 @@ enum lt_code lt_admin_policy_set(struct lt_store *store, struct lt_str site, str
     return lt_admin_commit(store, tx, err);
 }
 
+static void put_placement_switch(struct lt_tx *tx, int64_t site_id, struct lt_str placement, struct lt_str action, int on)
+{
+    struct lt_str what = action.p ? action : LT_STR("");
+    LT_TX(tx, "DELETE FROM placement_switch WHERE site_id = $1 AND placement = $2 AND action = $3", LT_INT(site_id), LT_TEXT(placement),
+          LT_TEXT(what));
+    if (on >= 0)
+        LT_TX(tx, "INSERT INTO placement_switch (site_id, placement, action, enabled) VALUES ($1, $2, $3, $4)", LT_INT(site_id),
+              LT_TEXT(placement), LT_TEXT(what), LT_INT(on));
+}
+
 enum lt_code lt_admin_placement_switch(struct lt_store *store, struct lt_str site, struct lt_str placement, struct lt_str action, int on,
                                        struct lt_error *err)
 {
@@ -28,11 +40,27 @@ enum lt_code lt_admin_placement_switch(struct lt_store *store, struct lt_str sit
     if (action.n > 0 && !lt_registry_find(LT_KIND_ACTION, action))
         return lt_fail_field(err, LT_EINVALID_INPUT, "/action", "there is no action '%.*s'", LT_FMT(action));
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "DELETE FROM placement_switch WHERE site_id = $1 AND placement = $2 AND action = $3", LT_INT(site_id), LT_TEXT(placement),
-          LT_TEXT(action.p ? action : LT_STR("")));
-    if (on >= 0)
-        LT_TX(tx, "INSERT INTO placement_switch (site_id, placement, action, enabled) VALUES ($1, $2, $3, $4)", LT_INT(site_id),
-              LT_TEXT(placement), LT_TEXT(action.p ? action : LT_STR("")), LT_INT(on));
+    put_placement_switch(tx, site_id, placement, action, on);
+    return lt_admin_commit(store, tx, err);
+}
+
+enum lt_code lt_admin_placement_set(struct lt_store *store, struct lt_str site, const struct lt_entry *placement, const struct lt_json *enabled,
+                                    const struct lt_json *actions, struct lt_error *err)
+{
+    int64_t site_id = 0;
+    struct lt_str name = lt_str(placement->name);
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    for (size_t i = 0; i < lt_json_len(actions); i++) {
+        struct lt_str action = lt_json_key_at(actions, i);
+        if (!lt_placement_offers(placement->impl, action) || !lt_registry_find(LT_KIND_ACTION, action))
+            return lt_fail_field(err, LT_EINVALID_INPUT, "/actions", "placement '%s' does not offer '%.*s'", placement->name, LT_FMT(action));
+    }
+    struct lt_tx *tx = lt_tx_new();
+    if (enabled)
+        put_placement_switch(tx, site_id, name, LT_STR(""), lt_json_bool_or(enabled, true));
+    for (size_t i = 0; i < lt_json_len(actions); i++)
+        put_placement_switch(tx, site_id, name, lt_json_key_at(actions, i), lt_json_bool_or(lt_json_at(actions, i), true));
     return lt_admin_commit(store, tx, err);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/placement.h"
 #include "core/policy.h"
 #include "core/policy_cache.h"
 
@@ -72,22 +73,13 @@ static enum lt_code place_switch(struct lt_gate_subject *g, struct lt_error *err
     return LT_OK;
 }
 
-static bool offers(const struct lt_entry *placement, const char *action)
-{
-    const struct lt_placement *p = placement->impl;
-    for (const char *const *name = p->actions; *name; name++)
-        if (strcmp(*name, action) == 0)
-            return true;
-    return false;
-}
-
 static enum lt_code placement_switch(struct lt_gate_subject *g, struct lt_error *err)
 {
     const struct lt_site *site = g->caller->site;
     struct lt_str placement = g->place.placement;
     if (placement.n == 0)
         return LT_OK;
-    if (!offers(lt_registry_find(LT_KIND_PLACEMENT, placement), g->action->action->name))
+    if (!lt_placement_offers(lt_registry_find(LT_KIND_PLACEMENT, placement)->impl, lt_str(g->action->action->name)))
         return lt_fail(err, LT_EPLACEMENT_DISABLED, "placement '%.*s' does not offer '%s'", LT_FMT(placement), g->action->action->name);
     for (size_t i = 0; i < site->placement_switches_n; i++) {
         const struct lt_placement_switch *s = &site->placement_switches[i];
@@ -101,7 +93,7 @@ static enum lt_code placement_switch(struct lt_gate_subject *g, struct lt_error 
 static enum lt_code policy_accepted(struct lt_gate_subject *g, struct lt_error *err)
 {
     const struct lt_site *site = g->caller->site;
-    if (site->policy_version.n == 0 || site->policy_by_lms)
+    if (!lt_policy_asked(site))
         return LT_OK;
     if (g->caller->user_id.n == 0 && g->caller->key) /* an LMS that acts for itself, not for a user */
         return LT_OK;

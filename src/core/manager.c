@@ -275,8 +275,9 @@ static enum lt_code attempt(struct call *c, const struct lt_provider_instance *i
     uint64_t began = lt_mono_us();
     enum lt_code rc = ask(c, run, err);
     struct lt_usage *u = &run->result.usage;
-    if (u->total_tokens < 0 && u->prompt_tokens >= 0 && u->completion_tokens >= 0)
-        u->total_tokens = u->prompt_tokens + u->completion_tokens;
+    if (u->total_tokens < 0 && u->prompt_tokens >= 0 && u->completion_tokens >= 0 &&
+        __builtin_add_overflow(u->prompt_tokens, u->completion_tokens, &u->total_tokens))
+        u->total_tokens = -1; /* a vendor may claim any number */
     c->result->attempts[c->result->attempts_n++] =
         (struct lt_attempt){.instance = instance,
                             .success = rc == LT_OK,
@@ -316,7 +317,7 @@ static enum lt_code try_instances(struct call *c, struct lt_error *err)
             continue;
         c->result->reached_provider = true;
         rc = attempt(c, list[i].instance, deadline, err);
-        if (rc == LT_OK || is_final(c, rc))
+        if (rc == LT_OK || is_final(c, rc) || lt_loop_now(lt_loop_self()) >= deadline) /* no time is left to ask another */
             break;
     }
     return rc;

@@ -19,6 +19,14 @@ static const struct lt_entry placements[] = {
     {LT_KIND_PLACEMENT, "author", "Author tools", "Course authors' tools: texts, questions, cards, images.", "builtin", 1, 0, 100, &impls[4]},
 };
 
+bool lt_placement_offers(const struct lt_placement *placement, struct lt_str action)
+{
+    for (const char *const *name = placement->actions; *name; name++)
+        if (lt_str_is(action, *name))
+            return true;
+    return false;
+}
+
 enum lt_code lt_placements_register(struct lt_error *err)
 {
     for (size_t i = 0; i < LT_COUNT(placements); i++)

@@ -90,6 +90,11 @@ static struct accepted *slot_for(struct cache *c, int64_t site_id, struct lt_str
     }
 }
 
+bool lt_policy_asked(const struct lt_site *site)
+{
+    return site->policy_version.n > 0 && !site->policy_by_lms;
+}
+
 bool lt_policy_known_accepted(const struct lt_caller *caller)
 {
     struct cache *c = cache_here();
@@ -155,6 +160,12 @@ enum lt_code lt_policy_withdraw(struct lt_store *store, const struct lt_caller *
 {
     if (caller->user_id.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", "a user must be named to withdraw from the policy");
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_policy_status status;
+    enum lt_code known = lt_policy_get(store, arena, caller, &status, err);
+    lt_arena_free(arena);
+    if (known || !status.accepted) /* nothing to take back: no row, and no configuration is read again for it */
+        return known;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, decided_at) VALUES ($1, $2, $3, 0, $4)",
           LT_INT(caller->site->id), LT_TEXT(caller->user_id), LT_TEXT(caller->site->policy_version), LT_INT(lt_now_ms()));

@@ -47,6 +47,15 @@ static struct lt_value filter_text(struct lt_str s)
     return s.n > 0 ? LT_TEXT(s) : LT_NULL;
 }
 
+static bool state_known(struct lt_str state)
+{
+    static const char *const states[] = {"running", "completed", "failed", "refused", "cancelled", "interrupted"};
+    for (size_t i = 0; i < LT_COUNT(states); i++)
+        if (lt_str_is(state, states[i]))
+            return true;
+    return state.n == 0;
+}
+
 enum lt_code lt_register_list(struct lt_store *store, struct lt_arena *arena, const struct lt_register_filter *f,
                               struct lt_register_call **ret, size_t *ret_n, struct lt_error *err)
 {
@@ -54,6 +63,8 @@ enum lt_code lt_register_list(struct lt_store *store, struct lt_arena *arena, co
     memset(before.b, 0xFF, sizeof(before.b));
     if (f->before_id.n > 0 && !lt_uuid_parse(f->before_id, &before))
         return lt_fail_field(err, LT_EINVALID_INPUT, "/before", "is not a call's id");
+    if (!state_known(f->state))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/state", "must be running, completed, failed, refused, cancelled or interrupted");
     int limit = f->limit < 1 ? 50 : f->limit > 1000 ? 1000 : f->limit;
     struct lt_rows r;
     if (LT_QUERY(store, arena, &r, err,

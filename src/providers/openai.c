@@ -90,6 +90,13 @@ static bool is_loopback(struct lt_str host)
     return inet_pton(AF_INET, z, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
 }
 
+/* ":443" */
+static bool is_port(struct lt_str s)
+{
+    int64_t port;
+    return s.p[0] == ':' && lt_str_to_int64((struct lt_str){s.p + 1, s.n - 1}, &port) && port >= 1 && port <= 65535;
+}
+
 /* Takes an endpoint apart; `why` (WHY_MAX bytes) says what is wrong with it. */
 static bool read_endpoint(const struct lt_json *config, struct endpoint *ret, char *why)
 {
@@ -116,7 +123,7 @@ static bool read_endpoint(const struct lt_json *config, struct endpoint *ret, ch
     size_t scheme = ret->https ? 8 : 7;
     struct lt_str authority = ret->path.n > scheme ? (struct lt_str){ret->path.p + scheme, ret->path.n - scheme} : LT_STR_NULL;
     authority = lt_str_cut(&authority, '/');
-    struct lt_str host = authority;
+    struct lt_str host = authority, whole = authority;
     if (host.n > 0 && host.p[0] == '[') {
         const char *end = memchr(host.p, ']', host.n);
         host.n = end ? (size_t)(end - host.p) + 1 : host.n;
@@ -125,6 +132,10 @@ static bool read_endpoint(const struct lt_json *config, struct endpoint *ret, ch
     }
     if (host.n == 0) {
         snprintf(why, WHY_MAX, "endpoint has no host");
+        return false;
+    }
+    if (whole.n > host.n && !is_port((struct lt_str){whole.p + host.n, whole.n - host.n})) {
+        snprintf(why, WHY_MAX, "endpoint's port must be a number from 1 to 65535");
         return false;
     }
     ret->loopback = is_loopback(host);
@@ -160,10 +171,30 @@ static bool model_somewhere(const struct lt_provider_instance *instance)
     return false;
 }
 
+/* Fields that frame the message belong to the HTTP client, the others to this file: the setting `headers` cannot set them. */
+static bool headers_free(const struct lt_json *config, char *why)
+{
+    static const char *const reserved[] = {"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "expect", "upgrade",
+                                           "te", "trailer", "content-type", "accept"};
+    const struct lt_json *headers = lt_json_get(config, "headers");
+    struct lt_str of_key = setting(config, "api_key").n == 0 ? LT_STR("") : lt_json_str_or(lt_json_get(config, "api_key_header"), LT_STR("authorization"));
+    for (size_t i = 0; i < lt_json_len(headers); i++) {
+        struct lt_str name = lt_json_key_at(headers, i);
+        bool taken = lt_str_eq_ci(name, of_key);
+        for (size_t k = 0; k < LT_COUNT(reserved); k++)
+            taken |= lt_str_eq_ci(name, lt_str(reserved[k]));
+        if (taken) {
+            snprintf(why, WHY_MAX, "headers cannot set \"%.*s\"", LT_FMT(name));
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool configured(const struct lt_provider_instance *instance, char *why)
 {
     struct endpoint endpoint;
-    if (!read_endpoint(instance->config, &endpoint, why))
+    if (!read_endpoint(instance->config, &endpoint, why) || !headers_free(instance->config, why))
         return false;
     if (endpoint.openai && setting(instance->config, "api_key").n == 0) {
         snprintf(why, WHY_MAX, "api_key is missing");
@@ -197,14 +228,9 @@ static enum lt_code add_key(struct request *r, struct lt_error *err)
     return add_field(r, LT_STR("Authorization"), lt_printf(r->run->arena, "Bearer %.*s", LT_FMT(r->key)), err);
 }
 
-/* Fields that frame the message belong to the HTTP client; what this file sends already cannot be sent twice. */
+/* Sent already in this request: cannot be sent twice. */
 static bool is_taken(const struct request *r, struct lt_str name)
 {
-    static const char *const framing[] = {
-        "host", "content-length", "connection", "transfer-encoding", "accept-encoding", "expect", "upgrade", "te", "trailer"};
-    for (size_t i = 0; i < LT_COUNT(framing); i++)
-        if (lt_str_eq_ci(name, lt_str(framing[i])))
-            return true;
     for (size_t i = 0; i < r->fields_n; i++)
         if (lt_str_eq_ci(name, r->fields[i].name))
             return true;
@@ -244,7 +270,7 @@ static enum lt_code prepare(struct request *r, struct lt_provider_run *run, stru
                           .body = lt_json_get(config, "body"),
                           .key = setting(config, "api_key"),
                           .model = setting(settings, "model")};
-    if (!read_endpoint(config, &r->endpoint, why))
+    if (!read_endpoint(config, &r->endpoint, why) || !headers_free(config, why))
         return lt_fail(err, LT_ECONFIG, "%s", why);
     if (r->model.n == 0)
         r->model = setting(config, "model");

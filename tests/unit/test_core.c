@@ -344,6 +344,8 @@ static void withdrawn(struct world *w)
     OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
     assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
     OK(lt_policy_withdraw(w->store, &w->caller, &w->err));
+    OK(lt_policy_withdraw(w->store, &w->caller, &w->err)); /* a second time changes nothing */
+    assert_int_equal(count(w, "SELECT COUNT(*) FROM policy_acceptance"), 2);
     assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_EPOLICY);
     OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
     assert_true(process(w, "{\"prompt\":\"x\"}", false).success);

@@ -504,6 +504,15 @@ static void configured_says_what_is_missing(void **state)
         {"{\"endpoint\":\"https:///v1\",\"model\":\"m\"}", NULL, "host"},
         {"{\"endpoint\":\"https://ai.example.org/v1#x\",\"model\":\"m\"}", NULL, "'#'"},
         {"{\"endpoint\":\"https://ai.example.org/a b\",\"model\":\"m\"}", NULL, "space"},
+        {"{\"endpoint\":\"https://ai.example.org:65535/v1\",\"model\":\"m\"}", NULL, NULL},
+        {"{\"endpoint\":\"https://ai.example.org:65536/v1\",\"model\":\"m\"}", NULL, "port"},
+        {"{\"endpoint\":\"https://ai.example.org:0/v1\",\"model\":\"m\"}", NULL, "port"},
+        {"{\"endpoint\":\"https://ai.example.org:/v1\",\"model\":\"m\"}", NULL, "port"},
+        {"{\"endpoint\":\"https://[::1]x/v1\",\"model\":\"m\"}", NULL, "port"},
+        {"{\"endpoint\":\"https://ai.example.org\",\"model\":\"m\",\"headers\":{\"X-Team\":\"a\"}}", NULL, NULL},
+        {"{\"endpoint\":\"https://ai.example.org\",\"model\":\"m\",\"headers\":{\"HOST\":\"a\"}}", NULL, "HOST"},
+        {"{\"endpoint\":\"https://ai.example.org\",\"model\":\"m\",\"headers\":{\"Authorization\":\"a\"}}", NULL, NULL},
+        {"{\"endpoint\":\"https://ai.example.org\",\"model\":\"m\",\"api_key\":\"k\",\"headers\":{\"Authorization\":\"a\"}}", NULL, "Authorization"},
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         struct lt_provider_instance instance = {.config = json(cases[i].config), .actions = json(cases[i].actions)};
