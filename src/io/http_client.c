@@ -463,20 +463,23 @@ static enum lt_code connect_up(struct lt_http_reply *r, const struct target *t, 
     return LT_OK;
 }
 
-/* Parses what has come, skipping interim answers. */
+/* Parses what has come. Interim answers are taken out of the buffer, so that it always has room for a head behind them. */
 static enum lt_code parse_head(struct lt_http_reply *r, int *interim, struct lt_error *err)
 {
     for (;;) {
         struct lt_error why;
         size_t used;
-        enum lt_code rc = lt_http1_read_response(r->buf + r->at, r->n - r->at, &r->head, &used, &why);
+        enum lt_code rc = lt_http1_read_response(r->buf, r->n, &r->head, &used, &why);
         if (rc == LT_EAGAIN)
             return rc;
         if (rc != LT_OK)
             return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the head of the answer: %s", r->key, why.detail);
-        r->at += used;
-        if (r->head.status >= 200)
+        if (r->head.status >= 200) {
+            r->at = used;
             return LT_OK;
+        }
+        r->n -= used;
+        memmove(r->buf, r->buf + used, r->n);
         if (r->head.status == 101 || ++*interim > INTERIM_MAX)
             return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: status %d was not asked for", r->key, r->head.status);
     }

@@ -150,7 +150,10 @@ static enum lt_code read_chunked(struct lt_http_stream *st, size_t max, struct l
         if (rc != LT_OK)
             return rc;
         c->at += (uint32_t)n;
-        if (!lt_buf_put_str(out, piece)) {
+        /* a whole size line says it already: the bytes of a chunk that is too large are not waited for */
+        size_t have = out->n + piece.n;
+        bool over = have > max || (st->chunks.line == 0 && st->chunks.left > max - have);
+        if (over || !lt_buf_put_str(out, piece)) {
             st->must_close = true;
             return lt_fail(err, LT_ETOO_LARGE, "the body is larger than %zu bytes", max);
         }

@@ -1,4 +1,5 @@
 """What bad input, bad vendors, bad luck and curious strangers must not do."""
+
 import concurrent.futures
 import io
 import json
@@ -34,7 +35,9 @@ def final(answer):
 # ---- who a request speaks for ----
 
 
-@pytest.mark.parametrize("query", ["user_id=%FF", "user_id=%00", "user_id=%4", "user_id=", "user_id", "user_id=a%0Ab", "user_id=" + "x" * 256, "x=%FF", "%FF=x"])
+@pytest.mark.parametrize(
+    "query", ["user_id=%FF", "user_id=%00", "user_id=%4", "user_id=", "user_id", "user_id=a%0Ab", "user_id=" + "x" * 256, "x=%FF", "%FF=x"]
+)
 @pytest.mark.parametrize("method, tail", [("GET", ""), ("GET", "/stream"), ("DELETE", "")])
 def test_a_user_that_cannot_be_read_is_refused_and_not_taken_for_nobody(shared, query, method, tail):
     call = summarise(shared, shared.learner).json["id"]
@@ -66,8 +69,13 @@ def test_another_site_sees_changes_and_stops_nothing(daemon, upstream):
     for key in keys:
         for method, path in (("GET", ""), ("GET", "/stream"), ("DELETE", "")):
             problem(daemon.request(method, f"/v1/actions/calls/{call}{path}", key), 404, "not_found")
-    for method, path, body in (("GET", f"/v1/register/{call}", None), ("GET", f"/v1/providers/{vendor}", None), ("DELETE", f"/v1/providers/{vendor}", None),
-                               ("PATCH", f"/v1/providers/{vendor}", {"enabled": False}), ("PUT", "/v1/providers/order", {"ids": [vendor]})):
+    for method, path, body in (
+        ("GET", f"/v1/register/{call}", None),
+        ("GET", f"/v1/providers/{vendor}", None),
+        ("DELETE", f"/v1/providers/{vendor}", None),
+        ("PATCH", f"/v1/providers/{vendor}", {"enabled": False}),
+        ("PUT", "/v1/providers/order", {"ids": [vendor]}),
+    ):
         problem(daemon.request(method, path, keys[0], body), 404, "not_found")
     assert daemon.request("GET", "/v1/register", keys[0]).json["calls"] == []
     assert next(events).kind == "delta"
@@ -119,8 +127,14 @@ def test_renaming_is_checked_as_naming_is(daemon, name, status, code):
     assert daemon.request("GET", "/v1/providers/extract", daemon.admin_key).json["enabled"] is True
 
 
-@pytest.mark.parametrize("config, word", [({"endpoint": "http://127.0.0.1:99999/v1"}, "port"), ({"headers": {"Content-Length": "5"}}, "Content-Length"),
-                                          ({"headers": {"Authorization": "x"}}, "Authorization")])
+@pytest.mark.parametrize(
+    "config, word",
+    [
+        ({"endpoint": "http://127.0.0.1:99999/v1"}, "port"),
+        ({"headers": {"Content-Length": "5"}}, "Content-Length"),
+        ({"headers": {"Authorization": "x"}}, "Authorization"),
+    ],
+)
 def test_settings_that_no_request_can_use_exclude_the_instance(daemon, upstream, config, word):
     vendor = add_vendor(daemon, upstream)
     changed = daemon.request("PATCH", f"/v1/providers/{vendor}", daemon.admin_key, {"config": config}).json
@@ -140,13 +154,25 @@ def test_a_placement_is_changed_as_a_whole_or_not_at_all(daemon):
 def test_a_vendors_key_is_never_shown(daemon, upstream):
     vendor = add_vendor(daemon, upstream, api_key="sk-secret-of-the-test")
     shown = []
-    for scenario in ("ok", "status?code=401&message=bad+key+sk-secret-of-the-test", "status?code=500&body=sk-secret-of-the-test", "error_mid?message=sk-secret-of-the-test"):
+    for scenario in (
+        "ok",
+        "status?code=401&message=bad+key+sk-secret-of-the-test",
+        "status?code=500&body=sk-secret-of-the-test",
+        "error_mid?message=sk-secret-of-the-test",
+    ):
         upstream.default = scenario
         for stream in (False, True):
             answer = daemon.request("POST", "/v1/actions/generate_text", daemon.admin_key, {"input": {"prompt": "x"}, "stream": stream})
             shown += [answer.body, daemon.request("GET", f"/v1/register/{final(answer)['id']}", daemon.admin_key).body]
             shown.append(daemon.cli("register", "show", final(answer)["id"], "--json").encode())
-    for path in ("/v1/providers", f"/v1/providers/{vendor}", "/v1/providers?action=generate_text", "/v1/provider-plugins", "/v1/register", "/metrics"):
+    for path in (
+        "/v1/providers",
+        f"/v1/providers/{vendor}",
+        "/v1/providers?action=generate_text",
+        "/v1/provider-plugins",
+        "/v1/register",
+        "/metrics",
+    ):
         shown.append(daemon.request("GET", path, daemon.admin_key).body)
     shown.append(daemon.request("PATCH", f"/v1/providers/{vendor}", daemon.admin_key, {"config": {"model": 7}}).body)
     shown += [daemon.cli("provider", *words).encode() for words in (["list", "--json"], ["show", "vendor"], ["show", "vendor", "--json"])]
@@ -156,11 +182,53 @@ def test_a_vendors_key_is_never_shown(daemon, upstream):
 
 # ---- vendors ----
 
-FAULTY = ("reset", "reset_mid", "close", "close_mid", "truncated", "error_mid", "status", "401", "403", "404", "408", "429", "503", "504", "529", "context_window",
-          "html", "redirect", "wrong_json", "wrong_types", "not_utf8", "huge?mb=5", "tool_calls", "empty", "refusal", "content_filter",
-          *("status?code=200&body=" + quote(body) for body in ("", "null", "[]", "{}", '{"choices":[]}', '{"choices":[{}]}', '{"choices":[{"message":null}]}',
-                                                               '{"choices":[{"message":{"content":7}}]}', '{"choices":[{"message":{"content":[1]}}]}')),
-          "status?code=204", "status?code=999", "status?code=429&retry_after=99999999999", "error_mid?n=0", "truncated?n=0")
+FAULTY = (
+    "reset",
+    "reset_mid",
+    "close",
+    "close_mid",
+    "truncated",
+    "error_mid",
+    "status",
+    "401",
+    "403",
+    "404",
+    "408",
+    "429",
+    "503",
+    "504",
+    "529",
+    "context_window",
+    "html",
+    "redirect",
+    "wrong_json",
+    "wrong_types",
+    "not_utf8",
+    "huge?mb=5",
+    "tool_calls",
+    "empty",
+    "refusal",
+    "content_filter",
+    *(
+        "status?code=200&body=" + quote(body)
+        for body in (
+            "",
+            "null",
+            "[]",
+            "{}",
+            '{"choices":[]}',
+            '{"choices":[{}]}',
+            '{"choices":[{"message":null}]}',
+            '{"choices":[{"message":{"content":7}}]}',
+            '{"choices":[{"message":{"content":[1]}}]}',
+        )
+    ),
+    "status?code=204",
+    "status?code=999",
+    "status?code=429&retry_after=99999999999",
+    "error_mid?n=0",
+    "truncated?n=0",
+)
 INVALID = {"wrong_json", "wrong_types", "not_utf8", "huge?mb=5", "empty", "reset_mid", "close_mid", "redirect"}
 
 
@@ -189,8 +257,11 @@ def test_every_fault_of_a_vendor_is_a_calm_answer_and_a_whole_record(daemon, ups
 def test_a_vendor_may_claim_any_number_of_tokens(daemon, upstream):
     add_vendor(daemon, upstream)
     most = 2**63 - 1
-    for usage, total in (({"prompt_tokens": most, "completion_tokens": most}, None), ({"prompt_tokens": -5, "completion_tokens": 1e300}, None),
-                         ({"prompt_tokens": 1, "completion_tokens": 2}, 3)):
+    for usage, total in (
+        ({"prompt_tokens": most, "completion_tokens": most}, None),
+        ({"prompt_tokens": -5, "completion_tokens": 1e300}, None),
+        ({"prompt_tokens": 1, "completion_tokens": 2}, 3),
+    ):
         body = json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": usage})
         upstream.default = "status?code=200&body=" + quote(body)
         answer = daemon.request("POST", "/v1/actions/generate_text", daemon.admin_key, {"input": {"prompt": "x"}})
@@ -222,8 +293,10 @@ def test_the_first_to_use_up_the_time_is_named(daemon, upstream):
 # ---- streams ----
 
 
-@pytest.mark.parametrize("last, status", [("0", 200), ("1", 200), ("-1", 400), ("abc", 400), ("1e3", 400), ("9223372036854775807", 400),
-                                          ("99999999999999999999", 400), ("100", 200)])
+@pytest.mark.parametrize(
+    "last, status",
+    [("0", 200), ("1", 200), ("-1", 400), ("abc", 400), ("1e3", 400), ("9223372036854775807", 400), ("99999999999999999999", 400), ("100", 200)],
+)
 def test_any_last_event_id_is_answered_and_ids_grow(shared, last, status):
     call = summarise(shared, shared.learner, {"stream": True})
     path = f"/v1/actions/calls/{final(call)['id']}/stream"
@@ -308,10 +381,14 @@ def test_sixty_four_clients_at_once_leave_nothing_behind(daemon, upstream):
         key = pick.choice([daemon.learner, daemon.admin_key, daemon.service_key])
         kind = pick.randrange(8)
         if kind == 0:
-            return daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"actions": {"explain_text": {"enabled": pick.random() < 0.5}}}).status
+            return daemon.request(
+                "PATCH", "/v1/providers/vendor", daemon.admin_key, {"actions": {"explain_text": {"enabled": pick.random() < 0.5}}}
+            ).status
         if kind == 1:
             return daemon.request("GET", pick.choice(["/v1/register?limit=20", "/v1/actions", "/v1/providers", "/demo/"]), key).status
-        scenario = pick.choice(["ok", "ok", "chunks?n=5", "think", "500", "wrong_json", "close_mid", "reset", "one_byte?text=hello", "error_mid", "html"])
+        scenario = pick.choice(
+            ["ok", "ok", "chunks?n=5", "think", "500", "wrong_json", "close_mid", "reset", "one_byte?text=hello", "error_mid", "html"]
+        )
         body = {"input": {"text": TEXT}, "stream": pick.random() < 0.6}
         upstream.default = scenario
         if kind == 2:
@@ -342,7 +419,9 @@ def test_sixty_four_clients_at_once_leave_nothing_behind(daemon, upstream):
 def test_an_ask_that_is_told_to_end_is_cancelled_and_not_left_running(daemon, upstream, signal_sent):
     add_vendor(daemon, upstream)
     upstream.default = "stall"
-    process = subprocess.Popen([LECTERN, "ask", "generate_text", "--input", "x", "--accept-policy", "--data", daemon.data], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [LECTERN, "ask", "generate_text", "--input", "x", "--accept-policy", "--data", daemon.data], stderr=subprocess.PIPE, text=True
+    )
     upstream.wait_for(lambda r: r["path"].endswith("/chat/completions"), timeout=10)
     process.send_signal(signal_sent)
     process.communicate(timeout=10)
