@@ -3,7 +3,7 @@
 #include "daemon/daemon.h"
 #include "io/worker.h"
 
-enum { WATCH_MS = 500 };
+enum { WATCH_MS = 500, MARK_EVERY = 60000 / WATCH_MS };
 
 enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_error *err)
 {
@@ -61,6 +61,7 @@ void lt_daemon_watch(void *daemon)
     struct lt_daemon *d = daemon;
     struct lt_error err;
     bool failing = false;
+    unsigned looks = 0;
     lt_fiber_set_name("configuration watcher");
     while (lt_fiber_sleep(WATCH_MS) != LT_ECANCELLED) {
         bool failed = look(d, &err) != LT_OK;
@@ -68,6 +69,8 @@ void lt_daemon_watch(void *daemon)
             lt_log_error("config.watch", &err);
         failing = failed;
         lt_api_tick(d->api);
+        if (looks++ % MARK_EVERY == 0)
+            lt_manager_mark(d->engine.manager);
     }
     d->watcher = NULL;
 }

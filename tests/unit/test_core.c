@@ -572,6 +572,7 @@ static void interrupted(struct world *w)
     LT_TX(tx, "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) VALUES ($1, 2, 'shown', 1)", LT_BLOB(id.b, 16));
     OK(lt_store_write(w->store, tx, &w->err));
     assert_true(lt_str_is(shown_in_register(w, id).state, "running"));
+    lt_manager_mark(w->manager); /* what is recent is looked through all the same */
     struct lt_manager *next = lt_manager_new(&(struct lt_manager_options){.store = w->store});
     OK(lt_manager_prepare(next, true, &w->err));
     lt_manager_free(next);
