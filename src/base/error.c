@@ -81,6 +81,18 @@ enum lt_code lt_fail_field(struct lt_error *err, enum lt_code code, const char *
     return code;
 }
 
+enum lt_code lt_error_under(struct lt_error *err, const char *pointer)
+{
+    char both[2 * sizeof(err->field)];
+    int n = snprintf(both, sizeof(both), "%s%s", pointer, err->field);
+    size_t keep = n < 0 ? 0 : (size_t)n;
+    if (keep > sizeof(err->field) - 1)
+        keep = lt_utf8_whole(both, sizeof(err->field) - 1);
+    memcpy(err->field, both, keep);
+    err->field[keep] = '\0';
+    return err->code;
+}
+
 enum lt_code lt_error_wrap(struct lt_error *err, const char *format, ...)
 {
     char before[sizeof(err->detail)], both[2 * sizeof(err->detail)];

@@ -78,5 +78,7 @@ enum lt_code lt_fail(struct lt_error *err, enum lt_code code, const char *format
 /* The same with the JSON Pointer of the field that is wrong ("" = the whole). */
 enum lt_code lt_fail_field(struct lt_error *err, enum lt_code code, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Puts a JSON Pointer before the field's: an error found inside a part is one of the whole. Returns err->code. */
+enum lt_code lt_error_under(struct lt_error *err, const char *pointer);
 /* Puts "context: " before the detail; returns err->code. */
 enum lt_code lt_error_wrap(struct lt_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

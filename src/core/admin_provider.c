@@ -1,16 +1,10 @@
 /* Provider instances. */
 #include "core/admin_private.h"
 
-#include <stdio.h>
-
 static enum lt_code check_config(struct lt_arena *arena, const struct lt_provider *provider, const struct lt_json *config, struct lt_error *err)
 {
-    if (lt_admin_check(arena, provider->settings_schema, config, err)) {
-        char pointer[sizeof(err->field)];
-        snprintf(pointer, sizeof(pointer), "/config%.80s", err->field);
-        memcpy(err->field, pointer, sizeof(pointer));
-        return err->code;
-    }
+    if (lt_admin_check(arena, provider->settings_schema, config, err))
+        return lt_error_under(err, "/config");
     return LT_OK;
 }
 
@@ -21,12 +15,8 @@ static const char actions_schema[] =
 
 static enum lt_code check_actions(struct lt_arena *arena, const struct lt_json *actions, struct lt_error *err)
 {
-    if (lt_admin_check(arena, actions_schema, actions, err)) {
-        char pointer[sizeof(err->field)];
-        snprintf(pointer, sizeof(pointer), "/actions%.80s", err->field);
-        memcpy(err->field, pointer, sizeof(pointer));
-        return err->code;
-    }
+    if (lt_admin_check(arena, actions_schema, actions, err))
+        return lt_error_under(err, "/actions");
     for (size_t i = 0; i < lt_json_len(actions); i++) {
         struct lt_str name = lt_json_key_at(actions, i);
         if (!lt_registry_find(LT_KIND_ACTION, name))

@@ -29,12 +29,8 @@ static enum lt_code input_valid(struct lt_gate_subject *g, struct lt_error *err)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/context/placement", "there is no placement '%.*s'", LT_FMT(g->place.placement));
     if (g->without_input)
         return LT_OK;
-    if (lt_schema_check(g->action->input, g->input, err)) {
-        char pointer[sizeof(err->field)];
-        snprintf(pointer, sizeof(pointer), "/input%.80s", err->field);
-        memcpy(err->field, pointer, sizeof(pointer));
-        return err->code;
-    }
+    if (lt_schema_check(g->action->input, g->input, err))
+        return lt_error_under(err, "/input");
     return LT_OK;
 }
 

@@ -242,6 +242,25 @@ static void every_error_has_a_name_a_status_and_a_text(void **state)
     assert_string_equal(lt_code_name((enum lt_code)9999), "internal_error");
 }
 
+static void an_error_of_a_part_is_one_of_the_whole(void **state)
+{
+    struct lt_error err;
+    lt_fail_field(&err, LT_EINVALID_INPUT, "/prompt", "is required");
+    assert_int_equal(lt_error_under(&err, "/input"), LT_EINVALID_INPUT);
+    assert_string_equal(err.field, "/input/prompt");
+    lt_fail_field(&err, LT_EINVALID_INPUT, "", "must be an object");
+    lt_error_under(&err, "/config");
+    assert_string_equal(err.field, "/config");
+    char deep[sizeof(err.field)];
+    memset(deep, 'x', sizeof(deep) - 1);
+    deep[0] = '/';
+    deep[sizeof(deep) - 1] = '\0';
+    lt_fail_field(&err, LT_EINVALID_INPUT, deep, "too deep");
+    lt_error_under(&err, "/input"); /* what does not fit is cut, never run over */
+    assert_int_equal(strlen(err.field), sizeof(err.field) - 1);
+    assert_memory_equal(err.field, "/input/xxx", 10);
+}
+
 static void errors_keep_field_detail_and_context(void **state)
 {
     struct lt_error err;
@@ -638,6 +657,7 @@ int main(void)
         cmocka_unit_test(broken_utf8_is_refused),
         cmocka_unit_test(a_cut_never_leaves_half_a_character),
         cmocka_unit_test(every_error_has_a_name_a_status_and_a_text),
+        cmocka_unit_test(an_error_of_a_part_is_one_of_the_whole),
         cmocka_unit_test(errors_keep_field_detail_and_context),
         cmocka_unit_test(long_details_are_cut_between_characters),
         cmocka_unit_test(secrets_do_not_reach_a_log_line),
