@@ -267,7 +267,7 @@ static enum lt_code attempt(struct call *c, const struct lt_provider_instance *i
     run->tls = c->manager->tls;
     run->on_text = on_text;
     run->ctx = c;
-    run->result.usage = (struct lt_usage){-1, -1, -1};
+    run->result.usage = (struct lt_usage)LT_USAGE_UNKNOWN;
     user_hash(q->caller, run->user_hash);
     c->action_call.instruction = lt_json_str_or(lt_json_get(run->settings, "instruction"), lt_str(c->action->action->instruction));
     reset_answer(c);
@@ -337,7 +337,7 @@ static void record_refusal(struct call *c)
     lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, name, c->result->created_at});
     lt_record_end(tx, c->result->id,
                   &(struct lt_record_end){
-                      .state = "refused", .error = &c->result->error, .usage = {-1, -1, -1}, .at = c->result->completed_at});
+                      .state = "refused", .error = &c->result->error, .usage = LT_USAGE_UNKNOWN, .at = c->result->completed_at});
     lt_store_post(c->manager->store, tx);
 }
 
@@ -369,7 +369,7 @@ static enum lt_code end(struct call *c, struct lt_error *err)
     lt_calls_remove(&c->manager->calls, &c->running);
     struct lt_tx *tx = lt_tx_new();
     lt_record_attempts(tx, r->id, r->attempts, r->attempts_n);
-    struct lt_neutral_result nothing = {.usage = {-1, -1, -1}}, partial = c->answer ? *c->answer : nothing;
+    struct lt_neutral_result nothing = {.usage = LT_USAGE_UNKNOWN}, partial = c->answer ? *c->answer : nothing;
     if (!r->success) {
         partial.text = r->partial;
         partial.finish_reason = lt_str(lt_code_name(r->error.code));
@@ -403,7 +403,7 @@ static void end_anyway(struct call *c)
     struct lt_call_result *r = c->result;
     struct lt_tx *tx = lt_tx_new();
     lt_record_end(tx, r->id,
-                  &(struct lt_record_end){.state = "failed", .error = &r->error, .usage = {-1, -1, -1}, .at = r->completed_at});
+                  &(struct lt_record_end){.state = "failed", .error = &r->error, .usage = LT_USAGE_UNKNOWN, .at = r->completed_at});
     lt_store_post(c->manager->store, tx);
 }
 
@@ -440,7 +440,7 @@ static enum lt_code run_call(struct call *c)
 
 enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
 {
-    *ret = (struct lt_call_result){.id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = {-1, -1, -1}};
+    *ret = (struct lt_call_result){.id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
     lt_uuid_format(ret->id, ret->id_text);
     struct call c = {.manager = m, .request = q, .result = ret};
     struct lt_gate_subject subject = {.manager = m,

@@ -4,32 +4,54 @@
 
 enum lt_neutral_kind { LT_NEUTRAL_COMPLETION = 1, LT_NEUTRAL_IMAGE = 2, LT_NEUTRAL_EMBEDDING = 4 };
 
+/* An image in a message: by its bytes (base64, with their type), or by an address that the vendor is to fetch. */
+struct lt_image {
+    struct lt_str media_type;          /* image/png, image/jpeg, image/webp, image/gif */
+    struct lt_str base64;              /* empty when `url` is set */
+    struct lt_str url;                 /* https://… */
+};
+
 struct lt_message {
     struct lt_str role; /* system, user, assistant, tool */
-    struct lt_str content;
+    struct lt_str content;             /* text; may be empty beside images or tool calls */
+    const struct lt_image *images;     /* of a user's message, shown after the text */
+    size_t images_n;
     struct lt_str tool_call_id;        /* of a tool's message: the call that it answers */
     const struct lt_json *tool_calls;  /* of an assistant's message: the calls it made, in OpenAI's shape, or NULL */
 };
 
 struct lt_neutral_call {
     enum lt_neutral_kind kind;
+    /* completion */
     struct lt_message *messages;
     size_t messages_n;
+    struct lt_str previous_response_id;    /* the vendor keeps the thread up to here: `messages` are only what is new; else empty */
+    bool store;                            /* the vendor is asked to keep the answer, so that a later call can go on from it */
     int64_t max_tokens;                    /* 0: the instance's setting or the vendor's default */
     double temperature, top_p;             /* NAN: not set */
     int64_t seed;                          /* -1: not set */
     const struct lt_json *stop;            /* array of strings or NULL */
     const struct lt_json *tools, *tool_choice, *response_format; /* in OpenAI's shape, or NULL */
+    const struct lt_json *metadata;        /* object of strings that the vendor keeps beside the answer, or NULL */
+    /* embedding */
+    const struct lt_str *texts;
+    size_t texts_n;
+    int64_t dimensions;                    /* 0: the model's own */
 };
 
 struct lt_usage {
     int64_t prompt_tokens, completion_tokens, total_tokens; /* -1: unknown (never 0 for unknown) */
+    int64_t cached_tokens;                 /* part of prompt_tokens that the vendor had in its cache; -1: unknown */
 };
+
+#define LT_USAGE_UNKNOWN {-1, -1, -1, -1}
 
 struct lt_neutral_result {
     struct lt_str text;                    /* whole answer, before or after <think> was taken out (says the user of the struct) */
     struct lt_str finish_reason;           /* stop, length, tool_calls, content_filter; as the vendor said otherwise */
     struct lt_str response_id, fingerprint, model;
     const struct lt_json *tool_calls;      /* array in OpenAI's shape, or NULL */
+    const float *vectors;                  /* of an embedding: vectors_n × dimensions numbers, in the order of `texts` */
+    size_t vectors_n, dimensions;
     struct lt_usage usage;
 };

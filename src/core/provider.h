@@ -54,6 +54,14 @@ struct lt_provider {
      * detail (without the key). A stream that ends without its end mark is LT_EUPSTREAM_INVALID.
      */
     enum lt_code (*call)(struct lt_provider_run *run, struct lt_error *err);
+    /*
+     * The rest may be NULL where the vendor has no such call. They get a run without call, action, input and on_text.
+     * models: the names that the vendor lists now, at most 1,000, as text in run->arena. thread: what the vendor keeps of a thread up
+     * to an answer, oldest message first; LT_ENOT_FOUND when it keeps nothing under that id.
+     */
+    enum lt_code (*models)(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err);
+    enum lt_code (*thread)(struct lt_provider_run *run, struct lt_str response_id, struct lt_message **ret, size_t *ret_n,
+                           struct lt_error *err);
 };
 
 /* Can the provider serve this action: natively, or by a neutral call of this kind? */

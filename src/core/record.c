@@ -110,7 +110,7 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct l
                       &(struct lt_record_end){.state = "interrupted",
                                               .error = &why,
                                               .partial = lt_buf_str(&partial),
-                                              .usage = {-1, -1, -1},
+                                              .usage = LT_USAGE_UNKNOWN,
                                               .at = lt_now_ms()});
         rc = lt_store_write(store, tx, err);
         lt_buf_free(&partial);

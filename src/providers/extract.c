@@ -74,7 +74,7 @@ static enum lt_code tell(struct lt_provider_run *run, const struct job *job, str
     run->result.finish_reason = LT_STR("stop");
     run->result.model = LT_STR("extract-1");
     run->result.response_id = LT_STR("");
-    run->result.usage = (struct lt_usage){-1, -1, -1};
+    run->result.usage = (struct lt_usage)LT_USAGE_UNKNOWN;
     return LT_OK;
 }
 

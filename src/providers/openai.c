@@ -536,7 +536,7 @@ static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
     struct request r;
     struct lt_buf body;
     struct lt_http_reply *reply = NULL;
-    run->result = (struct lt_neutral_result){.usage = {-1, -1, -1}};
+    run->result = (struct lt_neutral_result){.usage = LT_USAGE_UNKNOWN};
     enum lt_code code = prepare(&r, run, err);
     if (code)
         return code;

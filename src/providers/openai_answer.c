@@ -9,7 +9,7 @@ enum { REFUSAL_MAX = 2000, ARGUMENTS_MAX = 1024 * 1024, SCRATCH_MAX = 256 * 1024
 
 void lt_openai_answer_init(struct lt_openai_answer *a, struct lt_arena *arena, struct lt_str secret)
 {
-    *a = (struct lt_openai_answer){.arena = arena, .secret = secret, .usage = {-1, -1, -1}};
+    *a = (struct lt_openai_answer){.arena = arena, .secret = secret, .usage = LT_USAGE_UNKNOWN};
     lt_buf_init(&a->text, LT_OPENAI_TEXT_MAX);
     lt_buf_init(&a->refusal, REFUSAL_MAX);
     lt_sse_parser_init(&a->sse, LT_OPENAI_EVENT_MAX);

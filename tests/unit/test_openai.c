@@ -72,7 +72,7 @@ struct scenario {
     struct expected expected;
 };
 
-#define UNKNOWN {-1, -1, -1}
+#define UNKNOWN LT_USAGE_UNKNOWN
 #define HEAD "\"id\":\"c-1\",\"model\":\"gpt-4o-2024-05-13\",\"system_fingerprint\":\"fp_1\""
 #define CHUNK(choice) "data: {" HEAD ",\"choices\":[" choice "]}\n\n"
 #define DELTA(delta) CHUNK("{\"index\":0,\"delta\":{" delta "},\"finish_reason\":null}")
