@@ -1,0 +1,59 @@
+/*
+ * The manager's own parts: what they share. manager.c makes it and says what is available, process.c takes a call from its begin to its
+ * end, attempt.c asks the instances, listener.c hands the answer on as it comes.
+ */
+#pragma once
+#include "core/calls.h"
+#include "core/gates.h"
+#include "core/refusal.h"
+#include "text/think.h"
+
+enum { LT_ANSWER_MAX = 4 << 20 /* bytes of an answer */ };
+
+struct lt_manager {
+    struct lt_store *store;
+    struct lt_tls *tls;
+    struct lt_arena *arena; /* compiled schemas, SQL texts */
+    struct lt_action_state *actions;
+    size_t actions_n;
+    struct lt_calls calls;
+    struct lt_refusals refusals;
+};
+
+/* One call: lies in the request's arena and belongs to its fiber. */
+struct lt_process {
+    struct lt_manager *manager;
+    const struct lt_call_request *request;
+    struct lt_call_result *result;
+    const struct lt_action_state *action;
+    struct lt_running running; /* first use: from begin to end in the table */
+    struct lt_commit begin;
+    bool begun;                /* the begin record is durable */
+    struct lt_buf raw;         /* the present attempt's answer as the vendor gives it */
+    struct lt_buf shown;       /* what on_text was given */
+    struct lt_buf clean;       /* a piece on its way from raw to shown */
+    struct lt_think think;
+    size_t checkpointed;       /* bytes of shown that are in checkpoints */
+    int checkpoints;
+    bool checkpoint_armed;
+    struct lt_timer timer;
+    const struct lt_neutral_result *answer; /* of the attempt that succeeded */
+    struct lt_action_call action_call;
+};
+
+
+/* ---- attempt.c ---- */
+
+/* Asks the eligible instances in order until one answers; fills the result's attempts and, on success, its response. Fiber. */
+enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err);
+
+/* ---- listener.c ---- */
+
+/* The provider's on_text: keeps the piece and shows what of it may be shown. */
+enum lt_code lt_process_on_text(struct lt_provider_run *run, struct lt_str piece, struct lt_error *err);
+/* The provider has ended: shows what was held back. */
+enum lt_code lt_process_show_rest(struct lt_process *c, struct lt_error *err);
+/* Writes a checkpoint of what was shown and is in none yet. */
+void lt_process_checkpoint(struct lt_process *c);
+/* lt_timer's: a checkpoint is due. */
+void lt_process_checkpoint_due(void *process);

@@ -1,0 +1,182 @@
+/*
+ * process_action(): gates, begin, attempts, end. The begin record is queued before the first provider is asked; attempts, content and
+ * end are one unit, durable before this returns.
+ */
+#include "core/manager_private.h"
+
+#include "base/log.h"
+#include "core/record.h"
+
+/* A refusal is a record too, written without waiting and at most so many a second for one user. */
+static void record_refusal(struct lt_process *c)
+{
+    const struct lt_call_request *q = c->request;
+    const struct lt_site *site = q->caller->site;
+    if (!lt_refusals_admit(&c->manager->refusals, site->id, q->caller->user_id, site->refusals_per_second))
+        return;
+    struct lt_tx *tx = lt_tx_new();
+    struct lt_str name = q->action.n > 64 ? (struct lt_str){q->action.p, lt_utf8_whole(q->action.p, 64)} : q->action;
+    lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, name, c->result->created_at});
+    lt_record_end(tx, c->result->id,
+                  &(struct lt_record_end){
+                      .state = "refused", .error = &c->result->error, .usage = LT_USAGE_UNKNOWN, .at = c->result->completed_at});
+    lt_store_post(c->manager->store, tx);
+}
+
+static void checkpoint_now(struct lt_running *running)
+{
+    lt_process_checkpoint((struct lt_process *)((char *)running - offsetof(struct lt_process, running)));
+}
+
+static enum lt_code begin(struct lt_process *c, struct lt_error *err)
+{
+    const struct lt_call_request *q = c->request;
+    struct lt_tx *tx = lt_tx_new();
+    lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, q->action, c->result->created_at});
+    if (lt_store_submit(c->manager->store, tx, &c->begin, err))
+        return lt_error_wrap(err, "begin record");
+    c->running = (struct lt_running){.id = c->result->id,
+                                     .site_id = q->caller->site->id,
+                                     .user_id = q->caller->user_id,
+                                     .loop = lt_loop_self(),
+                                     .fiber = lt_fiber_self(),
+                                     .checkpoint = checkpoint_now};
+    lt_timer_init(&c->timer, lt_loop_self(), lt_process_checkpoint_due, c);
+    lt_calls_add(&c->manager->calls, &c->running);
+    if (q->on_start)
+        q->on_start(q->ctx, c->result->id);
+    return LT_OK;
+}
+
+/* Attempts, content and end in one unit; waits until it is durable. A cancelled fiber waits for that too. */
+static enum lt_code end(struct lt_process *c, struct lt_error *err)
+{
+    struct lt_call_result *r = c->result;
+    lt_timer_cancel(&c->timer);
+    lt_calls_remove(&c->manager->calls, &c->running);
+    struct lt_tx *tx = lt_tx_new();
+    lt_record_attempts(tx, r->id, r->attempts, r->attempts_n);
+    struct lt_neutral_result nothing = {.usage = LT_USAGE_UNKNOWN}, partial = c->answer ? *c->answer : nothing;
+    if (!r->success) {
+        partial.text = r->partial;
+        partial.finish_reason = lt_str(lt_code_name(r->error.code));
+    }
+    lt_record_content(tx, c->action, &c->action_call, &partial);
+    lt_record_end(tx, r->id,
+                  &(struct lt_record_end){.state = r->success                          ? "completed"
+                                                   : r->error.code == LT_ECANCELLED ? "cancelled"
+                                                                                    : "failed",
+                                          .error = &r->error,
+                                          .instance_id = r->instance ? r->instance->id : 0,
+                                          .model = r->model,
+                                          .partial = r->partial,
+                                          .usage = r->usage,
+                                          .at = r->completed_at});
+    lt_fiber_shield();
+    enum lt_code rc = lt_store_write(c->manager->store, tx, err);
+    /* The begin was queued before the end, so it is decided by now; its memory may go. */
+    struct lt_error begin_err;
+    if (lt_commit_wait(&c->begin, &begin_err) && rc == LT_OK) {
+        *err = begin_err;
+        rc = err->code;
+    }
+    lt_fiber_unshield();
+    return rc ? lt_error_wrap(err, "end record") : LT_OK;
+}
+
+/* The unit of the end could not be written. Perhaps only its content was at fault: a bare end record is better than a call that runs for ever. */
+static void end_anyway(struct lt_process *c)
+{
+    struct lt_call_result *r = c->result;
+    struct lt_tx *tx = lt_tx_new();
+    lt_record_end(tx, r->id,
+                  &(struct lt_record_end){.state = "failed", .error = &r->error, .usage = LT_USAGE_UNKNOWN, .at = r->completed_at});
+    lt_store_post(c->manager->store, tx);
+}
+
+static void finish_failed(struct lt_call_result *r, const struct lt_error *err)
+{
+    r->success = false;
+    r->error = *err;
+    r->response = LT_STR("{}");
+}
+
+static enum lt_code run_call(struct lt_process *c)
+{
+    struct lt_call_result *r = c->result;
+    struct lt_error err = {0};
+    if (begin(c, &err)) {
+        r->completed_at = lt_now_ms();
+        finish_failed(r, &err);
+        return err.code;
+    }
+    if (lt_process_ask(c, &err) == LT_OK)
+        r->success = true;
+    else
+        finish_failed(r, &err);
+    if (!r->success)
+        r->partial = lt_str_copy(c->request->arena, c->shown.n > 0 ? lt_buf_str(&c->shown) : lt_buf_str(&c->raw));
+    r->completed_at = lt_now_ms();
+    if (end(c, &err)) { /* an answer that cannot be recorded is not given */
+        lt_log_error("register.end", &err);
+        finish_failed(r, &err);
+        end_anyway(c);
+    }
+    return r->error.code;
+}
+
+/* What refuses the call is told and, but for a caller who left or a store that is down, recorded. */
+static enum lt_code pass_gates(struct lt_process *c)
+{
+    const struct lt_call_request *q = c->request;
+    struct lt_gate_subject subject = {.manager = c->manager,
+                                      .store = c->manager->store,
+                                      .arena = q->arena,
+                                      .caller = q->caller,
+                                      .place = q->place,
+                                      .action_name = q->action,
+                                      .input = q->input,
+                                      .provider = q->provider};
+    struct lt_error err = {0};
+    enum lt_code rc = lt_gates_check(&subject, &err);
+    c->action = subject.action;
+    c->result->action = c->action ? c->action->action : NULL;
+    if (rc) {
+        c->result->completed_at = lt_now_ms();
+        finish_failed(c->result, &err);
+        if (rc != LT_ECANCELLED && rc != LT_ESTORE)
+            record_refusal(c);
+    }
+    return rc;
+}
+
+/* It lies in the arena, not on the stack, which stays small for the time of a stream. */
+static struct lt_process *process_new(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
+{
+    struct lt_process *c = LT_NEW(q->arena, struct lt_process);
+    *ret = (struct lt_call_result){.id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
+    lt_uuid_format(ret->id, ret->id_text);
+    c->manager = m;
+    c->request = q;
+    c->result = ret;
+    return c;
+}
+
+enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
+{
+    struct lt_process *c = process_new(m, q, ret);
+    enum lt_code rc = pass_gates(c);
+    if (rc)
+        return rc;
+    lt_buf_init(&c->raw, LT_ANSWER_MAX);
+    lt_buf_init(&c->shown, LT_ANSWER_MAX);
+    lt_buf_init(&c->clean, 2 * LT_ANSWER_MAX);
+    lt_think_init(&c->think, LT_ANSWER_MAX);
+    c->action_call = (struct lt_action_call){.arena = q->arena, .id = ret->id, .input = q->input, .locale = q->caller->locale};
+    rc = run_call(c);
+    lt_think_free(&c->think);
+    lt_buf_free(&c->clean);
+    lt_buf_free(&c->shown);
+    lt_buf_free(&c->raw);
+    return rc;
+}
