@@ -8,6 +8,9 @@ import pytest
 
 from upstream import TEXT, Upstream
 
+JSON = {"Content-Type": "application/json"}
+HELLO = [{"role": "user", "content": "hé"}]
+
 
 @pytest.fixture(scope="module")
 def upstream():
@@ -18,10 +21,11 @@ def upstream():
 def ask(upstream, scenario, stream=False, timeout=5.0):
     """(status, headers, body) of one request."""
     connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=timeout)
-    body = {"model": "double:" + scenario, "messages": [{"role": "user", "content": "hé"}], "stream": stream,
-            "stream_options": {"include_usage": True}}
+    body = {"model": "double:" + scenario, "messages": HELLO, "stream": stream}
+    if stream:
+        body["stream_options"] = {"include_usage": True}
     try:
-        connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), JSON)
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
     finally:
@@ -67,9 +71,9 @@ def test_streams_that_do_not_end_well(upstream):
 
 @pytest.mark.parametrize("scenario", ["stall", "stall_head", "stall_mid", "endless"])
 def test_waiting_ends_when_the_client_leaves(upstream, scenario):
-    body = json.dumps({"model": "double:" + scenario, "stream": True}).encode()
+    body = json.dumps({"model": "double:" + scenario, "messages": HELLO, "stream": True}).encode()
     client = socket.create_connection((upstream.host, upstream.port))
-    client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     upstream.wait_for(lambda r: r["scenario"] == scenario)
     left = time.time()
     client.close()
@@ -88,7 +92,8 @@ def test_a_scenario_by_header_queue_model_and_default(upstream):
     statuses = []
     for model, header in (("m", "ok"), ("double:401", None), ("m", None), ("double:401", None), ("m", None)):
         connection = http.client.HTTPConnection(upstream.host, upstream.port)
-        connection.request("POST", "/v1/chat/completions", json.dumps({"model": model}), {"X-Double-Scenario": header} if header else {})
+        connection.request("POST", "/v1/chat/completions", json.dumps({"model": model, "messages": HELLO}),
+                           {**JSON, **({"X-Double-Scenario": header} if header else {})})
         statuses.append(connection.getresponse().status)
     assert statuses == [200, 429, 503, 401, 404]
     control({"clear": True})
