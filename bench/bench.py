@@ -37,8 +37,9 @@ def verdicts(results):
                                                                        r["missing"] + r["doubled"] + r["disordered"] + r["foreign"], 0, "events")]
         if n == max(lectern):  # with fewer streams each has had more events, whose text it keeps
             out.append((f"{n} streams: memory of a running one", r["kib_per_stream"], 24, "KiB"))
+            out.append((f"{n} streams: memory of one that ended, to be resumed", r.get("kib_kept"), 8, "KiB"))
     if "streams" in results:
-        out.append(("memory of a parked stream", results["streams"]["parked"]["kib_parked"], 8, "KiB"))
+        out.append(("memory of one without client, call goes on", results["streams"]["parked"]["kib_parked"], 8, "KiB"))
     return out
 
 

@@ -96,6 +96,8 @@ def through_lectern(args, folder, streams):
     if not args.quick:
         time.sleep(RECOVER_S)
         note(lectern, result["server"], "recovered")
+        if "idle" in result["server"]:
+            result["kib_kept"] = (result["server"]["recovered"]["kib"] - result["server"]["idle"]["kib"]) / streams
     lectern.stop()
     return result
 

@@ -1,4 +1,5 @@
 /* continue_conversation: the next turn of a conversation that the caller holds. */
+#include "actions/message_parts.h"
 #include "actions/text_answer.h"
 
 #include <stdio.h>
@@ -18,11 +19,13 @@ static enum lt_code bad(struct lt_error *err, size_t i, const char *name, const 
 /* What a role asks of a message, beyond the schema: vendors answer its breach with a bare 400. */
 static enum lt_code check(size_t i, const struct lt_message *m, struct lt_error *err)
 {
-    bool empty = lt_str_trim(m->content).n == 0, assistant = lt_str_is(m->role, "assistant"), tool = lt_str_is(m->role, "tool");
+    bool empty = lt_str_trim(m->content).n == 0 && m->images_n == 0, assistant = lt_str_is(m->role, "assistant"), tool = lt_str_is(m->role, "tool");
     if (assistant && empty && lt_json_len(m->tool_calls) == 0)
         return bad(err, i, "content", "must hold text when there are no tool_calls");
     if (empty && !assistant && !tool)
         return bad(err, i, "content", "must hold something other than white space");
+    if (m->images_n > 0 && !lt_str_is(m->role, "user"))
+        return bad(err, i, "content", "may hold images in messages of the user only");
     if (m->tool_calls && !assistant)
         return bad(err, i, "tool_calls", "belongs to messages of the assistant only");
     if (tool && m->tool_call_id.n == 0)
@@ -46,31 +49,74 @@ static struct lt_str both_instructions(const struct lt_action_call *call, struct
     return (struct lt_str){p, ours.n + 2 + theirs.n};
 }
 
+/* What all messages together may hold. */
+struct sums {
+    size_t bytes, images, image_bytes;
+};
+
+static enum lt_code check_sums(const struct sums *sums, struct lt_error *err)
+{
+    if (sums->bytes > CONTENT_MAX)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/messages", "must hold at most %d bytes of content, holds %zu", CONTENT_MAX,
+                             sums->bytes);
+    if (sums->images > LT_IMAGES_MAX)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/messages", "must hold at most %d images, holds %zu", LT_IMAGES_MAX, sums->images);
+    if (sums->image_bytes > LT_IMAGES_BYTES_MAX)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/messages", "must hold at most %d bytes of images in base64, holds %zu",
+                             LT_IMAGES_BYTES_MAX, sums->image_bytes);
+    return LT_OK;
+}
+
+static void add_up(struct sums *sums, const struct lt_message *m)
+{
+    sums->bytes += m->content.n;
+    sums->images += m->images_n;
+    for (size_t i = 0; i < m->images_n; i++)
+        sums->image_bytes += m->images[i].base64.n;
+}
+
+static enum lt_code read_message(const struct lt_action_call *call, size_t i, struct lt_message *ret, struct lt_error *err)
+{
+    const struct lt_json *from = lt_json_at(lt_json_get(call->input, "messages"), i);
+    char where[40];
+    snprintf(where, sizeof(where), "/messages/%zu/content", i);
+    *ret = (struct lt_message){.role = lt_json_str(lt_json_get(from, "role")),
+                               .tool_call_id = lt_json_str(lt_json_get(from, "tool_call_id")),
+                               .tool_calls = lt_json_get(from, "tool_calls")};
+    if (lt_message_content_read(call->arena, lt_json_get(from, "content"), ret, err))
+        return lt_error_under(err, where);
+    return check(i, ret, err);
+}
+
 static enum lt_code read_messages(const struct lt_action_call *call, struct lt_neutral_call *ret, struct lt_error *err)
 {
-    const struct lt_json *list = lt_json_get(call->input, "messages");
-    size_t n = lt_json_len(list), bytes = 0;
+    size_t n = lt_json_len(lt_json_get(call->input, "messages"));
+    struct sums sums = {0};
     ret->messages = LT_NEW_ARRAY(call->arena, struct lt_message, n + 1);
     if (call->instruction.n > 0)
         ret->messages[ret->messages_n++] = (struct lt_message){.role = LT_STR("system"), .content = call->instruction};
     for (size_t i = 0; i < n; i++) {
-        const struct lt_json *from = lt_json_at(list, i), *tool_calls = lt_json_get(from, "tool_calls");
-        struct lt_message m = {.role = lt_json_str(lt_json_get(from, "role")),
-                               .content = lt_json_str(lt_json_get(from, "content")),
-                               .tool_call_id = lt_json_str(lt_json_get(from, "tool_call_id")),
-                               .tool_calls = tool_calls};
-        enum lt_code code = check(i, &m, err);
-        if (code)
-            return code;
-        bytes += m.content.n;
+        struct lt_message m;
+        if (read_message(call, i, &m, err))
+            return err->code;
+        add_up(&sums, &m);
         if (i == 0 && ret->messages_n == 1 && lt_str_is(m.role, "system"))
             ret->messages[0].content = both_instructions(call, m.content);
         else
             ret->messages[ret->messages_n++] = m;
     }
-    if (bytes > CONTENT_MAX)
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/messages", "must hold at most %d bytes of content, holds %zu", CONTENT_MAX,
-                             bytes);
+    return check_sums(&sums, err);
+}
+
+/* A schema that cannot be checked is refused before a vendor is paid for an answer to it. */
+static enum lt_code read_format(const struct lt_action_call *call, struct lt_neutral_call *ret, struct lt_error *err)
+{
+    const struct lt_json *schema = lt_json_at_pointer(call->input, "/response_format/json_schema/schema");
+    ret->response_format = lt_json_get(call->input, "response_format");
+    if (schema && lt_schema_compile(call->arena, schema, &ret->answer_schema, err)) {
+        err->code = LT_EINVALID_INPUT;
+        return lt_error_under(err, "/response_format/json_schema/schema");
+    }
     return LT_OK;
 }
 
@@ -85,9 +131,10 @@ static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral
     ret->stop = lt_json_get(input, "stop");
     ret->tools = lt_json_get(input, "tools");
     ret->tool_choice = lt_json_get(input, "tool_choice");
-    ret->response_format = lt_json_get(input, "response_format");
     if (ret->tool_choice && !ret->tools)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/tool_choice", "needs tools to choose from");
+    if (read_format(call, ret, err))
+        return err->code;
     return read_messages(call, ret, err);
 }
 
@@ -109,7 +156,7 @@ static enum lt_code finish(const struct lt_action_call *call, const struct lt_ne
 /* The prompt of a turn is all the messages that were sent: what stood before may differ from what an earlier call recorded. */
 static void store(const struct lt_action_call *call, const struct lt_neutral_result *result, struct lt_value *values)
 {
-    lt_text_answer_store(lt_json_text(call->arena, lt_json_get(call->input, "messages")), result, values);
+    lt_text_answer_store(lt_messages_for_record(call->arena, lt_json_get(call->input, "messages")), result, values);
 }
 
 /* Tool calls as OpenAI's API writes them. */
@@ -123,7 +170,7 @@ static void store(const struct lt_action_call *call, const struct lt_neutral_res
 #define MESSAGES                                                                                                             \
     "{\"type\":\"array\",\"minItems\":1,\"maxItems\":200,\"items\":{\"type\":\"object\",\"required\":[\"role\"],"            \
     "\"additionalProperties\":false,\"properties\":{\"role\":{\"enum\":[\"system\",\"user\",\"assistant\",\"tool\"]},"       \
-    "\"content\":{\"type\":[\"string\",\"null\"],\"maxLength\":400000},\"tool_call_id\":{\"type\":\"string\","               \
+    "\"content\":" LT_MESSAGE_CONTENT_SCHEMA ",\"tool_call_id\":{\"type\":\"string\","               \
     "\"minLength\":1,"                                                                                                       \
     "\"maxLength\":256},\"tool_calls\":" TOOL_CALLS "}}}"
 
@@ -150,6 +197,7 @@ static void store(const struct lt_action_call *call, const struct lt_neutral_res
 extern const struct lt_action lt_action_continue_conversation;
 const struct lt_action lt_action_continue_conversation = {
     .name = "continue_conversation",
+    .kind = LT_NEUTRAL_COMPLETION,
     .title = "Chat",
     .description = "Gives the next turn of a conversation.",
     .input_schema = "{\"type\":\"object\",\"required\":[\"messages\"],\"additionalProperties\":false,\"properties\":{"

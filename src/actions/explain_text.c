@@ -9,6 +9,7 @@ static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral
 extern const struct lt_action lt_action_explain_text;
 const struct lt_action lt_action_explain_text = {
     .name = "explain_text",
+    .kind = LT_NEUTRAL_COMPLETION,
     .title = "Explain",
     .description = "Explains a text: ideas, terms and how they hang together.",
     .input_schema = lt_text_answer_about_input,

@@ -18,6 +18,7 @@ static void store(const struct lt_action_call *call, const struct lt_neutral_res
 extern const struct lt_action lt_action_generate_text;
 const struct lt_action lt_action_generate_text = {
     .name = "generate_text",
+    .kind = LT_NEUTRAL_COMPLETION,
     .title = "Generate text",
     .description = "Writes a text as the prompt asks.",
     .input_schema = "{\"type\":\"object\",\"required\":[\"prompt\"],\"additionalProperties\":false,\"properties\":{"

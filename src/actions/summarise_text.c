@@ -9,6 +9,7 @@ static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral
 extern const struct lt_action lt_action_summarise_text;
 const struct lt_action lt_action_summarise_text = {
     .name = "summarise_text",
+    .kind = LT_NEUTRAL_COMPLETION,
     .title = "Summarise",
     .description = "Gives the main points of a text in fewer and simpler words.",
     .input_schema = lt_text_answer_about_input,

@@ -13,7 +13,6 @@ struct producer {
     struct lt_timer grace;
     struct lt_uuid id;
     bool started;      /* the id is known and the client follows */
-    size_t bytes;      /* appended so far */
     struct lt_buf buf; /* one event's data */
 };
 
@@ -43,11 +42,10 @@ static void followers_changed(void *arg, int followers)
         lt_timer_set(&p->grace, grace_ms(p));
 }
 
-static enum lt_code append(struct producer *p, const char *type)
+static enum lt_code append(struct producer *p, enum lt_sse_type type)
 {
     if (p->buf.failed)
         return LT_EUPSTREAM_INVALID; /* one piece larger than any answer may be */
-    p->bytes += p->buf.n;
     return lt_sse_log_append(p->log, type, lt_buf_str(&p->buf));
 }
 
@@ -74,7 +72,7 @@ static void on_start(void *ctx, struct lt_uuid id)
     lt_jw_obj(event(p, &w));
     lt_jw_kstrz(&w, "id", text);
     lt_jw_end(&w);
-    append(p, "start");
+    append(p, LT_SSE_START);
 }
 
 static enum lt_code on_text(void *ctx, struct lt_str piece)
@@ -84,25 +82,31 @@ static enum lt_code on_text(void *ctx, struct lt_str piece)
     lt_jw_obj(event(p, &w));
     lt_jw_kstr(&w, "text", piece);
     lt_jw_end(&w);
-    return append(p, "delta");
+    return append(p, LT_SSE_DELTA);
 }
 
 /* The end record is durable by now: the last event may say how it ended. */
 static void append_end(struct producer *p, const struct lt_call_result *result)
 {
+    struct lt_error error = result->error;
     struct lt_jw w;
-    event(p, &w);
-    if (result->success)
-        lt_answer_write(p->r, &w, result);
-    else
-        lt_problem_write(p->r, &w, &result->error, result->id_text);
-    append(p, result->success ? "done" : "error");
+    bool success = result->success;
+    if (success) {
+        lt_answer_write(p->r, event(p, &w), result);
+        success = !p->buf.failed;
+        if (!success)
+            lt_fail(&error, LT_EUPSTREAM_INVALID, "the answer is too long for an event");
+    }
+    if (!success)
+        lt_problem_write(p->r, event(p, &w), &error, result->id_text);
+    lt_sse_log_finish(p->log, success ? LT_SSE_DONE : LT_SSE_ERROR, lt_buf_str(&p->buf));
+    lt_buf_free(&p->buf);
 }
 
-static void finish(struct producer *p)
+/* Others may read the end while this client still takes it. */
+static void leave(struct producer *p)
 {
-    lt_sse_log_finish(p->log);
-    lt_streams_ended(p->r->api->streams, p->id, p->bytes < LT_SSE_LOG_MAX ? p->bytes : LT_SSE_LOG_MAX);
+    lt_streams_ended(p->r->api->streams, p->id);
     lt_sse_log_flush(p->log, p->r->http);
     lt_sse_log_unref(p->log);
 }
@@ -124,7 +128,7 @@ void lt_action_stream(struct lt_request *r, struct lt_call_request *request)
         lt_timer_cancel(&p->grace);
         lt_fiber_cancel_reset(); /* a cancelled call still says how it ended */
         append_end(p, result);
-        finish(p);
+        leave(p);
     } else {
         lt_reply_problem(r, &result->error, result->id_text);
     }

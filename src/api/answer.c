@@ -71,6 +71,7 @@ void lt_answer_write_stored(struct lt_request *r, struct lt_jw *w, const struct 
     lt_jw_kstr(w, "action", call->action);
     lt_jw_kstr(w, "state", call->state);
     lt_jw_kbool(w, "success", completed);
+    lt_jw_kbool(w, "content_stored", call->content_stored);
     lt_jw_key(w, "response");
     lt_jw_raw(w, completed && call->response.n ? call->response : LT_STR("{}"));
     if (!completed && !running) {

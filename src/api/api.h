@@ -11,6 +11,7 @@ struct lt_api;
 struct lt_api_options {
     struct lt_store *store;
     struct lt_manager *manager;
+    struct lt_http_limits *limits; /* of the servers, for /metrics; NULL: not told */
     const char *share_dir;   /* holds demo/ and widgets/; NULL: no pages */
     const char *widgets_dir; /* the built widgets; NULL = share_dir/widgets */
     bool demo;               /* serve /demo/ and /widgets/ */
@@ -26,7 +27,9 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
 void lt_api_free(struct lt_api *api);
 /* The lt_http_handler; ctx is the struct lt_api. Fiber. */
 void lt_api_handle(struct lt_http_request *http, void *ctx);
-/* Any thread: from now on /readyz says 503 and calls that cost money are refused with `overloaded`. */
+/* Any thread: from now on /readyz says 503. */
+void lt_api_not_ready(struct lt_api *api);
+/* Any thread: the same, and calls that cost money are refused with `overloaded`. */
 void lt_api_drain(struct lt_api *api);
 /* Any thread, about twice a second: drops the logs of streams that ended more than a minute ago. */
 void lt_api_tick(struct lt_api *api);

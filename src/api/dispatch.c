@@ -20,7 +20,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
             return err->code;
         }
     }
-    api->streams = lt_streams_new();
+    api->streams = lt_streams_new(0);
     *ret = api;
     return LT_OK;
 }
@@ -33,9 +33,16 @@ void lt_api_free(struct lt_api *api)
     lt_arena_free(api->arena);
 }
 
+void lt_api_not_ready(struct lt_api *api)
+{
+    atomic_store(&api->not_ready, true);
+}
+
 void lt_api_drain(struct lt_api *api)
 {
+    lt_api_not_ready(api);
     atomic_store(&api->draining, true);
+    lt_streams_no_return(api->streams);
 }
 
 void lt_api_tick(struct lt_api *api)
@@ -109,15 +116,23 @@ static enum lt_code check_permission(struct lt_request *r, struct lt_error *err)
     return lt_fail(err, LT_EPERMISSION, "no role of the caller has the permission '%s'", permission);
 }
 
-static enum lt_code prepare(struct lt_request *r, struct lt_error *err)
+/* Calls that would be refused anyway are refused before their body is read. */
+static enum lt_code check_room(struct lt_request *r, struct lt_error *err)
 {
-    if (find_route(r, err) || check_query(r, err))
-        return err->code;
-    if ((r->route->flags & LT_ROUTE_COSTS_MONEY) && atomic_load(&r->api->draining)) {
+    if (atomic_load(&r->api->draining)) {
         lt_fail(err, LT_EOVERLOADED, "the daemon is stopping");
         err->retry_after_s = 5;
         return err->code;
     }
+    return lt_calls_check_room(r->api->options.manager, err);
+}
+
+static enum lt_code prepare(struct lt_request *r, struct lt_error *err)
+{
+    if (find_route(r, err) || check_query(r, err))
+        return err->code;
+    if ((r->route->flags & LT_ROUTE_COSTS_MONEY) && check_room(r, err))
+        return err->code;
     if (strcmp(r->route->permission, "public") == 0)
         return read_body(r, err);
     if (lt_auth_check(r, err) || read_body(r, err) || lt_auth_user(r, err))

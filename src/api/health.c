@@ -19,7 +19,7 @@ void lt_get_healthz(struct lt_request *r)
 
 void lt_get_readyz(struct lt_request *r)
 {
-    if (atomic_load(&r->api->draining))
+    if (atomic_load(&r->api->not_ready))
         answer_status(r, 503, "draining");
     else
         answer_status(r, 200, "ready");
@@ -43,6 +43,13 @@ void lt_get_metrics(struct lt_request *r)
     for (int i = 1; i < LT_STATUS_CLASSES; i++)
         lt_buf_printf(&b, "lectern_http_answers_total{class=\"%dxx\"} %lu\n", i, atomic_load(&r->api->answers[i]));
     figure(&b, "lectern_calls_running", "gauge", "AI calls under way.", (uint64_t)lt_calls_running(r->api->options.manager));
+    figure(&b, "lectern_calls_shed_total", "counter", "AI calls refused because too many were under way.", lt_calls_shed(r->api->options.manager));
+    if (r->api->options.limits) {
+        uint64_t connections, refused;
+        lt_http_limits_counts(r->api->options.limits, &connections, &refused);
+        figure(&b, "lectern_http_connections", "gauge", "Connections of clients.", connections);
+        figure(&b, "lectern_http_connections_refused_total", "counter", "Connections refused because there were too many.", refused);
+    }
     figure(&b, "lectern_streams_running", "gauge", "Calls that are streamed now.", (uint64_t)lt_streams_running(r->api->streams));
     figure(&b, "lectern_fibers", "gauge", "Fibers alive.", (uint64_t)lt_fiber_count());
     figure(&b, "lectern_config_generation", "gauge", "Generation of the configuration in force.", (uint64_t)r->config->generation);

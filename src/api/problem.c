@@ -21,6 +21,7 @@ static bool internal(enum lt_code code)
     case LT_ECONTEXT_WINDOW:
     case LT_ECONTENT_REFUSED:
     case LT_ENO_PROVIDER:
+    case LT_EUNSUPPORTED:
     case LT_ECANCELLED: /* says at which address of which vendor */
     case LT_EINTERRUPTED:
     case LT_ETIMEOUT:
@@ -28,6 +29,7 @@ static bool internal(enum lt_code code)
     case LT_EIO:
     case LT_ECONFIG:
     case LT_EINTERNAL:
+    case LT_EOUTBOUND_REFUSED:
         return true;
     default:
         return false;

@@ -5,20 +5,33 @@
 #include "api/secrets.h"
 #include "core/admin.h"
 
-static void put_instance(struct lt_jw *w, const struct lt_provider_instance *p)
+/* How the vendor has been of late, in this process. */
+static void put_circuit(struct lt_jw *w, struct lt_breaker_view view)
 {
-    char why[256] = "";
-    bool configured = p->provider && (!p->provider->configured || p->provider->configured(p, why));
+    lt_jw_key(w, "circuit");
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "state", lt_breaker_state_name(view.state));
+    lt_jw_kint(w, "faults", view.faults);
+    if (view.cause != LT_OK)
+        lt_jw_kstrz(w, "cause", lt_code_name(view.cause));
+    if (view.wait_ms > 0)
+        lt_jw_kint(w, "retry_in_ms", (int64_t)view.wait_ms);
+    lt_jw_end(w);
+}
+
+static void put_instance(struct lt_jw *w, struct lt_manager *manager, const struct lt_provider_instance *p)
+{
     lt_jw_kint(w, "id", p->id);
     lt_jw_kstr(w, "name", p->name);
     lt_jw_kstr(w, "plugin", p->plugin);
     lt_jw_kbool(w, "enabled", p->enabled);
-    lt_jw_kbool(w, "configured", configured);
+    lt_jw_kbool(w, "configured", p->configured);
     lt_jw_key(w, "reason");
-    if (configured)
+    if (p->configured)
         lt_jw_null(w);
     else
-        lt_jw_strz(w, p->provider ? why : "there is no such provider plugin");
+        lt_jw_strz(w, p->not_configured);
+    put_circuit(w, lt_provider_circuit(manager, p));
     lt_jw_key(w, "config");
     lt_config_without_secrets(w, p);
     lt_jw_key(w, "actions");
@@ -48,9 +61,9 @@ void lt_get_provider_plugins(struct lt_request *r)
         lt_jw_arr(w);
         for (size_t a = 0; a < lt_registry_count(LT_KIND_ACTION); a++) {
             bool native;
-            struct lt_str action = lt_str(lt_registry_at(LT_KIND_ACTION, a)->name);
-            if (lt_provider_serves(provider, action, LT_NEUTRAL_COMPLETION, &native))
-                lt_jw_str(w, action);
+            const struct lt_action *action = lt_registry_at(LT_KIND_ACTION, a)->impl;
+            if (lt_provider_serves(provider, lt_str(action->name), action->kind, &native))
+                lt_jw_strz(w, action->name);
         }
         lt_jw_end(w);
         lt_jw_end(w);
@@ -60,8 +73,7 @@ void lt_get_provider_plugins(struct lt_request *r)
     lt_json_end(r, 200, &j);
 }
 
-/* By id or by name. */
-static const struct lt_provider_instance *find(struct lt_request *r, struct lt_str name_or_id, struct lt_error *err)
+const struct lt_provider_instance *lt_request_provider(struct lt_request *r, struct lt_str name_or_id, struct lt_error *err)
 {
     const struct lt_site *site = lt_request_site(r);
     int64_t id;
@@ -78,7 +90,7 @@ static void answer_one(struct lt_request *r, int status, const struct lt_provide
     struct lt_json_reply j;
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
-    put_instance(w, p);
+    put_instance(w, r->api->options.manager, p);
     lt_jw_end(w);
     lt_json_end(r, status, &j);
 }
@@ -93,7 +105,7 @@ static void answer_list(struct lt_request *r)
     lt_jw_arr(w);
     for (size_t i = 0; i < site->instances_n; i++) {
         lt_jw_obj(w);
-        put_instance(w, site->instances[i]);
+        put_instance(w, r->api->options.manager, site->instances[i]);
         lt_jw_end(w);
     }
     lt_jw_end(w);
@@ -116,7 +128,7 @@ static void answer_candidates(struct lt_request *r, const struct lt_action *acti
         if (eligible_only && candidates[i].reason)
             continue;
         lt_jw_obj(w);
-        put_instance(w, candidates[i].instance);
+        put_instance(w, r->api->options.manager, candidates[i].instance);
         lt_jw_kbool(w, "eligible", !candidates[i].reason);
         lt_jw_key(w, "excluded_because");
         if (candidates[i].reason)
@@ -150,7 +162,7 @@ void lt_get_providers(struct lt_request *r)
 void lt_get_provider(struct lt_request *r)
 {
     struct lt_error err;
-    const struct lt_provider_instance *p = find(r, r->params[0], &err);
+    const struct lt_provider_instance *p = lt_request_provider(r, r->params[0], &err);
     if (p)
         answer_one(r, 200, p);
     else
@@ -163,7 +175,7 @@ static void answer_changed(struct lt_request *r, int status, struct lt_str name_
     struct lt_error err;
     const struct lt_provider_instance *p = NULL;
     if (!lt_request_reload(r, &err))
-        p = find(r, name_or_id, &err);
+        p = lt_request_provider(r, name_or_id, &err);
     if (p)
         answer_one(r, status, p);
     else
@@ -186,7 +198,7 @@ void lt_post_provider(struct lt_request *r)
 void lt_patch_provider(struct lt_request *r)
 {
     struct lt_error err;
-    const struct lt_provider_instance *p = find(r, r->params[0], &err);
+    const struct lt_provider_instance *p = lt_request_provider(r, r->params[0], &err);
     struct lt_str id = p ? lt_printf(r->arena, "%lld", (long long)p->id) : LT_STR("");
     if (!p || lt_admin_provider_set(r->api->options.store, r->caller.site->slug, id, r->body, &err))
         lt_reply_problem(r, &err, NULL);
@@ -197,7 +209,7 @@ void lt_patch_provider(struct lt_request *r)
 void lt_delete_provider(struct lt_request *r)
 {
     struct lt_error err;
-    const struct lt_provider_instance *p = find(r, r->params[0], &err);
+    const struct lt_provider_instance *p = lt_request_provider(r, r->params[0], &err);
     if (!p || lt_admin_provider_remove(r->api->options.store, r->caller.site->slug, lt_printf(r->arena, "%lld", (long long)p->id), &err) ||
         lt_request_reload(r, &err))
         lt_reply_problem(r, &err, NULL);

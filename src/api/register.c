@@ -20,6 +20,7 @@ static void put_members(struct lt_jw *w, const struct lt_register_call *c)
     lt_jw_ktokens(w, "prompt_tokens", c->usage.prompt_tokens);
     lt_jw_ktokens(w, "completion_tokens", c->usage.completion_tokens);
     lt_jw_ktokens(w, "total_tokens", c->usage.total_tokens);
+    lt_jw_kbool(w, "content_stored", c->content_stored);
     lt_jw_ktime(w, "created_at", c->created_at);
     lt_jw_ktime(w, "completed_at", c->completed_at);
 }

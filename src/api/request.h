@@ -8,7 +8,7 @@
 #include "core/site.h"
 #include "text/json_schema.h"
 
-enum { LT_PARAMS_MAX = 2, LT_BODY_SMALL = 256 * 1024, LT_BODY_ACTION = 2 * 1024 * 1024, LT_REPLY_MAX = 16 * 1024 * 1024 };
+enum { LT_PARAMS_MAX = 2, LT_BODY_SMALL = 256 * 1024, LT_BODY_ACTION = 8 * 1024 * 1024, LT_REPLY_MAX = 16 * 1024 * 1024 };
 
 struct lt_request;
 
@@ -40,7 +40,7 @@ struct lt_api {
     struct lt_arena *arena;            /* of the compiled schemas */
     const struct lt_schema **schemas;  /* by route, NULL = no body */
     struct lt_streams *streams;
-    atomic_bool draining;
+    atomic_bool not_ready, draining;
     atomic_ulong answers[LT_STATUS_CLASSES]; /* by first digit of the status */
 };
 
@@ -92,6 +92,8 @@ enum lt_code lt_param_uuid(struct lt_request *r, struct lt_uuid *ret, struct lt_
 enum lt_code lt_request_reload(struct lt_request *r, struct lt_error *err);
 /* The caller's site in r->config: after a reload it is not r->caller.site. */
 const struct lt_site *lt_request_site(struct lt_request *r);
+/* An instance of the caller's site by name or id; NULL (LT_ENOT_FOUND) when there is none. */
+const struct lt_provider_instance *lt_request_provider(struct lt_request *r, struct lt_str name_or_id, struct lt_error *err);
 /* Keeps a reference until the request ends. */
 void lt_request_keep_config(struct lt_request *r, struct lt_config *config);
 void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms);      /* RFC 3339; 0 writes null */
@@ -113,6 +115,8 @@ void lt_get_provider(struct lt_request *r);
 void lt_patch_provider(struct lt_request *r);
 void lt_delete_provider(struct lt_request *r);
 void lt_put_provider_order(struct lt_request *r);
+void lt_post_provider_test(struct lt_request *r);
+void lt_get_provider_models(struct lt_request *r);
 void lt_get_placements(struct lt_request *r);
 void lt_get_placement(struct lt_request *r);
 void lt_put_placement(struct lt_request *r);

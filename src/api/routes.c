@@ -26,7 +26,7 @@ static const char answer[] = OBJECT(
     "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"action\":{\"type\":\"string\"},\"state\":{\"type\":\"string\"},"
     "\"success\":{\"type\":\"boolean\"},\"response\":{\"type\":\"object\"},\"error\":{\"type\":\"object\"},"
     "\"provider\":" OBJECT("\"id\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"},\"plugin\":{\"type\":\"string\"}") ","
-    "\"model\":{\"type\":\"string\"},"
+    "\"model\":{\"type\":\"string\"},\"content_stored\":{\"type\":\"boolean\"},"
     "\"usage\":" OBJECT("\"prompt_tokens\":" COUNT ",\"completion_tokens\":" COUNT ",\"total_tokens\":" COUNT) ","
     "\"attempts\":{\"type\":\"array\",\"items\":" OBJECT("\"provider\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
     "\"code\":{\"type\":\"string\"},\"duration_ms\":{\"type\":\"integer\"}") "},"
@@ -80,6 +80,13 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/providers/{id}", "manage_providers", "One provider instance, by id or name.", NULL, provider, 0, 0, lt_get_provider},
     {"PATCH", "/v1/providers/{id}", "manage_providers", "Change it (merge patch; secrets that are not sent stay).", provider_patch, provider,
      LT_BODY_SMALL, 0, lt_patch_provider},
+    {"POST", "/v1/providers/{id}/test", "manage_providers", "Ask it something small, live; 200 with success false when the vendor fails.",
+     "{\"type\":\"object\",\"additionalProperties\":false}",
+     OBJECT("\"success\":{\"type\":\"boolean\"},\"id\":{\"type\":\"string\"},\"action\":{\"type\":\"string\"},\"model\":{\"type\":\"string\"},"
+            "\"duration_ms\":{\"type\":\"integer\"},\"response\":{\"type\":\"object\"},\"error\":{\"type\":\"object\"}"),
+     LT_BODY_SMALL, LT_ROUTE_COSTS_MONEY, lt_post_provider_test},
+    {"GET", "/v1/providers/{id}/models", "manage_providers", "The models that the vendor lists now.", NULL,
+     OBJECT("\"models\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"), 0, 0, lt_get_provider_models},
     {"DELETE", "/v1/providers/{id}", "manage_providers", "Remove it.", NULL, NULL, 0, 0, lt_delete_provider},
     {"GET", "/v1/placements", "caller", "The placements and what is on in them.", NULL, LIST_OF("placements"), 0, 0, lt_get_placements},
     {"GET", "/v1/placements/{name}", "caller", "One placement.", NULL, placement, 0, 0, lt_get_placement},

@@ -1,4 +1,7 @@
-/* Live and just ended streams, by call id. */
+/*
+ * Live and just ended streams, by call id. An entry of a stream that has ended lies on the shelf, as its log does: what is kept for a
+ * minute must not hold the pages of the heap in which thousands of streams lived.
+ */
 #include "api/streams.h"
 
 #include <pthread.h>
@@ -30,7 +33,10 @@ struct shard {
 
 struct lt_streams {
     struct shard shards[SHARDS];
+    struct lt_shelf *shelf;
+    uint32_t kept_ms;
     atomic_int running;
+    atomic_bool no_return;
 };
 
 /* The last bytes of a UUIDv7 are random. */
@@ -44,11 +50,13 @@ static struct entry **bucket_of(struct shard *shard, struct lt_uuid id)
     return &shard->buckets[id.b[14] % BUCKETS];
 }
 
-struct lt_streams *lt_streams_new(void)
+struct lt_streams *lt_streams_new(uint32_t kept_ms)
 {
     struct lt_streams *s = calloc(1, sizeof(*s));
     if (!s)
         abort();
+    s->shelf = lt_shelf_new();
+    s->kept_ms = kept_ms > 0 ? kept_ms : LT_STREAM_KEPT_MS;
     for (int i = 0; i < SHARDS; i++)
         pthread_mutex_init(&s->shards[i].lock, NULL);
     return s;
@@ -57,7 +65,10 @@ struct lt_streams *lt_streams_new(void)
 static void entry_free(struct entry *e)
 {
     lt_sse_log_unref(e->log);
-    free(e);
+    if (e->ended_ms)
+        lt_shelf_drop(e);
+    else
+        free(e);
 }
 
 void lt_streams_free(struct lt_streams *s)
@@ -72,6 +83,7 @@ void lt_streams_free(struct lt_streams *s)
             }
         pthread_mutex_destroy(&s->shards[i].lock);
     }
+    lt_shelf_free(s->shelf);
     free(s);
 }
 
@@ -90,6 +102,21 @@ void lt_streams_add(struct lt_streams *s, struct lt_uuid id, int64_t site_id, st
     *bucket = e;
     pthread_mutex_unlock(&shard->lock);
     atomic_fetch_add(&s->running, 1);
+    if (atomic_load(&s->no_return))
+        lt_sse_log_no_return(log);
+}
+
+void lt_streams_no_return(struct lt_streams *s)
+{
+    atomic_store(&s->no_return, true);
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&s->shards[i].lock);
+        for (int b = 0; b < BUCKETS; b++)
+            for (struct entry *e = s->shards[i].buckets[b]; e; e = e->next)
+                if (!e->ended_ms)
+                    lt_sse_log_no_return(e->log);
+        pthread_mutex_unlock(&s->shards[i].lock);
+    }
 }
 
 static struct entry *find(struct shard *shard, struct lt_uuid id)
@@ -116,10 +143,10 @@ static struct entry *take_oldest(struct shard *shard)
 }
 
 /* Unlinks what is too old or too much; returns it as a list, to be freed without the lock (a log's last reference may do work). */
-static struct entry *take_expired(struct shard *shard, uint64_t now)
+static struct entry *take_expired(struct shard *shard, uint64_t now, uint32_t kept_ms)
 {
     struct entry *list = NULL;
-    while (shard->ended_first && (shard->ended_bytes > ENDED_PER_SHARD || shard->ended_first->ended_ms + LT_STREAM_KEPT_MS <= now)) {
+    while (shard->ended_first && (shard->ended_bytes > ENDED_PER_SHARD || shard->ended_first->ended_ms + kept_ms <= now)) {
         struct entry *e = take_oldest(shard);
         e->next = list;
         list = e;
@@ -136,25 +163,50 @@ static void free_list(struct entry *list)
     }
 }
 
-void lt_streams_ended(struct lt_streams *s, struct lt_uuid id, size_t bytes)
+/* What is kept of an entry that runs. */
+static struct entry *keep(struct lt_streams *s, const struct entry *running)
+{
+    size_t n = sizeof(*running) + running->user_n;
+    struct entry *e = lt_shelf_put(s->shelf, n);
+    *e = (struct entry){.id = running->id, .site_id = running->site_id, .ended_ms = lt_mono_ms(), .user_n = running->user_n};
+    memcpy(e->user, running->user, running->user_n);
+    e->log = lt_sse_log_keep(running->log, s->shelf);
+    e->bytes = n + lt_sse_log_size(e->log);
+    return e;
+}
+
+/* Puts `e` in the place of the entry that ran, and at the end of the queue. */
+static void replace(struct shard *shard, const struct entry *running, struct entry *e)
+{
+    struct entry **at = bucket_of(shard, e->id);
+    while (*at != running)
+        at = &(*at)->next;
+    e->next = running->next;
+    *at = e;
+    shard->ended_bytes += e->bytes;
+    if (shard->ended_last)
+        shard->ended_last->next_ended = e;
+    else
+        shard->ended_first = e;
+    shard->ended_last = e;
+}
+
+/* The copy is made without the lock: nobody else takes away or changes an entry that runs, but for its `next`. */
+void lt_streams_ended(struct lt_streams *s, struct lt_uuid id)
 {
     struct shard *shard = shard_of(s, id);
-    uint64_t now = lt_mono_ms();
     pthread_mutex_lock(&shard->lock);
-    struct entry *e = find(shard, id), *expired = NULL;
-    if (e && !e->ended_ms) {
-        e->ended_ms = now;
-        e->bytes = bytes;
-        shard->ended_bytes += bytes;
-        if (shard->ended_last)
-            shard->ended_last->next_ended = e;
-        else
-            shard->ended_first = e;
-        shard->ended_last = e;
-        atomic_fetch_sub(&s->running, 1);
-        expired = take_expired(shard, now);
-    }
+    struct entry *running = find(shard, id);
     pthread_mutex_unlock(&shard->lock);
+    if (!running || running->ended_ms)
+        return;
+    struct entry *e = keep(s, running);
+    pthread_mutex_lock(&shard->lock);
+    replace(shard, running, e);
+    struct entry *expired = take_expired(shard, e->ended_ms, s->kept_ms);
+    pthread_mutex_unlock(&shard->lock);
+    atomic_fetch_sub(&s->running, 1);
+    entry_free(running);
     free_list(expired);
 }
 
@@ -165,7 +217,7 @@ struct lt_sse_log *lt_streams_find(struct lt_streams *s, struct lt_uuid id, int6
     struct lt_sse_log *log = NULL;
     pthread_mutex_lock(&shard->lock);
     struct entry *e = find(shard, id);
-    if (e && e->site_id == site_id && (!e->ended_ms || e->ended_ms + LT_STREAM_KEPT_MS > lt_mono_ms())) {
+    if (e && e->site_id == site_id && (!e->ended_ms || e->ended_ms + s->kept_ms > lt_mono_ms())) {
         log = lt_sse_log_ref(e->log);
         *ret_owner = lt_str_eq(user_id, (struct lt_str){e->user, e->user_n});
         *ret_running = e->ended_ms == 0;
@@ -179,7 +231,7 @@ void lt_streams_sweep(struct lt_streams *s)
     uint64_t now = lt_mono_ms();
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&s->shards[i].lock);
-        struct entry *expired = take_expired(&s->shards[i], now);
+        struct entry *expired = take_expired(&s->shards[i], now, s->kept_ms);
         pthread_mutex_unlock(&s->shards[i].lock);
         free_list(expired);
     }

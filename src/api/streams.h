@@ -10,19 +10,23 @@ struct lt_streams;
 
 enum { LT_STREAM_KEPT_MS = 60000, LT_STREAMS_ENDED_MAX = 64 * 1024 * 1024 /* bytes of ended streams kept */ };
 
-struct lt_streams *lt_streams_new(void);
+/* kept_ms: how long ended streams are kept; 0 = LT_STREAM_KEPT_MS. */
+struct lt_streams *lt_streams_new(uint32_t kept_ms);
 void lt_streams_free(struct lt_streams *streams);
 /* Takes a reference of its own to the log. user_id is copied. */
 void lt_streams_add(struct lt_streams *streams, struct lt_uuid id, int64_t site_id, struct lt_str user_id, struct lt_sse_log *log);
-/* The stream has ended; `bytes` is what its log may hold. Kept a minute more, or less when there are many. */
-void lt_streams_ended(struct lt_streams *streams, struct lt_uuid id, size_t bytes);
+/* The stream has ended, its log is finished. A compact copy is kept a minute more, or less when there are many; who follows the log
+ * itself goes on. To be called by one thread, once. */
+void lt_streams_ended(struct lt_streams *streams, struct lt_uuid id);
 /*
  * A reference to the log of the call, NULL when it is not here or is of another site. *ret_owner: made by user_id; *ret_running: has
  * not ended.
  */
 struct lt_sse_log *lt_streams_find(struct lt_streams *streams, struct lt_uuid id, int64_t site_id, struct lt_str user_id, bool *ret_owner,
                                    bool *ret_running);
-/* Drops what ended more than LT_STREAM_KEPT_MS ago. */
+/* From now on nobody can come back to a stream: a call whose client left goes on to its end without waiting for it. */
+void lt_streams_no_return(struct lt_streams *streams);
+/* Drops what ended longer ago than streams are kept. */
 void lt_streams_sweep(struct lt_streams *streams);
 /* Streams that run. */
 int lt_streams_running(struct lt_streams *streams);

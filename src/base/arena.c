@@ -1,4 +1,7 @@
-/* Bump allocation in blocks; the first block of each arena is pooled per thread. */
+/*
+ * Bump allocation in blocks; the first block of each arena is pooled per thread. What most requests need is little more than that one:
+ * the next blocks are small, and grow with what there is already.
+ */
 #include "base/arena.h"
 
 #include <stdio.h>
@@ -12,7 +15,7 @@
 #endif
 #endif
 
-enum { FIRST_BLOCK = 4096, NEXT_BLOCK = 16384, ALIGN = 16, POOLED_BLOCKS = 64 };
+enum { FIRST_BLOCK = 4096, NEXT_BLOCK_MIN = 1024, NEXT_BLOCK_MAX = 16384, ALIGN = 16, POOLED_BLOCKS = 64 };
 
 struct block {
     struct block *next;
@@ -28,6 +31,7 @@ struct cleanup {
 struct lt_arena {
     struct block *blocks; /* newest first; the arena itself lies in the oldest */
     char *at, *end;       /* free part of the newest block */
+    size_t held;          /* bytes in blocks */
     struct cleanup *cleanups;
     size_t used;
 };
@@ -60,6 +64,7 @@ struct lt_arena *lt_arena_new(void)
     struct lt_arena *a = (struct lt_arena *)((char *)b + head);
     memset(a, 0, sizeof(*a));
     a->blocks = b;
+    a->held = b->size;
     a->at = (char *)a + ((sizeof(*a) + ALIGN - 1) & ~(size_t)(ALIGN - 1));
     a->end = (char *)b + b->size;
     return a;
@@ -118,10 +123,14 @@ size_t lt_arena_used(const struct lt_arena *a)
 static void *alloc_slow(struct lt_arena *a, size_t n)
 {
     size_t head = (sizeof(struct block) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    size_t size = n + head > NEXT_BLOCK ? n + head : NEXT_BLOCK;
-    struct block *b = block_new(size);
+    size_t next = a->held / 4 > NEXT_BLOCK_MIN ? a->held / 4 : NEXT_BLOCK_MIN;
+    if (next > NEXT_BLOCK_MAX)
+        next = NEXT_BLOCK_MAX;
+    bool big = n + head > next / 2; /* gets a block of its own, behind the current one, whose rest stays in use */
+    struct block *b = block_new(big ? n + head : next);
     char *start = (char *)b + head;
-    if (n + head > NEXT_BLOCK / 2) { /* a big one of its own, behind the current block, whose rest stays in use */
+    a->held += b->size;
+    if (big) {
         b->next = a->blocks->next;
         a->blocks->next = b;
         return start;
@@ -129,7 +138,7 @@ static void *alloc_slow(struct lt_arena *a, size_t n)
     b->next = a->blocks;
     a->blocks = b;
     a->at = start + n;
-    a->end = (char *)b + size;
+    a->end = (char *)b + b->size;
     return start;
 }
 

@@ -31,7 +31,7 @@ bool lt_buf_reserve(struct lt_buf *b, size_t n)
         b->failed = true;
         return false;
     }
-    size_t cap = b->cap ? b->cap : 256;
+    size_t cap = b->cap ? b->cap : 64;
     while (cap < b->n + n && cap <= b->max / 2)
         cap *= 2;
     if (cap < b->n + n || cap > b->max)

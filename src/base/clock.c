@@ -2,7 +2,6 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <time.h>
 
 static _Atomic int64_t frozen;
@@ -37,20 +36,41 @@ void lt_clock_freeze(int64_t ms)
 /* The years 0000 to 9999, which is what RFC 3339 can write. */
 static const int64_t first_ms = -62167219200000, last_ms = 253402300799999;
 
+/* n digits, zeros in front. */
+static char *put_number(char *out, unsigned v, int n)
+{
+    for (int i = n; i-- > 0; v /= 10)
+        out[i] = (char)('0' + v % 10);
+    return out + n;
+}
+
+/* Answers hold two times each, so neither gmtime_r() nor printf. Years are counted from March, so that a leap day ends its year. */
 void lt_time_format(int64_t ms, char out[25])
 {
-    ms = ms < first_ms ? first_ms : ms > last_ms ? last_ms : ms;
-    int64_t part = ms % 1000;
-    if (part < 0)
-        part += 1000; /* before 1970 the second still begins at its own start */
-    time_t seconds = (time_t)((ms - part) / 1000);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    char text[96]; /* the compiler does not know that the numbers are short */
-    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-             tm.tm_min, tm.tm_sec, (int)part);
-    memcpy(out, text, 24);
-    out[24] = '\0';
+    ms = (ms < first_ms ? first_ms : ms > last_ms ? last_ms : ms) - first_ms; /* from 0000-01-01 on, never negative */
+    unsigned in_day = (unsigned)(ms % 86400000);
+    unsigned day = (unsigned)(ms / 86400000) + 146097 - 60;         /* from 400 years before 0000-03-01 on */
+    unsigned era = day / 146097, in_era = day % 146097;             /* 400 years each */
+    unsigned year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    unsigned in_year = in_era - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * in_year + 2) / 153;                       /* 0 = March */
+    unsigned in_month = in_year - (153 * month + 2) / 5 + 1;
+    year += era * 400 + (month >= 10) - 400;
+    char *p = put_number(out, year, 4);
+    *p++ = '-';
+    p = put_number(p, month < 10 ? month + 3 : month - 9, 2);
+    *p++ = '-';
+    p = put_number(p, in_month, 2);
+    *p++ = 'T';
+    p = put_number(p, in_day / 3600000, 2);
+    *p++ = ':';
+    p = put_number(p, in_day / 60000 % 60, 2);
+    *p++ = ':';
+    p = put_number(p, in_day / 1000 % 60, 2);
+    *p++ = '.';
+    p = put_number(p, in_day % 1000, 3);
+    *p++ = 'Z';
+    *p = '\0';
 }
 
 /* Exactly n digits from the front of *s. */

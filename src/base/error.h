@@ -32,16 +32,18 @@
     X(EPOLICY, "policy_not_accepted", 403, 0, "Accept the AI policy first.")                                                 \
     X(ERATE_LIMITED, "rate_limited", 429, 1, "Too many requests. Try again later.")                                          \
     X(ENO_PROVIDER, "no_provider", 503, 0, "No AI service is set up for this action.")                                       \
+    X(ESITE_BUSY, "site_busy", 429, 1, "Too many people are asking at once. Try again in a moment.")                         \
     /* what a vendor did */                                                                                                  \
     X(EUPSTREAM_BAD_REQUEST, "upstream_bad_request", 502, 0, "The AI service did not accept the request.")                   \
-    X(EUPSTREAM_UNAUTHORIZED, "upstream_unauthorized", 502, 0, "Unable to connect to the AI service. Try again later.")      \
-    X(EUPSTREAM_NOT_FOUND, "upstream_not_found", 502, 0, "The AI service is temporarily unavailable. Try again later.")      \
+    X(EUPSTREAM_UNAUTHORIZED, "upstream_unauthorized", 502, 0, "The AI service does not let us in just now. Try again later.")      \
+    X(EUPSTREAM_NOT_FOUND, "upstream_not_found", 502, 0, "The AI service cannot be asked just now. Try again later.")      \
     X(EUPSTREAM_RATE_LIMITED, "upstream_rate_limited", 429, 1, "The AI service has reached its limit. Try again later.")     \
     X(ECONTEXT_WINDOW, "context_window_exceeded", 400, 0, "The text is too long for the AI service.")                        \
     X(ECONTENT_REFUSED, "content_refused", 422, 0, "The AI service declined to answer this.")                                \
     X(EUPSTREAM_TIMEOUT, "upstream_timeout", 504, 1, "The AI service did not answer in time. Try again later.")              \
     X(EUPSTREAM_UNAVAILABLE, "upstream_unavailable", 502, 1, "The AI service is not available. Try again later.")            \
     X(EUPSTREAM_INVALID, "upstream_invalid", 502, 1, "The AI service gave an answer that cannot be used. Try again later.")  \
+    X(EUNSUPPORTED, "not_supported", 422, 0, "The AI service that is set up cannot do this.")                                \
     /* what happened here */                                                                                                 \
     X(ECANCELLED, "cancelled", 499, 0, "Cancelled.")                                                                         \
     X(EINTERRUPTED, "interrupted", 500, 1, "The answer was interrupted. Try again.")                                         \
@@ -51,7 +53,8 @@
     X(EIO, "io_error", 502, 1, "A connection broke.")                                                                        \
     X(ECONFIG, "invalid_configuration", 500, 0, "The configuration is not valid.")                                           \
     X(EAGAIN, "again", 500, 1, "More data is needed.")                                                                       \
-    X(EINTERNAL, "internal_error", 500, 0, "Something went wrong. Try again later.")
+    X(EINTERNAL, "internal_error", 500, 0, "Something went wrong. Try again later.")                                         \
+    X(EOUTBOUND_REFUSED, "outbound_refused", 502, 0, "The AI service is not set up correctly.")
 
 enum lt_code {
 #define X(symbol, name, status, retryable, text) LT_##symbol,

@@ -8,6 +8,12 @@ void lt_random(void *out, size_t n);
 void lt_sha256(const void *p, size_t n, uint8_t out[32]);
 /* RFC 2104 with SHA-256. */
 void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32]);
+/* A key that is used often: what RFC 2104 makes of it before the text comes. */
+struct lt_hmac_key {
+    _Alignas(16) uint8_t state[208]; /* libsodium's */
+};
+void lt_hmac_key_init(struct lt_hmac_key *key, const void *p, size_t n);
+void lt_hmac_key_sign(const struct lt_hmac_key *key, const void *p, size_t n, uint8_t out[32]);
 /* True when the n bytes are the same; takes the same time whatever they are. */
 bool lt_equal_ct(const void *a, const void *b, size_t n);
 /* Overwrites memory so that the compiler cannot leave it out. */

@@ -2,25 +2,16 @@
  * lectern ask: one action from the shell, in this process: the same manager, gates and register as behind the API. The operator asks
  * as user "cli" with the role admin.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/engine.h"
-#include "cli/text_file.h"
+#include "cli/on_loop.h"
 #include "core/policy.h"
-#include "io/fiber.h"
-#include "io/worker.h"
 
-enum { INPUT_MAX = 2 << 20, PROGRESS_MS = 200, WORKERS = 2 };
+enum { PROGRESS_MS = 200 };
 
 struct ask {
     struct lt_cli *cli;
-    struct lt_engine engine;
-    struct lt_loop *loop;
-    struct lt_fiber *fiber;
-    struct lt_caller caller;
     const struct lt_json *input;
     struct lt_call_result result;
     struct lt_timer progress;
@@ -28,60 +19,7 @@ struct ask {
     bool terminal;       /* progress is shown on standard error */
     bool stream;         /* text goes out as it comes */
     bool text_shown;
-    int exit;
 };
-
-/* ---- the input ---- */
-
-/* Which member of the action's input a plain text is: the first required one that is a string, or a conversation's first message. */
-static enum lt_code wrap_text(struct lt_cli *cli, const struct lt_action *action, struct lt_str text, struct lt_str *ret, struct lt_error *err)
-{
-    const struct lt_json *schema;
-    struct lt_buf b;
-    struct lt_jw w;
-    if (lt_json_parse(cli->arena, lt_str(action->input_schema), LT_JSON_STRICT, &schema, err))
-        return err->code;
-    struct lt_str member = lt_json_str(lt_json_at(lt_json_get(schema, "required"), 0));
-    const struct lt_json *kind = lt_json_get(lt_json_get_str(lt_json_get(schema, "properties"), member), "type");
-    lt_buf_init(&b, 8 * INPUT_MAX);
-    lt_jw_init(&w, &b);
-    lt_jw_obj(&w);
-    if (lt_str_is(member, "messages")) {
-        lt_jw_key(&w, "messages");
-        lt_jw_arr(&w);
-        lt_jw_obj(&w);
-        lt_jw_kstrz(&w, "role", "user");
-        lt_jw_kstr(&w, "content", text);
-        lt_jw_end(&w);
-        lt_jw_end(&w);
-    } else if (lt_str_is(lt_json_str(kind), "string")) {
-        lt_jw_key_str(&w, member);
-        lt_jw_str(&w, text);
-    }
-    lt_jw_end(&w);
-    *ret = lt_str_copy(cli->arena, lt_buf_str(&b));
-    lt_buf_free(&b);
-    return LT_OK;
-}
-
-static enum lt_code read_input(struct lt_cli *cli, const struct lt_json **ret, struct lt_error *err)
-{
-    const struct lt_entry *entry = lt_registry_find(LT_KIND_ACTION, cli->operands[0]);
-    const char *given = lt_cli_option(cli, "input");
-    struct lt_str text = lt_str(given);
-    if (!entry)
-        return lt_fail(err, LT_EUNKNOWN_ACTION, "there is no action '%s'", cli->operands[0].p);
-    if (!given && isatty(STDIN_FILENO))
-        return lt_fail(err, LT_EINVALID_INPUT, "--input is missing");
-    if ((!given || strcmp(given, "-") == 0) && lt_text_file(cli->arena, "-", INPUT_MAX, &text, err))
-        return err->code;
-    bool object = lt_str_starts(lt_str_trim(text), LT_STR("{"));
-    if (!object && wrap_text(cli, entry->impl, text, &text, err))
-        return err->code;
-    if (lt_json_parse(cli->arena, text, LT_JSON_STRICT, ret, err))
-        return lt_error_wrap(err, "input");
-    return LT_OK;
-}
 
 /* ---- what the person sees ---- */
 
@@ -153,9 +91,8 @@ static void print_answer(struct ask *a)
     }
 }
 
-static void print_failure(struct ask *a)
+static void print_failure(struct ask *a, const struct lt_site *site)
 {
-    const struct lt_site *site = a->caller.site;
     if (a->text_shown)
         printf("\n");
     if (a->result.error.code == LT_EPOLICY)
@@ -168,11 +105,12 @@ static void print_failure(struct ask *a)
 
 /* ---- the call ---- */
 
-static enum lt_code accept_policy(struct ask *a)
+static enum lt_code accept_policy(struct lt_cli_run *run, struct lt_error *err)
 {
-    if (!lt_cli_option(a->cli, "accept-policy") || a->caller.site->policy_version.n == 0)
+    struct lt_str version = run->caller.site->policy_version;
+    if (!lt_cli_option(run->cli, "accept-policy") || version.n == 0)
         return LT_OK;
-    return lt_policy_accept(a->engine.store, &a->caller, a->caller.site->policy_version, LT_STR(""), &a->result.error);
+    return lt_policy_accept(run->engine.store, &run->caller, version, LT_STR(""), err);
 }
 
 static struct lt_str option(struct ask *a, const char *name)
@@ -181,12 +119,12 @@ static struct lt_str option(struct ask *a, const char *name)
     return lt_str(text ? text : "");
 }
 
-static void run(void *arg)
+static void ask(struct lt_cli_run *run, void *arg)
 {
     struct ask *a = arg;
     struct lt_call_request request = {.arena = a->cli->arena,
                                       .config = a->cli->config,
-                                      .caller = &a->caller,
+                                      .caller = &run->caller,
                                       .place = {option(a, "course"), option(a, "location"), option(a, "placement")},
                                       .action = a->cli->operands[0],
                                       .input = a->input,
@@ -194,86 +132,34 @@ static void run(void *arg)
                                       .stream = a->stream,
                                       .on_text = a->stream ? on_text : NULL,
                                       .ctx = a};
+    lt_timer_init(&a->progress, run->loop, show_progress, a);
     a->began_ms = lt_mono_ms();
     a->terminal = isatty(STDERR_FILENO) && !a->cli->json;
     if (a->terminal)
         show_progress(a);
-    enum lt_code rc = accept_policy(a);
+    enum lt_code rc = accept_policy(run, &a->result.error);
     if (!rc)
-        rc = lt_process_action(a->engine.manager, &request, &a->result);
+        rc = lt_process_action(run->engine.manager, &request, &a->result);
     lt_timer_cancel(&a->progress);
     if (!a->text_shown)
         clear_line(a);
     if (rc)
-        print_failure(a);
+        print_failure(a, run->caller.site);
     else
         print_answer(a);
-    a->exit = rc ? LT_EXIT_FAILED : LT_EXIT_OK;
-    a->fiber = NULL;
-    lt_loop_stop(a->loop);
+    run->exit = rc ? LT_EXIT_FAILED : LT_EXIT_OK;
 }
 
-/* Ctrl-C, a closed terminal, kill: the call is cancelled and in the register as such. */
-static void on_interrupt(evutil_socket_t signal, short what, void *arg)
+static int prepare(struct lt_cli_run *run, void *arg)
 {
+    struct lt_error err;
     struct ask *a = arg;
-    if (a->fiber)
-        lt_fiber_cancel(a->fiber);
-}
-
-static int run_loop(struct ask *a)
-{
-    struct lt_error err;
-    a->loop = lt_loop_new(0, &err);
-    if (!a->loop)
-        return lt_cli_fail(a->cli, &err);
-    lt_config_publish(&a->loop, 1, a->cli->config);
-    lt_timer_init(&a->progress, a->loop, show_progress, a);
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct event *events[LT_COUNT(signals)];
-    for (size_t i = 0; i < LT_COUNT(signals); i++) {
-        events[i] = evsignal_new(lt_loop_base(a->loop), signals[i], on_interrupt, a);
-        evsignal_add(events[i], NULL);
-    }
-    if (lt_fiber_start(a->loop, run, a, &a->fiber))
-        a->exit = LT_EXIT_FAILED;
-    else
-        lt_loop_run(a->loop);
-    for (size_t i = 0; i < LT_COUNT(signals); i++)
-        event_free(events[i]);
-    lt_loop_free(a->loop);
-    return a->exit;
-}
-
-static int with_engine(struct ask *a)
-{
-    struct lt_error err;
-    struct lt_cli *cli = a->cli;
-    if (lt_config_load(a->engine.store, &cli->config, &err) || read_input(cli, &a->input, &err))
-        return lt_cli_fail(cli, &err);
-    const struct lt_site *site = lt_cli_site(cli);
-    if (!site)
-        return LT_EXIT_FAILED;
-    a->caller = (struct lt_caller){.site = lt_config_site(cli->config, site->slug),
-                                   .user_id = LT_STR("cli"),
-                                   .locale = LT_STR(""),
-                                   .roles = 1u << LT_ROLE_ADMIN};
-    a->stream = lt_cli_option(cli, "stream") && !cli->json;
-    return run_loop(a);
+    a->stream = lt_cli_option(run->cli, "stream") && !run->cli->json;
+    return lt_cli_input(run->cli, run->cli->operands[0], &a->input, &err) ? lt_cli_fail(run->cli, &err) : LT_EXIT_OK;
 }
 
 int lt_cmd_ask(struct lt_cli *cli)
 {
-    struct lt_error err;
     struct ask a = {.cli = cli};
-    signal(SIGPIPE, SIG_IGN);
-    if (lt_workers_start(WORKERS, &err))
-        return lt_cli_fail(cli, &err);
-    int rc = lt_engine_open(&cli->settings, false, &a.engine, &err) ? lt_cli_fail(cli, &err) : with_engine(&a);
-    lt_config_unref(cli->config);
-    cli->config = NULL;
-    lt_workers_stop();
-    if (a.engine.store)
-        lt_engine_close(&a.engine);
-    return rc;
+    return lt_cli_on_loop(cli, prepare, ask, &a);
 }

@@ -74,6 +74,11 @@ int lt_cli_done(struct lt_cli *cli, const char *key, const char *value, const ch
 const struct lt_json *lt_cli_pairs(struct lt_cli *cli, size_t first);
 /* The same, or the JSON text of an option when it was given (then there must be no pairs). */
 const struct lt_json *lt_cli_json_or_pairs(struct lt_cli *cli, const char *option, size_t first);
+/*
+ * The input for an action: --input, or standard input when it is '-' or absent and no terminal. Text that is no JSON object becomes the
+ * action's first text. LT_EUNKNOWN_ACTION, LT_EINVALID_INPUT, LT_EINVALID_JSON.
+ */
+enum lt_code lt_cli_input(struct lt_cli *cli, struct lt_str action, const struct lt_json **ret, struct lt_error *err);
 /* RFC 3339, "" when 0. */
 void lt_cli_put_time(struct lt_jw *w, const char *key, int64_t ms);
 
@@ -97,6 +102,11 @@ int lt_cmd_provider_set(struct lt_cli *cli);
 int lt_cmd_provider_remove(struct lt_cli *cli);
 int lt_cmd_provider_order(struct lt_cli *cli);
 int lt_cmd_provider_plugins(struct lt_cli *cli);
+int lt_cmd_provider_test(struct lt_cli *cli);
+int lt_cmd_provider_models(struct lt_cli *cli);
+int lt_cmd_master_key_show(struct lt_cli *cli);
+int lt_cmd_master_key_rotate(struct lt_cli *cli);
+int lt_cmd_master_key_forget(struct lt_cli *cli);
 int lt_cmd_placement_list(struct lt_cli *cli);
 int lt_cmd_placement_set(struct lt_cli *cli);
 int lt_cmd_switch_list(struct lt_cli *cli);

@@ -5,19 +5,25 @@
 
 const struct lt_command lt_commands[] = {
     {"serve", NULL, "", "Run the daemon.", "*", 0, 0, LT_CLI_NO_STORE, NULL},
-    {"ask", NULL, "ACTION", "Run one action from the shell.", SITE " input course location placement provider stream accept-policy tls-ca", 1, 1,
+    {"ask", NULL, "ACTION", "Run one action from the shell.", SITE " input course location placement provider stream accept-policy tls-ca outbound-allow", 1, 1,
      LT_CLI_NO_STORE, lt_cmd_ask},
 
     {"site", "list", "", "List the sites.", "", 0, 0, LT_CLI_READ, lt_cmd_site_list},
     {"site", "show", "SLUG", "Show a site.", "", 1, 1, LT_CLI_READ, lt_cmd_site_show},
     {"site", "add", "SLUG", "Add a site.", "name", 1, 1, LT_CLI_WRITE, lt_cmd_site_add},
-    {"site", "set", "SLUG [KEY=VALUE…]", "Change name, enabled, policy_by_lms, resume_grace_ms, call_timeout_ms, …", "json-patch", 1,
+    {"site", "set", "SLUG [KEY=VALUE…]", "Change name, enabled, policy_by_lms, store_content, resume_grace_ms, call_timeout_ms, …", "json-patch", 1,
      LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_site_set},
     {"site", "remove", "SLUG", "Remove a site that has no calls.", "", 1, 1, LT_CLI_WRITE, lt_cmd_site_remove},
 
     {"key", "list", "", "List the keys of a site (never the keys themselves).", SITE, 0, 0, LT_CLI_READ, lt_cmd_key_list},
     {"key", "add", "", "Make a key; it is shown once.", SITE " role name choose-provider days", 0, 0, LT_CLI_WRITE, lt_cmd_key_add},
     {"key", "revoke", "PREFIX", "Revoke the key that begins so.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_key_revoke},
+
+    {"master-key", "show", "", "Show which master keys there are and what they seal (never the keys).", "", 0, 0, LT_CLI_READ,
+     lt_cmd_master_key_show},
+    {"master-key", "rotate", "", "Make a new master key and seal every stored secret with it.", "reseal", 0, 0, LT_CLI_WRITE,
+     lt_cmd_master_key_rotate},
+    {"master-key", "forget", "", "Drop the earlier master keys.", "", 0, 0, LT_CLI_WRITE, lt_cmd_master_key_forget},
 
     {"issuer", "list", "", "List who may make users' tokens.", SITE, 0, 0, LT_CLI_READ, lt_cmd_issuer_list},
     {"issuer", "set", "ISS AUD", "Take HS256 tokens of this issuer and audience.", SITE " secret-file", 2, 2, LT_CLI_WRITE, lt_cmd_issuer_set},
@@ -31,6 +37,8 @@ const struct lt_command lt_commands[] = {
      SITE " json-patch", 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_provider_set},
     {"provider", "remove", "NAME", "Remove one.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_provider_remove},
     {"provider", "order", "NAME…", "Try these first, in this order.", SITE, 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_provider_order},
+    {"provider", "test", "NAME", "Ask it something small, live, whether or not it is enabled.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_provider_test},
+    {"provider", "models", "NAME", "List the models that the vendor has now.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_provider_models},
     {"provider", "plugins", "", "List the kinds of providers.", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_provider_plugins},
 
     {"placement", "list", "", "List the placements and what is on in them.", SITE, 0, 0, LT_CLI_READ, lt_cmd_placement_list},

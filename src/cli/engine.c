@@ -2,7 +2,9 @@
 #include "cli/engine.h"
 
 #include "actions/builtin.h"
+#include "base/log.h"
 #include "core/placement.h"
+#include "core/sealed.h"
 #include "io/tls.h"
 #include "providers/builtin.h"
 
@@ -16,8 +18,23 @@ enum lt_code lt_engine_register(struct lt_error *err)
 
 enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, struct lt_store **ret, struct lt_error *err)
 {
-    struct lt_store_options options = {.data_dir = s->data, .url = s->database, .synchronous = s->sqlite_synchronous, .read_only = read_only};
+    struct lt_store_options options = {.data_dir = s->data, .url = s->database, .synchronous = s->sqlite_synchronous, .read_only = read_only,
+                                       .master_key_file = s->master_key_file};
     return lt_store_open(&options, ret, err);
+}
+
+/* What an older program, or a hand, left in clear. The master key must be there before anybody relies on it. */
+static enum lt_code seal_secrets(struct lt_store *store, struct lt_error *err)
+{
+    struct lt_keyring *ring;
+    size_t sealed, lost;
+    if (lt_secrets_ring(store, true, &ring, err))
+        return err->code;
+    enum lt_code rc = lt_secrets_reseal(store, ring, &sealed, &lost, err);
+    lt_keyring_free(ring);
+    if (rc == LT_OK && (sealed > 0 || lost > 0))
+        lt_log(lost > 0 ? LT_LOG_ERROR : LT_LOG_INFO, "secrets.sealed", LT_I("sealed", sealed), LT_I("lost", lost));
+    return rc;
 }
 
 enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt_engine *ret, struct lt_error *err)
@@ -27,9 +44,11 @@ enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt
         return err->code;
     enum lt_code rc = lt_tls_client_new(s->tls_ca, &ret->tls, err);
     if (!rc) {
-        ret->manager = lt_manager_new(&(struct lt_manager_options){.store = ret->store, .tls = ret->tls});
+        ret->manager = lt_manager_new(&(struct lt_manager_options){.store = ret->store, .tls = ret->tls, .recordings_dir = lt_printf(s->arena, "%s/recordings", s->data).p, .max_running_calls = (int)s->max_running_calls});
         rc = lt_manager_prepare(ret->manager, recover, err);
     }
+    if (!rc)
+        rc = seal_secrets(ret->store, err);
     if (rc)
         lt_engine_close(ret);
     return rc;

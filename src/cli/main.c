@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
+#include "io/outbound.h"
 
 struct option {
     const char *name, *placeholder, *help; /* placeholder NULL: a flag */
@@ -37,8 +38,9 @@ static const struct option options[] = {
     {"state", "NAME", "running, completed, failed, refused, cancelled or interrupted"},
     {"before", "ID", "older than this call"},
     {"limit", "N", "at most so many (50)"},
+    {"reseal", NULL, "only seal with the first key of the file, which is new already"},
 };
-static const char common[] = "config json help data database";
+static const char common[] = "config json help data database master-key-file";
 
 /* ---- options ---- */
 
@@ -232,7 +234,9 @@ static int run(struct lt_cli *cli, int (*serve)(struct lt_cli *cli))
         return lt_cli_usage(cli, "%s is missing", c->operands);
     if ((int)cli->operands_n > c->max)
         return lt_cli_usage(cli, "'%.*s' is one word too many", LT_FMT(cli->operands[c->max]));
-    if (lt_settings_load(cli->arena, flag, cli, &cli->settings, &err) || lt_engine_register(&err))
+    if (lt_settings_load(cli->arena, flag, cli, &cli->settings, &err) ||
+        lt_outbound_setup(&(struct lt_outbound_options){.allow = cli->settings.outbound_allow, .use_environment = true}, &err) ||
+        lt_engine_register(&err))
         return lt_cli_fail(cli, &err);
     enum lt_log_level level;
     if (lt_log_level_parse(lt_str(cli->settings.log_level), &level))

@@ -7,16 +7,14 @@
 /* reason: why it is not eligible for the action asked about, or NULL. */
 static void put_instance(struct lt_jw *w, const struct lt_provider_instance *p, int64_t position, const char *reason)
 {
-    char why[256] = "";
-    bool configured = p->provider && p->provider->configured(p, why);
     lt_jw_obj(w);
     lt_jw_kint(w, "order", position);
     lt_jw_kint(w, "id", p->id);
     lt_jw_kstr(w, "name", p->name);
     lt_jw_kstr(w, "plugin", p->plugin);
     lt_jw_kbool(w, "enabled", p->enabled);
-    lt_jw_kbool(w, "configured", configured);
-    lt_jw_kstrz(w, "reason", reason ? reason : p->provider ? why : "there is no such plugin");
+    lt_jw_kbool(w, "configured", p->configured);
+    lt_jw_kstrz(w, "reason", reason ? reason : p->not_configured);
     lt_jw_key(w, "config");
     lt_config_without_secrets(w, p);
     lt_jw_key(w, "actions");

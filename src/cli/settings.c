@@ -13,6 +13,8 @@
 
 #include "base/log.h"
 #include "cli/text_file.h"
+#include "io/fiber.h"
+#include "io/outbound.h"
 #include "text/json.h"
 
 #define AT(member) offsetof(struct lt_settings, member)
@@ -21,17 +23,28 @@ const struct lt_setting lt_setting_table[] = {
     {"data", LT_SETTING_TEXT, AT(data), "DIR", "data directory (./var)"},
     {"database", LT_SETTING_TEXT, AT(database), "URL", "database (SQLite in the data directory)"},
     {"threads", LT_SETTING_INT, AT(threads), "N", "event loops (one a core)"},
+    {"max_connections", LT_SETTING_INT, AT(max_connections), "N", "connections of the process (20,000, or what descriptors allow)"},
+    {"max_connections_per_address", LT_SETTING_INT, AT(max_connections_per_address), "N",
+     "connections from one client address (1000; 0: no limit)"},
+    {"trusted_proxies", LT_SETTING_TEXT, AT(trusted_proxies), "LIST", "addresses and networks of proxies, which may have any number of connections"},
+    {"max_running_calls", LT_SETTING_INT, AT(max_running_calls), "N", "AI calls that run at once (24,000)"},
+    {"drain_delay", LT_SETTING_INT, AT(drain_delay), "SECONDS", "when stopping: not ready, but still working, so long (0)"},
+    {"drain_limit", LT_SETTING_INT, AT(drain_limit), "SECONDS", "when stopping: what running calls then have to end (10)"},
+    {"outbound_allow", LT_SETTING_TEXT, AT(outbound_allow), "LIST",
+     "hosts, addresses and networks that AI services may be at beyond the public Internet"},
     {"log_level", LT_SETTING_TEXT, AT(log_level), "LEVEL", "debug, info, warn or error (info)"},
     {"tls_cert", LT_SETTING_TEXT, AT(tls_cert), "FILE", "certificate chain in PEM: serve HTTPS"},
     {"tls_key", LT_SETTING_TEXT, AT(tls_key), "FILE", "its private key in PEM"},
     {"tls_ca", LT_SETTING_TEXT, AT(tls_ca), "FILE", "authorities to check AI services against (the system's)"},
+    {"master_key_file", LT_SETTING_TEXT, AT(master_key_file), "FILE", "keys that seal stored secrets (master.key beside the database)"},
     {"sqlite_synchronous", LT_SETTING_TEXT, AT(sqlite_synchronous), "MODE", "FULL, NORMAL or OFF (FULL; OFF loses records when power fails)"},
     {"share_dir", LT_SETTING_TEXT, AT(share_dir), "DIR", "where demo/ and widgets/ are"},
+    {"core_dumps", LT_SETTING_BOOL, AT(core_dumps), NULL, "let a crash leave a core file, which holds secrets in clear"},
     {"demo", LT_SETTING_BOOL, AT(demo), NULL, "make the site 'demo' and serve its course at /demo/ (loopback only)"},
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);
 
-enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20 };
+enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20, CONNECTIONS_MAX = 1000000, CALLS_MAX = LT_FIBER_MAX, DRAIN_MAX_S = 3600 };
 
 /* ---- one value ---- */
 
@@ -131,6 +144,26 @@ bool lt_settings_loopback(const struct lt_settings *s)
     return strncmp(s->host, "127.", 4) == 0 || strcmp(s->host, "::1") == 0;
 }
 
+static enum lt_code in_range(const char *key, int64_t value, int64_t max, struct lt_error *err)
+{
+    if (value >= 0 && value <= max)
+        return LT_OK;
+    return lt_fail(err, LT_ECONFIG, "%s: must be 0 to %lld, is %lld", key, (long long)max, (long long)value);
+}
+
+static enum lt_code check_limits(struct lt_settings *s, struct lt_error *err)
+{
+    if (in_range("max_connections", s->max_connections, CONNECTIONS_MAX, err) ||
+        in_range("max_connections_per_address", s->max_connections_per_address, CONNECTIONS_MAX, err) ||
+        in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) || in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
+        in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err))
+        return err->code;
+    s->trusted = LT_NEW_ARRAY(s->arena, struct lt_network, LT_TRUSTED_MAX);
+    if (s->trusted_proxies && lt_networks_parse(lt_str(s->trusted_proxies), s->trusted, LT_TRUSTED_MAX, &s->trusted_n, err))
+        return lt_error_wrap(err, "trusted_proxies");
+    return LT_OK;
+}
+
 static enum lt_code check(struct lt_settings *s, struct lt_error *err)
 {
     enum lt_log_level level;
@@ -144,6 +177,8 @@ static enum lt_code check(struct lt_settings *s, struct lt_error *err)
         return lt_fail(err, LT_ECONFIG, "tls_cert and tls_key: give both or neither");
     if (strcmp(s->sqlite_synchronous, "FULL") != 0 && strcmp(s->sqlite_synchronous, "NORMAL") != 0 && strcmp(s->sqlite_synchronous, "OFF") != 0)
         return lt_fail(err, LT_ECONFIG, "sqlite_synchronous: must be FULL, NORMAL or OFF, is '%s'", s->sqlite_synchronous);
+    if (check_limits(s, err) || lt_outbound_check_allow(s->outbound_allow, err))
+        return err->code;
     if (s->demo && !lt_settings_loopback(s))
         return lt_fail(err, LT_ECONFIG, "demo: its pages carry tokens, so it needs a loopback address; listen is '%s'", s->listen);
     return LT_OK;
@@ -171,11 +206,23 @@ static enum lt_code overlay(struct lt_settings *s, const char *(*flag)(void *, c
     return LT_OK;
 }
 
+/* systemd's LoadCredential=lectern-master-key:… (systemd.exec(5)). */
+static void find_credential(struct lt_settings *s)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    if (s->master_key_file || !dir)
+        return;
+    const char *path = lt_printf(s->arena, "%s/lectern-master-key", dir).p;
+    if (access(path, F_OK) == 0)
+        s->master_key_file = path;
+}
+
 enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *ctx, const char *name), void *ctx, struct lt_settings *ret,
                               struct lt_error *err)
 {
     *ret = (struct lt_settings){
-        .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL"};
+        .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL",
+        .max_connections_per_address = 1000, .drain_limit = 10};
     ret->config = flag(ctx, "config");
     if (!ret->config)
         ret->config = getenv("LECTERN_CONFIG");
@@ -183,6 +230,7 @@ enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *
         return err->code;
     if (overlay(ret, flag, ctx, true, err) || overlay(ret, flag, ctx, false, err))
         return err->code;
+    find_credential(ret);
     return check(ret, err);
 }
 

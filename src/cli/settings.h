@@ -5,6 +5,9 @@
 #pragma once
 #include "base/arena.h"
 #include "base/error.h"
+#include "io/address.h"
+
+enum { LT_TRUSTED_MAX = 64 };
 
 struct lt_settings {
     struct lt_arena *arena;         /* of the strings */
@@ -15,13 +18,24 @@ struct lt_settings {
     const char *log_level;
     const char *tls_cert, *tls_key; /* both or neither: HTTPS on the listener */
     const char *tls_ca;             /* authorities for upstreams, NULL: the system's */
+    const char *master_key_file;    /* NULL: the systemd credential lectern-master-key, else master.key beside the database */
     const char *sqlite_synchronous; /* FULL, NORMAL or OFF */
     const char *share_dir;          /* NULL: found by lt_settings_share() */
     int64_t threads;                /* loops; 0: one a core */
+    int64_t max_connections;        /* of the process; 0: 20,000 or what the descriptors allow */
+    int64_t max_connections_per_address; /* 0: no limit */
+    int64_t max_running_calls;      /* 0: what the number of fibers allows */
+    int64_t drain_delay, drain_limit; /* seconds */
+    const char *trusted_proxies;    /* addresses and networks, or NULL */
+    const char *outbound_allow;     /* see io/outbound.h; or NULL */
     bool demo;
+    bool core_dumps;                /* may a crash leave a core file? It would hold the secrets in clear */
     /* made of listen */
     const char *host; /* numeric */
     int port;
+    /* made of trusted_proxies */
+    struct lt_network *trusted;
+    size_t trusted_n;
 };
 
 enum lt_setting_type { LT_SETTING_TEXT, LT_SETTING_INT, LT_SETTING_BOOL };

@@ -30,6 +30,8 @@ static void put_site(struct lt_cli *cli, const struct lt_site *s)
     lt_jw_kint(w, "resume_grace_ms", s->resume_grace_ms);
     lt_jw_kint(w, "call_timeout_ms", s->call_timeout_ms);
     lt_jw_kint(w, "refusals_per_second", s->refusals_per_second);
+    lt_jw_kbool(w, "store_content", s->store_content);
+    lt_jw_kint(w, "max_running_calls", s->max_running_calls);
     lt_jw_key(w, "cors_origins");
     lt_jw_arr(w);
     for (size_t i = 0; i < s->cors_origins_n; i++)

@@ -17,6 +17,7 @@ struct lt_action_call {
 
 struct lt_action {
     const char *name, *title, *description;
+    enum lt_neutral_kind kind;   /* of the call that compile() makes */
     const char *input_schema;    /* JSON Schema text, a literal */
     const char *response_schema;
     const char *instruction;     /* default system instruction */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/secret.h"
+#include "core/sealed.h"
 
 static const char *key_role_name(enum lt_key_role role)
 {
@@ -76,13 +77,20 @@ enum lt_code lt_admin_issuer_set(struct lt_store *store, struct lt_str site, str
         return lt_fail_field(err, LT_EINVALID_INPUT, "/aud", "must be 1 to 255 bytes of UTF-8");
     if (secret.n < 16 || secret.n > 1024)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/secret", "must be 16 to 1024 bytes");
+    struct lt_keyring *ring;
+    if (lt_secrets_ring(store, true, &ring, err))
+        return err->code;
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_str sealed = lt_seal(ring, arena, secret, lt_secret_place_issuer(arena, site_id, iss, aud));
     struct lt_tx *tx = lt_tx_new();
     /* The pair (iss, aud) names the site: another site's pair is not taken over. */
     LT_TX(tx,
           "INSERT INTO jwt_issuer (site_id, iss, aud, alg, secret) VALUES ($1, $2, $3, 'HS256', $4)"
           " ON CONFLICT (iss, aud) DO UPDATE SET secret = excluded.secret WHERE jwt_issuer.site_id = excluded.site_id",
-          LT_INT(site_id), LT_TEXT(iss), LT_TEXT(aud), LT_TEXT(secret));
+          LT_INT(site_id), LT_TEXT(iss), LT_TEXT(aud), LT_TEXT(sealed));
     lt_tx_expect(tx, 1);
+    lt_keyring_free(ring);
+    lt_arena_free(arena);
     return lt_admin_commit(store, tx, err);
 }
 

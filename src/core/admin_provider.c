@@ -1,5 +1,6 @@
 /* Provider instances. */
 #include "core/admin_private.h"
+#include "core/sealed.h"
 
 static enum lt_code check_config(struct lt_arena *arena, const struct lt_provider *provider, const struct lt_json *config, struct lt_error *err)
 {
@@ -11,7 +12,8 @@ static enum lt_code check_config(struct lt_arena *arena, const struct lt_provide
 static const char actions_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"enabled\":{\"type\":\"boolean\"},\"settings\":{\"type\":\"object\",\"properties\":{"
-    "\"model\":{\"type\":\"string\",\"maxLength\":255},\"instruction\":{\"type\":\"string\",\"maxLength\":100000}}}}}}";
+    "\"model\":{\"type\":\"string\",\"maxLength\":255},\"instruction\":{\"type\":\"string\",\"maxLength\":100000},"
+    "\"extra\":{\"type\":\"object\"},\"models\":{\"type\":\"object\",\"maxProperties\":64,\"additionalProperties\":{\"type\":\"object\"}}}}}}}";
 
 static enum lt_code check_actions(struct lt_arena *arena, const struct lt_json *actions, struct lt_error *err)
 {
@@ -58,6 +60,34 @@ static enum lt_code provider_named(struct lt_str plugin, const struct lt_provide
     return LT_OK;
 }
 
+/* The config as it is stored. */
+static enum lt_code seal_config(struct lt_store *store, struct lt_arena *arena, const struct lt_provider *provider, int64_t site_id,
+                                const struct lt_json *config, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_keyring *ring;
+    if (lt_secrets_ring(store, true, &ring, err))
+        return err->code;
+    *ret = lt_config_seal(ring, arena, provider->settings_schema, site_id, config);
+    lt_keyring_free(ring);
+    return LT_OK;
+}
+
+/* The stored config in clear. A secret that cannot be opened is as good as none: an administrator may give it anew. */
+static enum lt_code open_config(struct lt_store *store, struct lt_arena *arena, const struct lt_provider *provider, int64_t site_id,
+                                struct lt_str stored, const struct lt_json **ret, struct lt_error *err)
+{
+    struct lt_keyring *ring;
+    const struct lt_json *sealed;
+    struct lt_error lost;
+    if (lt_secrets_ring(store, true, &ring, err))
+        return err->code;
+    enum lt_code rc = lt_admin_parse(arena, stored, &sealed, err);
+    if (rc == LT_OK)
+        lt_config_unseal(ring, arena, provider->settings_schema, site_id, sealed, ret, &lost);
+    lt_keyring_free(ring);
+    return rc;
+}
+
 static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena, struct lt_str site, struct lt_str name, struct lt_str plugin,
                                  bool enabled, const struct lt_json *config, const struct lt_json *actions, int64_t *ret_id,
                                  struct lt_error *err)
@@ -75,13 +105,14 @@ static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena,
     if (check_config(arena, provider, config, err) || check_actions(arena, actions, err))
         return err->code;
     struct lt_rows r;
-    if (check_name_free(store, arena, site_id, name, 0, err))
+    struct lt_str sealed;
+    if (check_name_free(store, arena, site_id, name, 0, err) || seal_config(store, arena, provider, site_id, config, &sealed, err))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "INSERT INTO provider_instance (site_id, name, plugin, enabled, position, config, actions, created_at) VALUES ($1, $2, $3, $4,"
           " (SELECT COALESCE(MAX(position), 0) + 1 FROM provider_instance WHERE site_id = $1), $5, $6, $7)",
-          LT_INT(site_id), LT_TEXT(name), LT_TEXT(plugin), LT_INT(enabled), LT_TEXT(lt_json_text(arena, config)),
+          LT_INT(site_id), LT_TEXT(name), LT_TEXT(plugin), LT_INT(enabled), LT_TEXT(sealed),
           LT_TEXT(lt_json_text(arena, actions)), LT_INT(lt_now_ms()));
     if (lt_admin_commit(store, tx, err))
         return err->code;
@@ -131,17 +162,19 @@ static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena,
         find_instance(store, arena, site_id, name_or_id, &r, err) || provider_named(lt_rows_str(&r, 0, 2), &provider, err))
         return err->code;
     const struct lt_json *config, *actions;
-    if (lt_admin_parse(arena, lt_rows_str(&r, 0, 4), &config, err) || lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err) ||
+    struct lt_str sealed;
+    if (open_config(store, arena, provider, site_id, lt_rows_str(&r, 0, 4), &config, err) || lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err) ||
         lt_admin_parse(arena, lt_admin_merge(arena, config, lt_json_get(patch, "config"), true), &config, err) ||
         lt_admin_parse(arena, lt_admin_merge(arena, actions, lt_json_get(patch, "actions"), true), &actions, err) ||
-        check_config(arena, provider, config, err) || check_actions(arena, actions, err))
+        check_config(arena, provider, config, err) || check_actions(arena, actions, err) ||
+        seal_config(store, arena, provider, site_id, config, &sealed, err))
         return err->code;
     struct lt_str name = lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1));
     if (lt_json_get(patch, "name") && (check_name(name, err) || check_name_free(store, arena, site_id, name, lt_rows_int(&r, 0, 0), err)))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "UPDATE provider_instance SET name = $1, enabled = $2, config = $3, actions = $4 WHERE id = $5", LT_TEXT(name),
-          LT_INT(lt_json_bool_or(lt_json_get(patch, "enabled"), lt_rows_int(&r, 0, 3) != 0)), LT_TEXT(lt_json_text(arena, config)),
+          LT_INT(lt_json_bool_or(lt_json_get(patch, "enabled"), lt_rows_int(&r, 0, 3) != 0)), LT_TEXT(sealed),
           LT_TEXT(lt_json_text(arena, actions)), LT_INT(lt_rows_int(&r, 0, 0)));
     lt_tx_expect(tx, 1);
     return lt_admin_commit(store, tx, err);

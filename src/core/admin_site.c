@@ -41,7 +41,9 @@ static const char site_settings_schema[] =
     "\"policy_by_lms\":{\"type\":\"boolean\"},"
     "\"resume_grace_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":600000},"
     "\"call_timeout_ms\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":3600000},"
+    "\"store_content\":{\"type\":\"boolean\"},"
     "\"refusals_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000},"
+    "\"max_running_calls\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000},"
     "\"cors_origins\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}}}}";
 
 /* patch without `name` and `enabled`, which have columns of their own. */

@@ -35,7 +35,6 @@ void lt_calls_add(struct lt_calls *calls, struct lt_running *r)
     r->next = *bucket;
     *bucket = r;
     pthread_mutex_unlock(&calls->shards[s].lock);
-    atomic_fetch_add(&calls->count, 1);
 }
 
 void lt_calls_remove(struct lt_calls *calls, struct lt_running *r)
@@ -47,7 +46,6 @@ void lt_calls_remove(struct lt_calls *calls, struct lt_running *r)
         at = &(*at)->next;
     *at = r->next;
     pthread_mutex_unlock(&calls->shards[s].lock);
-    atomic_fetch_sub(&calls->count, 1);
 }
 
 /* With the shard's lock held. */

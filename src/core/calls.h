@@ -22,7 +22,6 @@ struct lt_calls {
         pthread_mutex_t lock;
         struct lt_running *buckets[LT_CALL_BUCKETS];
     } shards[LT_CALL_SHARDS];
-    _Atomic int count;
 };
 
 void lt_calls_init(struct lt_calls *calls);

@@ -1,26 +1,23 @@
 /* Which instances of a site may answer an action, in order, and why the others may not. */
 #include "core/manager.h"
 
-static const char *why_not(struct lt_arena *arena, const struct lt_provider_instance *p, const struct lt_action *action)
+static struct lt_candidate look_at(const struct lt_provider_instance *p, const struct lt_action *action)
 {
-    bool native;
-    char missing[128];
-    if (!lt_provider_serves(p->provider, lt_str(action->name), LT_NEUTRAL_COMPLETION, &native))
-        return "the provider does not serve this action";
+    bool native, on = lt_json_bool_or(lt_json_get(lt_provider_action_entry(p, action->name), "enabled"), true);
+    if (!lt_provider_serves(p->provider, lt_str(action->name), action->kind, &native))
+        return (struct lt_candidate){p, "the provider does not serve this action", false};
     if (!p->enabled)
-        return "the instance is disabled";
-    if (!lt_json_bool_or(lt_json_get(lt_provider_action_entry(p, action->name), "enabled"), true))
-        return "the action is off at this instance";
-    if (!p->provider->configured(p, missing))
-        return lt_strz(arena, lt_str(missing));
-    return NULL;
+        return (struct lt_candidate){p, "the instance is disabled", p->configured};
+    if (!on)
+        return (struct lt_candidate){p, "the action is off at this instance", p->configured};
+    return (struct lt_candidate){p, p->configured ? NULL : p->not_configured, false};
 }
 
 size_t lt_provider_candidates(struct lt_arena *arena, const struct lt_site *site, const struct lt_action *action, struct lt_candidate **ret)
 {
     struct lt_candidate *list = LT_NEW_ARRAY(arena, struct lt_candidate, site->instances_n);
     for (size_t i = 0; i < site->instances_n; i++)
-        list[i] = (struct lt_candidate){site->instances[i], why_not(arena, site->instances[i], action)};
+        list[i] = look_at(site->instances[i], action);
     *ret = list;
     return site->instances_n;
 }

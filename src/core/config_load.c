@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/secret.h"
+#include "core/sealed.h"
 #include "core/site.h"
 #include "text/json.h"
 
@@ -12,6 +14,8 @@ struct load {
     struct lt_arena *arena;
     struct lt_config *config;
     struct lt_error *err;
+    struct lt_keyring *ring; /* NULL: could not be read, and why */
+    const struct lt_error *no_ring;
 };
 
 static struct lt_site *site_by_id(const struct lt_config *c, int64_t id)
@@ -45,7 +49,9 @@ static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
     s->policy_by_lms = lt_json_bool_or(lt_json_get(v, "policy_by_lms"), false);
     s->resume_grace_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "resume_grace_ms"), 5000);
     s->call_timeout_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "call_timeout_ms"), 120000);
+    s->store_content = lt_json_bool_or(lt_json_get(v, "store_content"), true);
     s->refusals_per_second = (int)lt_json_int64_or(lt_json_get(v, "refusals_per_second"), 5);
+    s->max_running_calls = (int)lt_json_int64_or(lt_json_get(v, "max_running_calls"), 0);
     const struct lt_json *origins = lt_json_get(v, "cors_origins");
     s->cors_origins_n = lt_json_len(origins);
     s->cors_origins = LT_NEW_ARRAY(l->arena, struct lt_str, s->cors_origins_n);
@@ -68,6 +74,7 @@ static enum lt_code load_sites(struct load *l)
         s->enabled = lt_rows_int(&r, i, 3) != 0;
         struct lt_str secret = lt_rows_str(&r, i, 4);
         memcpy(s->secret, secret.p, secret.n < sizeof(s->secret) ? secret.n : sizeof(s->secret));
+        lt_hmac_key_init(&s->user_key, s->secret, sizeof(s->secret));
         site_settings(l, s, lt_rows_str(&r, i, 5));
         s->policy_version = lt_rows_str(&r, i, 6);
         s->policy_text = lt_rows_str(&r, i, 7);
@@ -110,6 +117,24 @@ static enum lt_code load_keys(struct load *l)
     return LT_OK;
 }
 
+/* A secret that cannot be opened is replaced by one that nobody knows. */
+static struct lt_str open_issuer(struct load *l, int64_t site_id, const struct lt_rows *r, size_t i)
+{
+    struct lt_str iss = lt_rows_str(r, i, 1), sealed = lt_rows_str(r, i, 4), secret = sealed;
+    struct lt_error err;
+    if (!lt_is_sealed(sealed))
+        return secret;
+    if (!l->ring)
+        err = *l->no_ring;
+    else if (!lt_unseal(l->ring, l->arena, sealed, lt_secret_place_issuer(l->arena, site_id, iss, lt_rows_str(r, i, 2)), &secret, &err))
+        return secret;
+    lt_error_wrap(&err, "token issuer %.*s", LT_FMT(iss));
+    lt_log_error("config.secret_lost", &err);
+    char *unknown = lt_alloc(l->arena, 32);
+    lt_random(unknown, 32);
+    return (struct lt_str){unknown, 32};
+}
+
 static enum lt_code load_issuers(struct load *l)
 {
     struct lt_rows r;
@@ -124,9 +149,47 @@ static enum lt_code load_issuers(struct load *l)
                                        .iss = lt_rows_str(&r, i, 1),
                                        .aud = lt_rows_str(&r, i, 2),
                                        .alg = lt_strz(l->arena, lt_rows_str(&r, i, 3)),
-                                       .secret = lt_rows_str(&r, i, 4)};
+                                       .secret = open_issuer(l, site->id, &r, i)};
     }
     return LT_OK;
+}
+
+/* FNV-1a, 64 bit. */
+static uint64_t mark_of(struct lt_str text)
+{
+    uint64_t mark = 14695981039346656037u;
+    for (size_t i = 0; i < text.n; i++)
+        mark = (mark ^ (unsigned char)text.p[i]) * 1099511628211u;
+    return mark;
+}
+
+static int64_t number(const struct lt_json *config, const char *key, int64_t least, int64_t most, int64_t otherwise)
+{
+    int64_t v = lt_json_int64_or(lt_json_get(config, key), otherwise);
+    return v < least ? least : v > most ? most : v;
+}
+
+/* How the manager tries the instance. */
+static void read_try_settings(struct lt_provider_instance *p)
+{
+    p->retries = (int)number(p->config, "retries", 0, 5, 1);
+    p->total_ms = (uint32_t)number(p->config, "total_ms", 0, 3600000, 0);
+    p->breaker_faults = (int)number(p->config, "breaker_faults", 0, 1000, 5);
+    p->breaker_open_ms = (uint32_t)number(p->config, "breaker_open_ms", 1, 300000, 10000);
+}
+
+/* With its secrets in clear. One that cannot be opened is as one that was not given, but that the operator must know. */
+static const struct lt_json *open_config(struct load *l, const struct lt_provider_instance *p, int64_t site_id, const struct lt_json *sealed)
+{
+    const struct lt_json *config = NULL;
+    struct lt_error err;
+    if (lt_config_unseal(l->ring, l->arena, p->provider->settings_schema, site_id, sealed, &config, &err)) {
+        if (!l->ring)
+            err = *l->no_ring;
+        lt_error_wrap(&err, "provider instance %.*s", LT_FMT(p->name));
+        lt_log_error("config.secret_lost", &err);
+    }
+    return config;
 }
 
 static void add_instance(struct load *l, struct lt_site *site, const struct lt_rows *r, size_t i)
@@ -138,13 +201,18 @@ static void add_instance(struct load *l, struct lt_site *site, const struct lt_r
         return;
     }
     struct lt_provider_instance *p = LT_NEW(l->arena, struct lt_provider_instance);
+    char why[LT_PROVIDER_WHY_MAX] = "";
     p->id = lt_rows_int(r, i, 0);
     p->name = lt_rows_str(r, i, 2);
     p->plugin = plugin;
     p->provider = entry->impl;
     p->enabled = lt_rows_int(r, i, 4) != 0;
-    p->config = json(l, lt_rows_str(r, i, 5), "provider config");
+    p->config = open_config(l, p, site->id, json(l, lt_rows_str(r, i, 5), "provider config"));
     p->actions = json(l, lt_rows_str(r, i, 6), "provider actions");
+    p->config_mark = mark_of(lt_rows_str(r, i, 5));
+    read_try_settings(p);
+    p->configured = p->provider->configured(p, why);
+    p->not_configured = p->configured ? "" : lt_strz(l->arena, lt_str(why));
     site->instances[site->instances_n++] = p;
 }
 
@@ -223,10 +291,15 @@ enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, stru
     struct lt_config *config = LT_NEW(arena, struct lt_config);
     config->arena = arena;
     config->references = 1;
-    struct load l = {store, arena, config, err};
+    struct load l = {.store = store, .arena = arena, .config = config, .err = err};
+    struct lt_error no_ring;
+    if (lt_secrets_ring(store, false, &l.ring, &no_ring))
+        l.no_ring = &no_ring;
     /* The generation is read first: a change in between is seen as newer by the next look. */
-    if (lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_keys(&l) || load_issuers(&l) ||
-        load_instances(&l) || load_permissions(&l) || load_switches(&l)) {
+    bool failed = lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_keys(&l) || load_issuers(&l) ||
+                  load_instances(&l) || load_permissions(&l) || load_switches(&l);
+    lt_keyring_free(l.ring);
+    if (failed) {
         lt_arena_free(arena);
         return lt_error_wrap(err, "reading the configuration");
     }

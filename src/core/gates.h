@@ -20,7 +20,9 @@ struct lt_gate_subject {
     const struct lt_action_state *action; /* set by the gate that finds it */
     const struct lt_json *input;
     struct lt_str provider;
+    bool test;          /* of an instance, by an administrator */
     bool without_input; /* only asks what is available */
+    bool store_behind;  /* set by the gate that refuses for it: a record would add to what waits */
 };
 
 /* The first gate that refuses says why; LT_OK when all are open. Fiber (the policy gate may read). */

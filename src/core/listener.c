@@ -10,7 +10,7 @@ enum { CHECKPOINT_MS = 1000 };
 
 void lt_process_checkpoint(struct lt_process *c)
 {
-    if (c->shown.n == c->checkpointed)
+    if (c->shown.n == c->checkpointed || !c->request->caller->site->store_content)
         return;
     struct lt_tx *tx = lt_tx_new();
     struct lt_str piece = {c->shown.p + c->checkpointed, c->shown.n - c->checkpointed};
@@ -37,6 +37,11 @@ static enum lt_code await_begin(struct lt_process *c, struct lt_error *err)
     return LT_OK;
 }
 
+static enum lt_code too_long(struct lt_error *err)
+{
+    return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_ANSWER_MAX);
+}
+
 /* Gives what `clean` holds to the listener. */
 static enum lt_code show(struct lt_process *c, struct lt_error *err)
 {
@@ -45,7 +50,7 @@ static enum lt_code show(struct lt_process *c, struct lt_error *err)
     if (await_begin(c, err))
         return err->code;
     if (!lt_buf_put_str(&c->shown, lt_buf_str(&c->clean)))
-        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_ANSWER_MAX);
+        return too_long(err);
     if (!c->checkpoint_armed) {
         lt_timer_set(&c->timer, CHECKPOINT_MS);
         c->checkpoint_armed = true;
@@ -60,20 +65,18 @@ enum lt_code lt_process_on_text(struct lt_provider_run *run, struct lt_str piece
     struct lt_process *c = run->ctx;
     if (lt_fiber_cancelled())
         return lt_fail(err, LT_ECANCELLED, "the caller left");
-    if (!lt_buf_put_str(&c->raw, piece))
-        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_ANSWER_MAX);
-    if (!c->request->on_text)
-        return LT_OK;
+    if (!lt_process_shows(c))
+        return lt_buf_put_str(&c->raw, piece) ? LT_OK : too_long(err);
     if (!lt_think_feed(&c->think, piece, &c->clean))
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer has an endless reasoning part");
     return show(c, err);
 }
 
-enum lt_code lt_process_show_rest(struct lt_process *c, struct lt_error *err)
+enum lt_code lt_process_show_rest(struct lt_process *c, struct lt_str text, struct lt_error *err)
 {
     if (!c->request->on_text)
         return LT_OK;
-    if (!lt_think_end(&c->think, &c->clean))
-        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is too long");
+    if (c->hold ? !lt_buf_put_str(&c->clean, text) : !lt_think_end(&c->think, &c->clean))
+        return too_long(err);
     return show(c, err);
 }

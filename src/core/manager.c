@@ -13,9 +13,12 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
         abort();
     m->store = options->store;
     m->tls = options->tls;
+    m->recordings_dir = options->recordings_dir;
     m->arena = lt_arena_new();
     lt_calls_init(&m->calls);
     lt_refusals_init(&m->refusals);
+    lt_breakers_init(&m->breakers);
+    lt_admission_init(&m->admission, options->max_running_calls);
     return m;
 }
 
@@ -23,6 +26,8 @@ void lt_manager_free(struct lt_manager *m)
 {
     if (!m)
         return;
+    lt_admission_destroy(&m->admission);
+    lt_breakers_destroy(&m->breakers);
     lt_refusals_destroy(&m->refusals);
     lt_calls_destroy(&m->calls);
     lt_arena_free(m->arena);
@@ -115,10 +120,25 @@ bool lt_call_running(struct lt_manager *m, struct lt_uuid id)
 
 int lt_calls_running(struct lt_manager *m)
 {
-    return m->calls.count;
+    return atomic_load(&m->admission.running);
+}
+
+enum lt_code lt_calls_check_room(struct lt_manager *m, struct lt_error *err)
+{
+    return lt_admission_check(&m->admission, err);
+}
+
+uint64_t lt_calls_shed(struct lt_manager *m)
+{
+    return atomic_load(&m->admission.shed);
 }
 
 void lt_call_checkpoint(struct lt_manager *m, struct lt_uuid id)
 {
     lt_calls_checkpoint(&m->calls, id);
+}
+
+struct lt_breaker_view lt_provider_circuit(struct lt_manager *m, const struct lt_provider_instance *instance)
+{
+    return lt_breaker_look(lt_breakers_of(&m->breakers, instance), lt_mono_ms());
 }

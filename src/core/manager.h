@@ -5,6 +5,7 @@
 #pragma once
 #include "base/uuid.h"
 #include "core/action.h"
+#include "core/breaker.h"
 #include "core/caller.h"
 
 struct lt_manager;
@@ -12,6 +13,8 @@ struct lt_manager;
 struct lt_manager_options {
     struct lt_store *store;
     struct lt_tls *tls;      /* for upstreams */
+    const char *recordings_dir; /* for the provider `replay`, valid as long as the manager; NULL: none */
+    int max_running_calls;   /* 0: what the number of fibers allows */
 };
 struct lt_manager *lt_manager_new(const struct lt_manager_options *options);
 void lt_manager_free(struct lt_manager *manager);
@@ -40,6 +43,7 @@ struct lt_call_request {
     const struct lt_json *input;
     struct lt_str provider;  /* an instance's name or id, when the caller chooses; else empty */
     bool stream;
+    bool test;               /* an administrator tries the instance `provider`: whether or not it is enabled or left alone, without policy */
     /*
      * The listener; all may be NULL. on_start: the id is known and the gates are passed (nothing durable yet, show nothing but the id).
      * on_text: called only after the begin record is durable; a piece of the answer with <think> taken out; non-zero ends the call.
@@ -79,12 +83,20 @@ bool lt_action_available(struct lt_manager *manager, struct lt_config *config, c
 struct lt_candidate {
     const struct lt_provider_instance *instance;
     const char *reason;
+    bool only_off;           /* nothing but a switch is in its way */
 };
 size_t lt_provider_candidates(struct lt_arena *arena, const struct lt_site *site, const struct lt_action *action, struct lt_candidate **ret);
+/* The state of an instance's circuit in this process, for administrators and metrics. Any thread. */
+struct lt_breaker_view lt_provider_circuit(struct lt_manager *manager, const struct lt_provider_instance *instance);
 
 /* ---- calls that are running in this process ---- */
 enum lt_code lt_call_cancel(struct lt_manager *manager, struct lt_uuid id, const struct lt_caller *caller, struct lt_error *err); /* any loop */
 bool lt_call_running(struct lt_manager *manager, struct lt_uuid id);
+/* Those that hold room, from their admission until their end is durable. */
 int lt_calls_running(struct lt_manager *manager);
+/* LT_EOVERLOADED when as many calls run as may: one more would be refused. Any thread. */
+enum lt_code lt_calls_check_room(struct lt_manager *manager, struct lt_error *err);
+/* Calls that were refused because too many ran, since the start. */
+uint64_t lt_calls_shed(struct lt_manager *manager);
 /* Writes a checkpoint of what was shown so far, now: the client has left. Fiber or callback of the call's loop. */
 void lt_call_checkpoint(struct lt_manager *manager, struct lt_uuid id);

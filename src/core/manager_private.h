@@ -3,6 +3,8 @@
  * end, attempt.c asks the instances, listener.c hands the answer on as it comes.
  */
 #pragma once
+#include "core/admission.h"
+#include "core/breaker.h"
 #include "core/calls.h"
 #include "core/gates.h"
 #include "core/refusal.h"
@@ -13,11 +15,14 @@ enum { LT_ANSWER_MAX = 4 << 20 /* bytes of an answer */ };
 struct lt_manager {
     struct lt_store *store;
     struct lt_tls *tls;
+    const char *recordings_dir;
     struct lt_arena *arena; /* compiled schemas, SQL texts */
     struct lt_action_state *actions;
     size_t actions_n;
     struct lt_calls calls;
     struct lt_refusals refusals;
+    struct lt_breakers breakers;
+    struct lt_admission admission;
 };
 
 /* One call: lies in the request's arena and belongs to its fiber. */
@@ -26,10 +31,11 @@ struct lt_process {
     const struct lt_call_request *request;
     struct lt_call_result *result;
     const struct lt_action_state *action;
+    struct lt_site_load *site_load; /* counts it while it runs */
     struct lt_running running; /* first use: from begin to end in the table */
     struct lt_commit begin;
     bool begun;                /* the begin record is durable */
-    struct lt_buf raw;         /* the present attempt's answer as the vendor gives it */
+    struct lt_buf raw;         /* the present attempt's answer as the vendor gives it, where it is not shown as it comes */
     struct lt_buf shown;       /* what on_text was given */
     struct lt_buf clean;       /* a piece on its way from raw to shown */
     struct lt_think think;
@@ -37,6 +43,9 @@ struct lt_process {
     int checkpoints;
     bool checkpoint_armed;
     struct lt_timer timer;
+    bool hold;                 /* the answer is to be JSON: it is checked before it is shown */
+    struct lt_str misfit;      /* an answer that was not in the form asked for, and why: the next try is to mend it */
+    char misfit_why[512];
     const struct lt_neutral_result *answer; /* of the attempt that succeeded */
     struct lt_action_call action_call;
 };
@@ -49,10 +58,15 @@ enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err);
 
 /* ---- listener.c ---- */
 
+/* Is the answer shown as it comes? */
+static inline bool lt_process_shows(const struct lt_process *c)
+{
+    return c->request->on_text && !c->hold;
+}
 /* The provider's on_text: keeps the piece and shows what of it may be shown. */
 enum lt_code lt_process_on_text(struct lt_provider_run *run, struct lt_str piece, struct lt_error *err);
-/* The provider has ended: shows what was held back. */
-enum lt_code lt_process_show_rest(struct lt_process *c, struct lt_error *err);
+/* The provider has ended with `text`, which was checked: shows what of it was held back. */
+enum lt_code lt_process_show_rest(struct lt_process *c, struct lt_str text, struct lt_error *err);
 /* Writes a checkpoint of what was shown and is in none yet. */
 void lt_process_checkpoint(struct lt_process *c);
 /* lt_timer's: a checkpoint is due. */

@@ -1,6 +1,6 @@
 /* The vendor-neutral call that actions compile to and providers translate, and its result. */
 #pragma once
-#include "text/json.h"
+#include "text/json_schema.h"
 
 enum lt_neutral_kind { LT_NEUTRAL_COMPLETION = 1, LT_NEUTRAL_IMAGE = 2, LT_NEUTRAL_EMBEDDING = 4 };
 
@@ -32,6 +32,7 @@ struct lt_neutral_call {
     int64_t seed;                          /* -1: not set */
     const struct lt_json *stop;            /* array of strings or NULL */
     const struct lt_json *tools, *tool_choice, *response_format; /* in OpenAI's shape, or NULL */
+    const struct lt_schema *answer_schema; /* response_format's JSON schema, compiled: the answer is checked against it; or NULL */
     const struct lt_json *metadata;        /* object of strings that the vendor keeps beside the answer, or NULL */
     /* embedding */
     const struct lt_str *texts;

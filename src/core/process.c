@@ -7,6 +7,9 @@
 #include "base/log.h"
 #include "core/record.h"
 
+/* Not taken into its caller: the frame that stays while a stream runs is to be small. */
+#define APART __attribute__((noinline))
+
 /* A refusal is a record too, written without waiting and at most so many a second for one user. */
 static void record_refusal(struct lt_process *c)
 {
@@ -19,7 +22,11 @@ static void record_refusal(struct lt_process *c)
     lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, name, c->result->created_at});
     lt_record_end(tx, c->result->id,
                   &(struct lt_record_end){
-                      .state = "refused", .error = &c->result->error, .usage = LT_USAGE_UNKNOWN, .at = c->result->completed_at});
+                      .state = "refused",
+                      .error = &c->result->error,
+                      .usage = LT_USAGE_UNKNOWN,
+                      .with_content = site->store_content,
+                      .at = c->result->completed_at});
     lt_store_post(c->manager->store, tx);
 }
 
@@ -28,12 +35,12 @@ static void checkpoint_now(struct lt_running *running)
     lt_process_checkpoint((struct lt_process *)((char *)running - offsetof(struct lt_process, running)));
 }
 
-static enum lt_code begin(struct lt_process *c, struct lt_error *err)
+static APART enum lt_code begin(struct lt_process *c, struct lt_error *err)
 {
     const struct lt_call_request *q = c->request;
     struct lt_tx *tx = lt_tx_new();
     lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, q->action, c->result->created_at});
-    if (lt_store_submit(c->manager->store, tx, &c->begin, err))
+    if (lt_store_submit_patient(c->manager->store, tx, &c->begin, err))
         return lt_error_wrap(err, "begin record");
     c->running = (struct lt_running){.id = c->result->id,
                                      .site_id = q->caller->site->id,
@@ -49,19 +56,21 @@ static enum lt_code begin(struct lt_process *c, struct lt_error *err)
 }
 
 /* Attempts, content and end in one unit; waits until it is durable. A cancelled fiber waits for that too. */
-static enum lt_code end(struct lt_process *c, struct lt_error *err)
+static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
 {
     struct lt_call_result *r = c->result;
     lt_timer_cancel(&c->timer);
     lt_calls_remove(&c->manager->calls, &c->running);
     struct lt_tx *tx = lt_tx_new();
-    lt_record_attempts(tx, r->id, r->attempts, r->attempts_n);
+    bool content = c->request->caller->site->store_content;
+    lt_record_attempts(tx, r->id, r->attempts, r->attempts_n, content);
     struct lt_neutral_result nothing = {.usage = LT_USAGE_UNKNOWN}, partial = c->answer ? *c->answer : nothing;
     if (!r->success) {
         partial.text = r->partial;
         partial.finish_reason = lt_str(lt_code_name(r->error.code));
     }
-    lt_record_content(tx, c->action, &c->action_call, &partial);
+    if (content)
+        lt_record_content(tx, c->action, &c->action_call, &partial);
     lt_record_end(tx, r->id,
                   &(struct lt_record_end){.state = r->success                          ? "completed"
                                                    : r->error.code == LT_ECANCELLED ? "cancelled"
@@ -71,6 +80,7 @@ static enum lt_code end(struct lt_process *c, struct lt_error *err)
                                           .model = r->model,
                                           .partial = r->partial,
                                           .usage = r->usage,
+                                          .with_content = content,
                                           .at = r->completed_at});
     lt_fiber_shield();
     enum lt_code rc = lt_store_write(c->manager->store, tx, err);
@@ -90,7 +100,11 @@ static void end_anyway(struct lt_process *c)
     struct lt_call_result *r = c->result;
     struct lt_tx *tx = lt_tx_new();
     lt_record_end(tx, r->id,
-                  &(struct lt_record_end){.state = "failed", .error = &r->error, .usage = LT_USAGE_UNKNOWN, .at = r->completed_at});
+                  &(struct lt_record_end){.state = "failed",
+                                          .error = &r->error,
+                                          .usage = LT_USAGE_UNKNOWN,
+                                          .with_content = c->request->caller->site->store_content,
+                                          .at = r->completed_at});
     lt_store_post(c->manager->store, tx);
 }
 
@@ -126,7 +140,7 @@ static enum lt_code run_call(struct lt_process *c)
 }
 
 /* What refuses the call is told and, but for a caller who left or a store that is down, recorded. */
-static enum lt_code pass_gates(struct lt_process *c)
+static APART enum lt_code pass_gates(struct lt_process *c)
 {
     const struct lt_call_request *q = c->request;
     struct lt_gate_subject subject = {.manager = c->manager,
@@ -136,15 +150,18 @@ static enum lt_code pass_gates(struct lt_process *c)
                                       .place = q->place,
                                       .action_name = q->action,
                                       .input = q->input,
-                                      .provider = q->provider};
+                                      .provider = q->provider,
+                                      .test = q->test};
     struct lt_error err = {0};
     enum lt_code rc = lt_gates_check(&subject, &err);
+    if (rc == LT_OK)
+        rc = lt_admission_enter_site(&c->manager->admission, q->caller->site, &c->site_load, &err);
     c->action = subject.action;
     c->result->action = c->action ? c->action->action : NULL;
     if (rc) {
         c->result->completed_at = lt_now_ms();
         finish_failed(c->result, &err);
-        if (rc != LT_ECANCELLED && rc != LT_ESTORE)
+        if (rc != LT_ECANCELLED && rc != LT_ESTORE && !subject.store_behind)
             record_refusal(c);
     }
     return rc;
@@ -162,9 +179,10 @@ static struct lt_process *process_new(struct lt_manager *m, const struct lt_call
     return c;
 }
 
-enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
+/* The process has room for the call: gates, room of its site, and the call itself. */
+static enum lt_code admitted(struct lt_process *c)
 {
-    struct lt_process *c = process_new(m, q, ret);
+    const struct lt_call_request *q = c->request;
     enum lt_code rc = pass_gates(c);
     if (rc)
         return rc;
@@ -172,11 +190,28 @@ enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_reques
     lt_buf_init(&c->shown, LT_ANSWER_MAX);
     lt_buf_init(&c->clean, 2 * LT_ANSWER_MAX);
     lt_think_init(&c->think, LT_ANSWER_MAX);
-    c->action_call = (struct lt_action_call){.arena = q->arena, .id = ret->id, .input = q->input, .locale = q->caller->locale};
+    c->action_call = (struct lt_action_call){.arena = q->arena, .id = c->result->id, .input = q->input, .locale = q->caller->locale};
     rc = run_call(c);
     lt_think_free(&c->think);
     lt_buf_free(&c->clean);
     lt_buf_free(&c->shown);
     lt_buf_free(&c->raw);
+    lt_admission_leave_site(c->site_load);
+    return rc;
+}
+
+/* Shed early and without a record: what is too much already must not make more work. */
+enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
+{
+    struct lt_process *c = process_new(m, q, ret);
+    struct lt_error err;
+    enum lt_code rc = lt_admission_enter(&m->admission, &err);
+    if (rc) {
+        ret->completed_at = lt_now_ms();
+        finish_failed(ret, &err);
+        return rc;
+    }
+    rc = admitted(c);
+    lt_admission_leave(&m->admission);
     return rc;
 }

@@ -9,6 +9,21 @@
 
 struct lt_tls;
 
+enum { LT_PROVIDER_WHY_MAX = 256 /* bytes of `why` below */ };
+
+/*
+ * Members of config that the manager reads, for the settings schema of a provider that asks a network service. What they mean stands
+ * in struct lt_provider_instance.
+ */
+#define LT_PROVIDER_TRY_SETTINGS                                                                                             \
+    "\"total_ms\":{\"type\":\"integer\",\"title\":\"Longest whole try (ms)\",\"minimum\":100,\"maximum\":3600000},"              \
+    "\"retries\":{\"type\":\"integer\",\"title\":\"Tries after the first\",\"minimum\":0,\"maximum\":5,\"default\":1,"           \
+    "\"description\":\"When every service that could answer has failed, and nothing of an answer was shown.\"},"              \
+    "\"breaker_faults\":{\"type\":\"integer\",\"title\":\"Faults in a row before it is left alone\",\"minimum\":0,"            \
+    "\"maximum\":1000,\"default\":5,\"description\":\"0: never.\"},"                                                        \
+    "\"breaker_open_ms\":{\"type\":\"integer\",\"title\":\"How long it is left alone at first (ms)\",\"minimum\":100,"         \
+    "\"maximum\":300000,\"default\":10000}"
+
 /* A configured use of a provider; part of the configuration snapshot, immutable. */
 struct lt_provider_instance {
     int64_t id;
@@ -16,6 +31,13 @@ struct lt_provider_instance {
     const struct lt_provider *provider;
     struct lt_str plugin;            /* name of the provider */
     bool enabled;
+    uint64_t config_mark;            /* differs when config does */
+    int retries;                     /* tries after the first, each only when all eligible instances failed; default 1 */
+    uint32_t total_ms;               /* a whole try; 0: only the call's deadline counts */
+    int breaker_faults;              /* in a row that open its circuit; default 5, 0: never */
+    uint32_t breaker_open_ms;        /* for how long at first; default 10,000 */
+    bool configured;                 /* what its provider's configured() said when the snapshot was made, and why not ("" when it is) */
+    const char *not_configured;
     const struct lt_json *config;    /* by settings_schema: endpoint, api_key, … (secrets in clear only in memory) */
     const struct lt_json *actions;   /* {name: {enabled, settings{model, instruction, temperature, max_tokens, extra{}}}} */
 };
@@ -34,6 +56,7 @@ struct lt_provider_run {
     bool stream;                     /* somebody reads deltas: ask the vendor to stream */
     uint64_t deadline_ms;            /* absolute */
     struct lt_tls *tls;              /* client context */
+    const char *recordings_dir;      /* the operator's, for `replay`; NULL: none */
     /* The manager's: hands over a piece of the answer (n > 0). A non-zero code (cancelled, store down) must end call() with it. */
     enum lt_code (*on_text)(struct lt_provider_run *run, struct lt_str piece, struct lt_error *err);
     void *ctx;                       /* the manager's */
@@ -46,7 +69,7 @@ struct lt_provider {
     const char *settings_schema;     /* JSON Schema of config; secret members carry "writeOnly": true */
     unsigned neutral;                /* enum lt_neutral_kind, or-ed: what it can translate */
     const char *const *actions;      /* served natively, NULL-terminated, or NULL */
-    /* Whether config holds what is needed (an API key, …); `why` (≥ 128 bytes) says what is missing. */
+    /* Whether config and actions hold what is needed (an API key, …); `why` (LT_PROVIDER_WHY_MAX) says what is missing. Asked once a snapshot. */
     bool (*configured)(const struct lt_provider_instance *instance, char *why);
     /*
      * Success: LT_OK with run->result filled and the whole answer given to on_text (streamed or in one piece). Vendor faults are
@@ -68,3 +91,9 @@ struct lt_provider {
 bool lt_provider_serves(const struct lt_provider *provider, struct lt_str action, unsigned neutral_kind, bool *ret_native);
 /* {enabled, settings} of an action at an instance, NULL when nothing is set. */
 const struct lt_json *lt_provider_action_entry(const struct lt_provider_instance *instance, const char *action);
+/*
+ * A member of an action's settings at an instance: settings[key], else settings.models[MODEL][key], what is kept for the model in
+ * force; NULL when neither is set. `model` empty: the action's own or the instance's.
+ */
+const struct lt_json *lt_provider_setting(const struct lt_provider_instance *instance, const struct lt_json *settings, struct lt_str model,
+                                          const char *key);

@@ -16,13 +16,14 @@ static struct lt_value text(struct lt_str s)
 void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *b)
 {
     LT_TX(tx,
-          "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at)"
-          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+          "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
           LT_BLOB(b->id.b, 16), LT_INT(b->caller->site->id), text(b->caller->user_id), text(b->action), text(b->place.course_id),
-          text(b->place.location_id), text(b->place.placement), LT_INT(b->at));
+          text(b->place.location_id), text(b->place.placement), LT_INT(b->caller->site->store_content),
+          LT_INT(b->at));
 }
 
-void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n)
+void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n, bool with_content)
 {
     for (size_t i = 0; i < n; i++) {
         const struct lt_attempt *a = &attempts[i];
@@ -31,7 +32,8 @@ void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_att
               " prompt_tokens, completion_tokens, duration_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
               LT_BLOB(id.b, 16), LT_INT(i + 1), LT_INT(a->instance->id), text(a->instance->name), text(a->instance->plugin),
               text(a->model), LT_INT(a->success), LT_TEXTZ(a->code == LT_OK ? "" : lt_code_name(a->code)), LT_INT(a->vendor_status),
-              text(a->detail), tokens(a->usage.prompt_tokens), tokens(a->usage.completion_tokens), LT_INT(a->duration_ms));
+              with_content ? text(a->detail) : LT_TEXT(LT_STR("")), tokens(a->usage.prompt_tokens), tokens(a->usage.completion_tokens),
+              LT_INT(a->duration_ms));
     }
 }
 
@@ -41,8 +43,9 @@ void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_e
           "INSERT INTO ai_call_end (call_id, state, code, detail, instance_id, model, prompt_tokens, completion_tokens, total_tokens,"
           " partial, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
           LT_BLOB(id.b, 16), LT_TEXTZ(e->state), LT_TEXTZ(e->error->code == LT_OK ? "" : lt_code_name(e->error->code)),
-          LT_TEXTZ(e->error->detail), LT_INT(e->instance_id), text(e->model), tokens(e->usage.prompt_tokens),
-          tokens(e->usage.completion_tokens), tokens(e->usage.total_tokens), text(e->partial), LT_INT(e->at));
+          LT_TEXTZ(e->with_content ? e->error->detail : ""), LT_INT(e->instance_id), text(e->model), tokens(e->usage.prompt_tokens),
+          tokens(e->usage.completion_tokens), tokens(e->usage.total_tokens),
+          e->with_content ? text(e->partial) : LT_TEXT(LT_STR("")), LT_INT(e->at));
 }
 
 void lt_record_content(struct lt_tx *tx, const struct lt_action_state *state, const struct lt_action_call *call,
@@ -110,6 +113,7 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct l
                       &(struct lt_record_end){.state = "interrupted",
                                               .error = &why,
                                               .partial = lt_buf_str(&partial),
+                                              .with_content = true, /* of a call without content there are no checkpoints */
                                               .usage = LT_USAGE_UNKNOWN,
                                               .at = lt_now_ms()});
         rc = lt_store_write(store, tx, err);

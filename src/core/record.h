@@ -9,6 +9,7 @@ struct lt_record_begin {
     struct lt_str action;
     int64_t at;
 };
+/* Notes of the site whether content is stored; the other records of the call then follow that. */
 void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *begin);
 
 /* state: completed, failed, refused, cancelled, interrupted */
@@ -18,9 +19,10 @@ struct lt_record_end {
     int64_t instance_id;
     struct lt_str model, partial;
     struct lt_usage usage;
+    bool with_content; /* else neither `partial` nor the error's detail, which may quote the input, is written */
     int64_t at;
 };
-void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n);
+void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n, bool with_content);
 void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_end *end);
 /* The row of ai_action_<name>. */
 void lt_record_content(struct lt_tx *tx, const struct lt_action_state *action, const struct lt_action_call *call,

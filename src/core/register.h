@@ -11,6 +11,7 @@ struct lt_register_call { /* as stored; strings in the arena of the query */
     struct lt_str instance, plugin, model;
     struct lt_usage usage;
     int64_t created_at, completed_at;
+    bool content_stored;    /* false: the site kept neither input nor answer of this call */
     struct lt_str partial;  /* checkpoints joined, when there is no answer */
     struct lt_str response; /* JSON object of the answer, "" when none */
 };

@@ -3,7 +3,7 @@
 
 #define COLUMNS                                                                                                              \
     "b.id, b.user_id, b.action, b.course_id, b.location_id, b.placement, b.created_at, e.state, e.code, e.detail, e.model,"  \
-    " e.prompt_tokens, e.completion_tokens, e.total_tokens, e.partial, e.completed_at, a.instance, a.plugin, s.slug"         \
+    " e.prompt_tokens, e.completion_tokens, e.total_tokens, e.partial, e.completed_at, a.instance, a.plugin, s.slug, b.content_stored"         \
     " FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id"                                                            \
     " LEFT JOIN ai_call_attempt a ON a.call_id = b.id AND a.success = 1 LEFT JOIN site s ON s.id = b.site_id"
 
@@ -40,6 +40,7 @@ static void fill(struct lt_register_call *c, const struct lt_rows *r, size_t i)
     c->instance = lt_rows_str(r, i, 16);
     c->plugin = lt_rows_str(r, i, 17);
     c->site = lt_rows_str(r, i, 18);
+    c->content_stored = lt_rows_int(r, i, 19) != 0;
 }
 
 static struct lt_value filter_text(struct lt_str s)
@@ -152,7 +153,7 @@ static enum lt_code content_json(struct lt_store *store, struct lt_arena *arena,
 static struct lt_str response_of(struct lt_arena *arena, const struct lt_register_call *call, struct lt_str content)
 {
     const struct lt_json *v = NULL;
-    if (!lt_str_is(call->state, "completed") || lt_json_parse(arena, content, LT_JSON_STRICT, &v, NULL))
+    if (!lt_str_is(call->state, "completed") || !call->content_stored || lt_json_parse(arena, content, LT_JSON_STRICT, &v, NULL))
         return LT_STR("");
     struct lt_buf out;
     lt_buf_init(&out, 64 << 20);

@@ -5,6 +5,7 @@
 #pragma once
 #include <stdatomic.h>
 
+#include "base/secret.h"
 #include "core/provider.h"
 #include "core/registry.h"
 #include "store/store.h"
@@ -59,13 +60,16 @@ struct lt_site {
     int64_t id;
     struct lt_str slug, name;
     bool enabled;
-    uint8_t secret[32];        /* for user hashes */
+    uint8_t secret[32];
+    struct lt_hmac_key user_key; /* of secret: for user hashes */
     /* policy */
     struct lt_str policy_version, policy_text;
     bool policy_by_lms;        /* "the LMS has asked": the gate is open */
     uint32_t resume_grace_ms;  /* default 5000 */
     uint32_t call_timeout_ms;  /* whole call, default 120000 */
     int refusals_per_second;   /* recorded per user, default 5 */
+    bool store_content;        /* default true; false: nothing of inputs and answers reaches the disk */
+    int max_running_calls;     /* at once in a process; 0, the default: no limit of its own */
     struct lt_provider_instance **instances; /* in order */
     size_t instances_n;
     struct lt_permission_row *permissions;

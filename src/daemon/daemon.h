@@ -30,6 +30,7 @@ struct lt_daemon {
     struct lt_engine engine;
     struct lt_api *api;
     struct lt_tls *tls;             /* of the listener, or NULL */
+    struct lt_http_limits *limits;  /* of all servers together */
     struct lt_daemon_loop loops[LT_THREADS_MAX];
     struct lt_loop *loop_list[LT_THREADS_MAX];
     size_t loops_n;
@@ -41,6 +42,7 @@ struct lt_daemon {
     pthread_mutex_t publishing;
     int64_t generation;             /* of the published configuration; under publishing */
     struct lt_fiber *watcher;       /* loop 0 only */
+    int reloads;                    /* fibers that read the configuration after SIGHUP; loop 0 only */
 };
 
 /* Loads the configuration and publishes it, unless a newer one was published meanwhile. Fiber or start-up. */

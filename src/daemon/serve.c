@@ -14,7 +14,7 @@
 #include "io/tls.h"
 #include "io/worker.h"
 
-enum { WORKERS = 4, DRAIN_MS = 10000, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100 };
+enum { WORKERS = 4, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, CONNECTIONS = 20000 };
 
 /* ---- a loop's thread ---- */
 
@@ -48,7 +48,7 @@ static void start_server(struct lt_task *task)
     struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
     struct lt_daemon *d = l->daemon;
     struct lt_http_server_options options = {
-        .host = d->settings->host, .port = d->port, .tls = d->tls, .handler = lt_api_handle, .ctx = d->api};
+        .host = d->settings->host, .port = d->port, .tls = d->tls, .handler = lt_api_handle, .ctx = d->api, .limits = d->limits};
     l->err = (struct lt_error){0};
     if (!lt_http_server_start(l->loop, &options, &l->server, &l->err) && l->index == 0) {
         d->port = lt_http_server_port(l->server);
@@ -71,9 +71,10 @@ static void drain(void *arg)
             lt_fiber_sleep(DRAIN_POLL_MS);
         lt_http_server_stop(l->server);
     }
-    if (l->index == 0 && d->watcher) {
-        lt_fiber_cancel(d->watcher);
-        while (d->watcher)
+    if (l->index == 0) {
+        if (d->watcher)
+            lt_fiber_cancel(d->watcher);
+        while (d->watcher || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
     }
     lt_loop_stop(l->loop);
@@ -86,12 +87,37 @@ static void start_drain(struct lt_task *task)
         abort(); /* more fibers than there can be */
 }
 
+/* Signals that say "now", once the end has begun. */
+static void urgent_signals(sigset_t *ret)
+{
+    sigemptyset(ret);
+    sigaddset(ret, SIGTERM);
+    sigaddset(ret, SIGINT);
+}
+
+/*
+ * Load balancers look at /readyz from time to time: until they have seen that it fails, they send requests, which are served as
+ * ever. Returns false when a second signal came: the end is wanted now.
+ */
+static bool wait_for_balancers(struct lt_daemon *d)
+{
+    sigset_t signals;
+    urgent_signals(&signals);
+    lt_api_not_ready(d->api);
+    uint64_t until = lt_mono_ms() + (uint64_t)d->settings->drain_delay * 1000;
+    for (uint64_t now; (now = lt_mono_ms()) < until;) {
+        uint64_t ms = until - now;
+        struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000L};
+        if (sigtimedwait(&signals, NULL, &left) > 0)
+            return false;
+    }
+    return true;
+}
+
 static void stop_loops(struct lt_daemon *d, uint64_t patience_ms)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
+    urgent_signals(&signals);
     if (d->api)
         lt_api_drain(d->api);
     atomic_store(&d->drain_deadline_ms, lt_mono_ms() + patience_ms);
@@ -160,6 +186,7 @@ static enum lt_code start_servers(struct lt_daemon *d, struct lt_error *err)
 static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
     struct lt_api_options options = {.store = d->engine.store,
+                                     .limits = d->limits,
                                      .manager = d->engine.manager,
                                      .demo = d->settings->demo,
                                      .reload = lt_daemon_reload,
@@ -186,23 +213,50 @@ static void raise_file_limit(void)
     }
 }
 
+/* A quarter of the descriptors is left for AI services, the database and what else needs one. */
+static void make_limits(struct lt_daemon *d)
+{
+    const struct lt_settings *s = d->settings;
+    struct rlimit files;
+    int64_t connections = s->max_connections;
+    if (connections == 0) {
+        connections = CONNECTIONS;
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 4 * 3 < CONNECTIONS)
+            connections = (int64_t)(files.rlim_cur / 4 * 3);
+    }
+    d->limits = lt_http_limits_new(&(struct lt_http_limits_options){.connections = (int)connections,
+                                                                    .per_address = (int)s->max_connections_per_address,
+                                                                    .trusted = s->trusted,
+                                                                    .trusted_n = s->trusted_n});
+}
+
+/* Keys, tokens and texts are in memory in clear. systemd-coredump heeds the limit too. */
+static void forbid_core_dumps(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
 /* ---- running ---- */
 
 static void reload_now(void *arg)
 {
+    struct lt_daemon *d = arg;
     struct lt_error err;
     struct lt_config *config;
-    if (lt_daemon_reload(arg, &config, &err))
+    if (lt_daemon_reload(d, &config, &err))
         lt_log_error("config.reload", &err);
     else
         lt_config_unref(config);
+    d->reloads--;
 }
 
 static void start_reload(struct lt_task *task)
 {
     struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
     struct lt_error err;
+    l->daemon->reloads++;
     if (lt_fiber_start(l->loop, reload_now, l->daemon, NULL)) {
+        l->daemon->reloads--;
         lt_fail(&err, LT_EOVERLOADED, "no fiber is free to reload the configuration");
         lt_log_error("config.reload", &err);
     }
@@ -263,7 +317,8 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     if (rc) /* not enough threads for the barriers: end here, the system cleans up */
         return rc;
     rc = serve_loops(d, &demo, signals, err);
-    stop_loops(d, rc ? 0 : DRAIN_MS);
+    bool patient = rc == LT_OK && wait_for_balancers(d);
+    stop_loops(d, patient ? (uint64_t)s->drain_limit * 1000 : 0);
     join_loops(d);
     return rc;
 }
@@ -298,11 +353,15 @@ int lt_serve(struct lt_cli *cli)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before there are threads: they all inherit it */
     raise_file_limit();
+    if (!cli->settings.core_dumps)
+        forbid_core_dumps();
+    make_limits(d);
     enum lt_code rc = lt_data_dir_lock(&cli->settings, &lock, &err);
     if (!rc) {
         rc = with_lock(d, &signals, &err);
         close(lock);
     }
+    lt_http_limits_free(d->limits);
     pthread_mutex_destroy(&d->publishing);
     sem_destroy(&d->step);
     free(d);

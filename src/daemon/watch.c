@@ -1,9 +1,20 @@
-/* Noticing changed configuration: by ourselves (the API reloads at once), by `lectern …` commands, by other daemons on the database. */
+/*
+ * What is looked at twice a second: changed configuration (by ourselves, whose API reloads at once, by `lectern …` commands, by other
+ * daemons on the database), streams kept too long, memory that a burst has left behind.
+ */
+#include <malloc.h>
+
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "io/worker.h"
 
-enum { WATCH_MS = 500, MARK_EVERY = 60000 / WATCH_MS };
+enum {
+    WATCH_MS = 500,
+    MARK_EVERY = 60000 / WATCH_MS,
+    BURST = 256,                      /* so many fibers at once are one */
+    BURST_OVER = 32,                  /* it is over when so few are left */
+    TRIM_AGAIN = 90000 / WATCH_MS     /* streams that were kept for a minute are gone by then */
+};
 
 enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_error *err)
 {
@@ -56,10 +67,41 @@ static enum lt_code look(struct lt_daemon *d, struct lt_error *err)
     return LT_OK;
 }
 
+/* How busy we were, and whether something is to be given back for it. */
+struct burst {
+    int peak;         /* most fibers since the last time */
+    int again;        /* looks until the second time, 0: none is due */
+};
+
+/* Whole pages that nobody uses, wherever they lie in the heaps: of itself malloc gives back only what lies at their ends. */
+static void trim(void *arg)
+{
+    malloc_trim(0);
+}
+
+/*
+ * Once when a burst is over and once later. On a worker, but malloc locks a heap while it looks through it, tenths of a second after
+ * thousands of streams: hence only when hardly anybody is there to wait for it.
+ */
+static void give_back(struct burst *b)
+{
+    int now = lt_fiber_count();
+    if (now > b->peak)
+        b->peak = now;
+    bool over = b->peak >= BURST;
+    if (now > BURST_OVER || (!over && (b->again == 0 || --b->again > 0)))
+        return;
+    if (lt_work(trim, NULL)) /* busy: next time */
+        b->again += !over;
+    else if (over)
+        *b = (struct burst){.peak = now, .again = TRIM_AGAIN};
+}
+
 void lt_daemon_watch(void *daemon)
 {
     struct lt_daemon *d = daemon;
     struct lt_error err;
+    struct burst burst = {0};
     bool failing = false;
     unsigned looks = 0;
     lt_fiber_set_name("configuration watcher");
@@ -69,6 +111,7 @@ void lt_daemon_watch(void *daemon)
             lt_log_error("config.watch", &err);
         failing = failed;
         lt_api_tick(d->api);
+        give_back(&burst);
         if (looks++ % MARK_EVERY == 0)
             lt_manager_mark(d->engine.manager);
     }

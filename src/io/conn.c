@@ -34,6 +34,7 @@ struct lt_conn {
     struct lt_loop *loop;
     SSL *ssl;                /* NULL: plain */
     struct event ev;         /* registered from birth to close */
+    struct event *out;       /* makes epoll look for room to write; there only while `blocked` */
     int fd;                  /* -1 once closed */
     int pins;                /* fibers inside a call on this connection */
     unsigned streak;         /* calls in a row that did not wait */
@@ -47,7 +48,6 @@ struct lt_conn {
     bool task_posted;
     bool drained;            /* the last read took all there was; the next edge clears it */
     bool blocked;            /* the last write found no room; the next edge clears it */
-    bool doubtful;           /* an edge came that may hide a reset; see on_event() */
     bool peer_closed;
     bool broken;             /* TLS or the socket failed: no close_notify */
     bool freeing;
@@ -87,31 +87,55 @@ static void post_if_due(struct lt_conn *c)
     lt_loop_post(c->loop, &c->task);
 }
 
-/* libevent shows a reset (EPOLLERR) as readable and writable, which an ordinary edge is too. Only asking tells them apart. */
 static void ask_if_reset(struct lt_conn *c)
 {
     struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
 
-    c->doubtful = false;
     if (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP | POLLRDHUP)))
         c->peer_closed = true;
 }
 
+/* Nothing waits for room to write any more. */
+static void unblock(struct lt_conn *c)
+{
+    c->blocked = false;
+    if (c->out)
+        event_free(c->out);
+    c->out = NULL;
+}
+
+/*
+ * libevent shows a reset (EPOLLERR) as readable and writable, and nothing else of it. While epoll does not look for room to write
+ * (`out`) no ordinary edge looks so; while it does, every edge may, and the kernel is asked.
+ */
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     struct lt_conn *c = arg;
 
     if (what & EV_CLOSED)
         c->peer_closed = true;
+    else if ((what & EV_READ) && (what & EV_WRITE))
+        ask_if_reset(c);
     if (what & (EV_READ | EV_CLOSED))
         c->drained = false;
     if (what & (EV_WRITE | EV_CLOSED))
-        c->blocked = false;
-    c->doubtful = (what & EV_READ) && (what & EV_WRITE) && !c->peer_closed;
-    if (c->doubtful && c->on_peer_closed.fn)
-        ask_if_reset(c);
+        unblock(c);
     wake(c);
     post_if_due(c);
+}
+
+/* `ev` is told of the same edge. */
+static void on_out(evutil_socket_t fd, short what, void *arg)
+{
+}
+
+/*
+ * Tells libevent to give what it sees of a reset to `ev`, of which epoll need not know: it passes on what an event asked for, and `ev`
+ * must ask for EV_WRITE to be told of EPOLLERR, but epoll would then say "writable" with each edge. event_del() needs the old bits.
+ */
+static void ask_for_resets(struct lt_conn *c, bool on)
+{
+    c->ev.ev_events = (short)(on ? c->ev.ev_events | EV_WRITE : c->ev.ev_events & ~EV_WRITE);
 }
 
 /* The callback is taken out before it runs: it may set itself again, or close the connection. */
@@ -188,9 +212,11 @@ static struct lt_conn *conn_new(struct lt_loop *loop, int fd, struct lt_tls *tls
     if (tls && (!(c->ssl = SSL_new(lt_tls_ctx(tls))) || !SSL_set_fd(c->ssl, fd)))
         goto fail;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* a socketpair has none */
-    event_assign(&c->ev, lt_loop_base(loop), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_PERSIST | EV_ET, on_event, c);
-    if (event_add(&c->ev, NULL) == 0)
+    event_assign(&c->ev, lt_loop_base(loop), fd, EV_READ | EV_CLOSED | EV_PERSIST | EV_ET, on_event, c);
+    if (event_add(&c->ev, NULL) == 0) {
+        ask_for_resets(c, true);
         return c;
+    }
 fail:
     conn_free(c);
     return NULL;
@@ -218,6 +244,8 @@ void lt_conn_close(struct lt_conn *c, bool abort)
     }
     if (abort)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    unblock(c);
+    ask_for_resets(c, false);
     event_del(&c->ev);
     lt_timer_cancel(&c->timer);
     close(c->fd);
@@ -238,16 +266,18 @@ static enum step over(struct lt_conn *c, enum step how)
     return how;
 }
 
+/* Room that came meanwhile makes an edge when epoll is told to look for it. */
 static enum step want(struct lt_conn *c, enum step what)
 {
     if (what == STEP_WANT_READ) {
         c->drained = true;
-        if (!c->ssl)
-            c->doubtful = false; /* recv() would have told of a reset */
-    } else {
-        c->blocked = true;
+        return what;
     }
-    return what;
+    c->blocked = true;
+    if (c->out)
+        return what;
+    c->out = event_new(lt_loop_base(c->loop), c->fd, EV_WRITE | EV_PERSIST | EV_ET, on_out, c);
+    return c->out && event_add(c->out, NULL) == 0 ? what : over(c, STEP_BROKEN);
 }
 
 /* What an SSL_ call that did not succeed means. */
@@ -286,7 +316,7 @@ static enum step read_step(struct lt_conn *c, void *buf, size_t cap, size_t *ret
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? want(c, STEP_WANT_READ) : over(c, STEP_BROKEN);
     *ret_n = (size_t)n;
-    c->drained = (size_t)n < cap; /* what comes later makes an edge; what `doubtful` hides is asked for when it matters */
+    c->drained = (size_t)n < cap; /* what comes later makes an edge */
     return n ? STEP_DONE : over(c, STEP_EOF);
 }
 
@@ -381,6 +411,22 @@ static void unpin(struct lt_conn *c)
     release(c);
 }
 
+bool lt_conn_must_wait(const struct lt_conn *c)
+{
+    return c->drained && !c->peer_closed;
+}
+
+enum lt_code lt_conn_await(struct lt_conn *c, uint64_t deadline_ms)
+{
+    enum lt_code code = LT_OK;
+
+    c->pins++;
+    if (lt_conn_must_wait(c))
+        code = wait_edge(c, &c->reader, STEP_WANT_READ, deadline_ms);
+    unpin(c);
+    return code;
+}
+
 enum lt_code lt_conn_read(struct lt_conn *c, void *buf, size_t cap, uint64_t deadline_ms, size_t *ret_n)
 {
     enum lt_code code;
@@ -390,6 +436,8 @@ enum lt_code lt_conn_read(struct lt_conn *c, void *buf, size_t cap, uint64_t dea
         return LT_EINTERNAL; /* recv() would say 0, which reads as the peer's end */
     c->pins++;
     code = breathe(c, deadline_ms);
+    if (code == LT_OK && lt_conn_must_wait(c))
+        code = wait_edge(c, &c->reader, STEP_WANT_READ, deadline_ms);
     while (code == LT_OK) {
         enum step s = read_step(c, buf, cap, ret_n);
         if (s == STEP_DONE || s == STEP_EOF)
@@ -497,16 +545,23 @@ ssize_t lt_conn_try_read(struct lt_conn *c, void *buf, size_t cap, bool *ret_eof
     return s == STEP_BROKEN ? -1 : (ssize_t)n;
 }
 
+ssize_t lt_conn_try_writev(struct lt_conn *c, struct iovec *iov, int count)
+{
+    size_t n = 0;
+    enum step s;
+
+    advance(&iov, &count, 0);
+    if (!count || c->fd < 0)
+        return c->fd < 0 ? -1 : 0;
+    s = write_step(c, iov, count, &n);
+    return s == STEP_BROKEN || s == STEP_EOF ? -1 : (ssize_t)n;
+}
+
 ssize_t lt_conn_try_write(struct lt_conn *c, const void *p, size_t n)
 {
     struct iovec iov = {(void *)(uintptr_t)p, n};
-    size_t done = 0;
-    enum step s;
 
-    if (!n)
-        return c->fd < 0 ? -1 : 0;
-    s = write_step(c, &iov, 1, &done);
-    return s == STEP_BROKEN || s == STEP_EOF ? -1 : (ssize_t)done;
+    return lt_conn_try_writev(c, &iov, 1);
 }
 
 void lt_conn_on_readable(struct lt_conn *c, void (*fn)(void *arg), void *arg)
@@ -514,8 +569,6 @@ void lt_conn_on_readable(struct lt_conn *c, void (*fn)(void *arg), void *arg)
     if (c->fd < 0)
         return;
     c->on_readable = (struct callback){fn, arg};
-    if (fn && c->drained && c->doubtful)
-        ask_if_reset(c);
     post_if_due(c);
 }
 
@@ -532,8 +585,6 @@ void lt_conn_on_peer_closed(struct lt_conn *c, void (*fn)(void *arg), void *arg)
     if (c->fd < 0)
         return;
     c->on_peer_closed = (struct callback){fn, arg};
-    if (fn && c->doubtful)
-        ask_if_reset(c);
     post_if_due(c);
 }
 
@@ -632,8 +683,9 @@ static enum lt_code lookup_wait(struct lookup *l, struct evdns_getaddrinfo_reque
     return code;
 }
 
-static enum lt_code resolve_name(struct lt_loop *loop, const char *host, int port, uint64_t deadline_ms, struct address *out,
-                                 int *ret_count, struct lt_error *err)
+/* *ret, with at least one address, is the caller's to free. */
+static enum lt_code resolve_name(struct lt_loop *loop, const char *host, int port, uint64_t deadline_ms, struct lookup **ret,
+                                 struct lt_error *err)
 {
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP,
                                     .ai_flags = EVUTIL_AI_ADDRCONFIG};
@@ -643,6 +695,7 @@ static enum lt_code resolve_name(struct lt_loop *loop, const char *host, int por
     char service[8];
     enum lt_code code;
 
+    *ret = NULL;
     if (!l)
         return lt_fail(err, LT_EINTERNAL, "look up %s: out of memory", host);
     snprintf(service, sizeof service, "%d", port);
@@ -651,13 +704,13 @@ static enum lt_code resolve_name(struct lt_loop *loop, const char *host, int por
     code = lookup_wait(l, request, deadline_ms);
     if (code != LT_OK)
         return lt_fail(err, code, "look up %s: %s", host, code == LT_ETIMEOUT ? "no answer in time" : "cancelled");
-    *ret_count = l->count;
-    memcpy(out, l->addresses, sizeof out[0] * (size_t)l->count);
-    if (l->result != 0 || !l->count)
-        code = lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "look up %s: %s", host,
-                       l->result ? evutil_gai_strerror(l->result) : "no address");
+    if (l->result == 0 && l->count) {
+        *ret = l;
+        return LT_OK;
+    }
+    lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "look up %s: %s", host, l->result ? evutil_gai_strerror(l->result) : "no address");
     free(l);
-    return code;
+    return LT_EUPSTREAM_UNAVAILABLE;
 }
 
 /* "192.0.2.1", "2001:db8::1" or "[2001:db8::1]"; false when it is a name. */
@@ -694,8 +747,7 @@ static enum lt_code connected(struct lt_conn *c, const char *host, int port, uin
     socklen_t n = sizeof error;
     enum lt_code code;
 
-    c->blocked = true;
-    code = wait_edge(c, &c->writer, STEP_WANT_WRITE, deadline_ms);
+    code = want(c, STEP_WANT_WRITE) == STEP_WANT_WRITE ? wait_edge(c, &c->writer, STEP_WANT_WRITE, deadline_ms) : LT_EIO;
     if (code != LT_OK)
         return lt_fail(err, code, "connect to %s port %d: %s", host, port,
                        code == LT_ETIMEOUT ? "no answer in time" : "cancelled");
@@ -704,23 +756,33 @@ static enum lt_code connected(struct lt_conn *c, const char *host, int port, uin
     return error ? connect_failed(err, host, port, error) : LT_OK;
 }
 
-static enum lt_code connect_one(struct lt_loop *loop, const struct address *to, const char *host, int port, struct lt_tls *tls,
-                                uint64_t deadline_ms, struct lt_conn **ret, struct lt_error *err)
+/* What the process lacks is not the peer's fault. */
+static enum lt_code no_socket(struct lt_error *err, const char *host, int port, int error)
 {
-    int fd = socket(to->a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    enum lt_code code = LT_OK;
-    struct lt_conn *c;
-    int pending;
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
+        return connect_failed(err, host, port, error);
+    return lt_fail(err, LT_EOVERLOADED, "connect to %s port %d: %s", host, port, strerror(error));
+}
 
+static enum lt_code connect_one(struct lt_loop *loop, const struct address *to, const char *host, int port,
+                                const struct lt_conn_gate *gate, uint64_t deadline_ms, struct lt_conn **ret, struct lt_error *err)
+{
+    enum lt_code code = gate ? gate->check(gate->ctx, (const struct sockaddr *)&to->a, err) : LT_OK;
+    struct lt_conn *c;
+    int fd, pending;
+
+    if (code != LT_OK)
+        return code;
+    fd = socket(to->a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return connect_failed(err, host, port, errno);
+        return no_socket(err, host, port, errno);
     pending = connect(fd, (const struct sockaddr *)&to->a, to->n) != 0;
     if (pending && errno != EINPROGRESS) {
         code = connect_failed(err, host, port, errno);
         close(fd);
         return code;
     }
-    c = conn_new(loop, fd, tls);
+    c = conn_new(loop, fd, NULL);
     if (!c) {
         close(fd);
         return lt_fail(err, LT_EINTERNAL, "connect to %s port %d: out of memory", host, port);
@@ -736,7 +798,7 @@ static enum lt_code connect_one(struct lt_loop *loop, const struct address *to, 
 
 /* The remaining time is shared among the addresses left, so that a dead first one does not eat it all. */
 static enum lt_code connect_any(struct lt_loop *loop, const struct address *addresses, int count, const char *host, int port,
-                                struct lt_tls *tls, uint64_t deadline_ms, struct lt_conn **ret, struct lt_error *err)
+                                const struct lt_conn_gate *gate, uint64_t deadline_ms, struct lt_conn **ret, struct lt_error *err)
 {
     enum lt_code code = LT_EUPSTREAM_UNAVAILABLE;
 
@@ -745,10 +807,23 @@ static enum lt_code connect_any(struct lt_loop *loop, const struct address *addr
         uint64_t until = deadline_ms;
         if (deadline_ms != LT_NEVER && deadline_ms > now)
             until = now + (deadline_ms - now + (uint64_t)(count - i) - 1) / (uint64_t)(count - i);
-        code = connect_one(loop, &addresses[i], host, port, tls, until, ret, err);
+        code = connect_one(loop, &addresses[i], host, port, gate, until, ret, err);
         if (code == LT_OK || code == LT_ECANCELLED)
             break;
     }
+    return code;
+}
+
+static enum lt_code connect_name(struct lt_loop *loop, const char *host, int port, const struct lt_conn_gate *gate, uint64_t deadline_ms,
+                                 struct lt_conn **ret, struct lt_error *err)
+{
+    struct lookup *l;
+    enum lt_code code = resolve_name(loop, host, port, deadline_ms, &l, err);
+
+    if (code != LT_OK)
+        return code;
+    code = connect_any(loop, l->addresses, l->count, host, port, gate, deadline_ms, ret, err);
+    free(l);
     return code;
 }
 
@@ -762,50 +837,70 @@ static bool expect_host(SSL *ssl, const char *host, bool is_address)
     return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-static enum lt_code secure(struct lt_conn *c, const char *host, bool is_address, uint64_t deadline_ms, struct lt_error *err)
+enum { HOST_SIZE = 256 };
+
+/* The host without the brackets of an IPv6 address; false when it cannot be one. */
+static bool bare_host(const char *host, char out[HOST_SIZE])
 {
+    size_t n = strlen(host);
+
+    if (n == 0 || n >= HOST_SIZE)
+        return false;
+    if (host[0] == '[' && host[n - 1] == ']')
+        snprintf(out, HOST_SIZE, "%.*s", (int)n - 2, host + 1);
+    else
+        snprintf(out, HOST_SIZE, "%s", host);
+    return true;
+}
+
+static bool start_tls(struct lt_conn *c, const char *bare, struct lt_tls *tls)
+{
+    struct address unused;
+
+    return (c->ssl = SSL_new(lt_tls_ctx(tls))) && SSL_set_fd(c->ssl, c->fd) && expect_host(c->ssl, bare, numeric(bare, 0, &unused));
+}
+
+enum lt_code lt_conn_secure(struct lt_conn *c, const char *host, struct lt_tls *tls, uint64_t deadline_ms, struct lt_error *err)
+{
+    char bare[HOST_SIZE];
     enum lt_code code;
 
-    if (!expect_host(c->ssl, host, is_address)) {
+    if (!bare_host(host, bare) || !start_tls(c, bare, tls)) {
         ERR_clear_error();
-        return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%s: not a host name that TLS can verify", host);
+        return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%.64s: not a host name that TLS can verify", host);
     }
     code = lt_conn_handshake(c, deadline_ms, err);
     if (code == LT_EIO && err)
         err->code = LT_EUPSTREAM_UNAVAILABLE;
     if (code != LT_OK)
-        lt_error_wrap(err, "%s", host);
+        lt_error_wrap(err, "%s", bare);
     return code == LT_EIO ? LT_EUPSTREAM_UNAVAILABLE : code;
+}
+
+enum lt_code lt_conn_dial(struct lt_loop *loop, const char *host, int port, const struct lt_conn_gate *gate, uint64_t deadline_ms,
+                          struct lt_conn **ret, struct lt_error *err)
+{
+    struct address address;
+    char bare[HOST_SIZE];
+
+    *ret = NULL;
+    if (!bare_host(host, bare) || port < 1 || port > 65535)
+        return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "connect: host \"%.64s\" or port %d is not valid", host, port);
+    if (numeric(bare, port, &address))
+        return connect_one(loop, &address, bare, port, gate, deadline_ms, ret, err);
+    return connect_name(loop, bare, port, gate, deadline_ms, ret, err);
 }
 
 enum lt_code lt_conn_connect(struct lt_loop *loop, const char *host, int port, struct lt_tls *tls, uint64_t deadline_ms,
                              struct lt_conn **ret, struct lt_error *err)
 {
-    struct address addresses[ADDRESSES_MAX];
-    char bare[256];
-    size_t n = strlen(host);
-    int count = 1;
-    bool is_address;
-    enum lt_code code = LT_OK;
+    enum lt_code code = lt_conn_dial(loop, host, port, NULL, deadline_ms, ret, err);
 
-    *ret = NULL;
-    if (n == 0 || n >= sizeof bare || port < 1 || port > 65535)
-        return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "connect: host \"%.64s\" or port %d is not valid", host, port);
-    if (host[0] == '[' && host[n - 1] == ']')
-        snprintf(bare, sizeof bare, "%.*s", (int)n - 2, host + 1);
-    else
-        snprintf(bare, sizeof bare, "%s", host);
-    is_address = numeric(bare, port, &addresses[0]);
-    if (!is_address)
-        code = resolve_name(loop, bare, port, deadline_ms, addresses, &count, err);
-    if (code == LT_OK)
-        code = connect_any(loop, addresses, count, bare, port, tls, deadline_ms, ret, err);
-    if (code == LT_OK && tls) {
-        code = secure(*ret, bare, is_address, deadline_ms, err);
-        if (code != LT_OK) {
-            lt_conn_close(*ret, true);
-            *ret = NULL;
-        }
+    if (code == LT_OK && tls)
+        code = lt_conn_secure(*ret, host, tls, deadline_ms, err);
+    if (code != LT_OK && *ret) {
+        lt_conn_close(*ret, true);
+        *ret = NULL;
     }
     return code;
 }

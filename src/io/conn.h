@@ -1,6 +1,6 @@
 /*
- * One TCP (or TLS) connection on a loop. Raw non-blocking sockets registered once, edge-triggered, for readable, writable and
- * peer-closed: no epoll_ctl per request. TLS is OpenSSL on the same descriptor. TCP_NODELAY always. Loop thread only.
+ * One TCP (or TLS) connection on a loop. Raw non-blocking sockets registered once, edge-triggered, for readable and peer-closed; for
+ * writable only while a write is blocked: no epoll_ctl per request. TLS is OpenSSL on the same descriptor. TCP_NODELAY always. Loop thread only.
  * (DESIGN §6 names bufferevents; with fibers, SSL_read in a loop is shorter and copies once less: see ARCHITECTURE.md.)
  */
 #pragma once
@@ -18,6 +18,17 @@ struct lt_tls; /* io/tls.h */
  */
 enum lt_code lt_conn_connect(struct lt_loop *loop, const char *host, int port, struct lt_tls *tls, uint64_t deadline_ms,
                              struct lt_conn **ret, struct lt_error *err);
+/* Says which addresses may be connected to. */
+struct lt_conn_gate {
+    enum lt_code (*check)(void *ctx, const struct sockaddr *to, struct lt_error *err); /* LT_OK: may be connected to */
+    void *ctx;
+};
+/* The two halves of it. dial: without TLS; `gate` (NULL: none) is asked about each address before a packet goes there. An address that
+ * it refuses is passed over. LT_EOVERLOADED when no descriptor is left. */
+enum lt_code lt_conn_dial(struct lt_loop *loop, const char *host, int port, const struct lt_conn_gate *gate, uint64_t deadline_ms,
+                          struct lt_conn **ret, struct lt_error *err);
+/* TLS over a plain connection, as the client; `host` is verified and sent as SNI. On failure the connection stays the caller's. */
+enum lt_code lt_conn_secure(struct lt_conn *c, const char *host, struct lt_tls *tls, uint64_t deadline_ms, struct lt_error *err);
 /* Takes over an accepted descriptor (non-blocking). tls: the server context or NULL; the handshake is done by lt_conn_handshake.
  * NULL when memory or epoll is out; the descriptor then stays the caller's. */
 struct lt_conn *lt_conn_adopt(struct lt_loop *loop, int fd, struct lt_tls *tls);
@@ -27,6 +38,10 @@ void lt_conn_close(struct lt_conn *c, bool abort);
 
 /* Reads what there is, at least one byte; *ret_n = 0 at the peer's end of data. LT_ETIMEOUT, LT_ECANCELLED, LT_EIO. Fiber. */
 enum lt_code lt_conn_read(struct lt_conn *c, void *buf, size_t cap, uint64_t deadline_ms, size_t *ret_n);
+/* Has nothing come since the last read took all there was? */
+bool lt_conn_must_wait(const struct lt_conn *c);
+/* Waits until reading is worth a try, so that no buffer need be held meanwhile; the read may yet find nothing. Fiber. */
+enum lt_code lt_conn_await(struct lt_conn *c, uint64_t deadline_ms);
 /* Writes all of the iovecs (modified), at most 64 of them. Fiber. */
 enum lt_code lt_conn_writev(struct lt_conn *c, struct iovec *iov, int count, uint64_t deadline_ms);
 enum lt_code lt_conn_write(struct lt_conn *c, const void *p, size_t n, uint64_t deadline_ms);
@@ -34,6 +49,8 @@ enum lt_code lt_conn_write(struct lt_conn *c, const void *p, size_t n, uint64_t 
 /* Without waiting, from callbacks or fibers: bytes taken, 0 when it would block, -1 when broken. */
 ssize_t lt_conn_try_read(struct lt_conn *c, void *buf, size_t cap, bool *ret_eof);
 ssize_t lt_conn_try_write(struct lt_conn *c, const void *p, size_t n);
+/* The same for several pieces, which stay as they are; at least one byte is tried. */
+ssize_t lt_conn_try_writev(struct lt_conn *c, struct iovec *iov, int count);
 /* One-shot callbacks on the loop thread outside fibers; fn NULL takes the interest back. on_readable also fires at end of data, and
  * at the next turn when data is there already. */
 void lt_conn_on_readable(struct lt_conn *c, void (*fn)(void *arg), void *arg);

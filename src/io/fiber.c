@@ -43,7 +43,13 @@ enum {
     POOL_MAX = 256,       /* idle fibers kept per loop */
     TRIM_MS = 5000,       /* how often the pool gives half of what lay unused back to the system */
     PASSES_PER_TURN = 8,  /* chains of wakes between fibers that may run before events are looked at again */
+    SILENCE_MS = 4000,    /* a fiber that lives on gives stack back in a wait of this length, and the next time in one that is */
+    SILENCE_GROW = 4,     /* longer by this factor */
+    SILENCE_MS_MAX = 64000,
 };
+
+/* Ages at which a waiting fiber gives back the stack below its frames: once it is set up, and once its answer has begun. */
+static const uint16_t shrink_ages_ms[] = {250, 4000};
 
 /* One end of a switch: a fiber, or the loop's own stack. */
 struct side {
@@ -68,6 +74,10 @@ struct lt_fiber {
     uint64_t wait_start_ms;
     struct lt_timer timer; /* stays set across waits; see arm() */
     uint64_t timer_ms;     /* when it fires */
+    uint64_t start_ms;
+    uint32_t silence_ms;   /* see shrink_due() */
+    uint8_t shrinks;       /* how often because of its age */
+    bool shrunk;           /* in the present wait */
     enum state state;
     unsigned shield;
     bool timer_set;
@@ -159,7 +169,8 @@ NO_FAKE_STACK static void fiber_switch(struct side *from, struct side *to, bool 
     switch_arrived(from, to);
 }
 
-/* The entry has no argument: it finds its fiber in `running`. A fiber never leaves this function: after fn it goes to the pool, and a later start comes back here with a new fn. */
+/* The entry has no argument: it finds its fiber in `running`. A fiber never leaves this function: after fn it goes to the pool, and a
+ * later start comes back here with a new fn. */
 NO_FAKE_STACK static void fiber_entry(void)
 {
     struct lt_fiber *f = running;
@@ -375,6 +386,9 @@ enum lt_code lt_fiber_start(struct lt_loop *loop, void (*fn)(void *arg), void *a
     f->shield = 0;
     f->woken = f->timed_out = f->cancelled = false;
     f->wait_start_ms = lt_loop_now(loop);
+    f->start_ms = f->wait_start_ms;
+    f->silence_ms = SILENCE_MS;
+    f->shrinks = 0;
     f->prev = NULL;
     f->next = fs->live;
     if (fs->live)
@@ -400,25 +414,58 @@ void lt_fiber_set_name(const char *name)
  * A timer once set is left alone when it fires no later than needed: a fiber that waits often with far deadlines costs one
  * timer operation per deadline that really comes near, not one per wait.
  */
-static void arm(struct lt_fiber *f, uint64_t deadline_ms, uint64_t now)
+static void arm(struct lt_fiber *f, uint64_t at_ms, uint64_t now)
 {
-    if (deadline_ms == LT_NEVER || (f->timer_set && f->timer_ms <= deadline_ms))
+    if (at_ms == LT_NEVER || (f->timer_set && f->timer_ms <= at_ms))
         return;
-    lt_timer_set(&f->timer, deadline_ms - now);
+    lt_timer_set(&f->timer, at_ms > now ? at_ms - now : 0);
     f->timer_set = true;
-    f->timer_ms = deadline_ms;
+    f->timer_ms = at_ms;
+}
+
+/*
+ * When the present wait is to give stack back. What an event touches it needs again for the next one: to give that back pays only in a
+ * long silence, and pays less each time that the silence was not the last.
+ */
+static uint64_t shrink_due(const struct lt_fiber *f)
+{
+    if (f->shrunk)
+        return LT_NEVER;
+    if (f->shrinks < sizeof shrink_ages_ms / sizeof shrink_ages_ms[0])
+        return f->start_ms + shrink_ages_ms[f->shrinks];
+    return f->wait_start_ms + f->silence_ms;
+}
+
+/* Setting a call up goes deeper than waiting for its answer: the pages below a waiting fiber's frames hold nothing, and go back to the
+ * system. */
+static void shrink(struct lt_fiber *f)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), low = (uintptr_t)f->side.stack;
+    uintptr_t used = (uintptr_t)lt_stack_lowest(&f->side.saved) & ~(page - 1);
+
+    if (used > low)
+        madvise((void *)low, used - low, MADV_DONTNEED); /* where it fails the pages stay, which is no fault */
+    f->shrunk = true;
+    if (f->shrinks < sizeof shrink_ages_ms / sizeof shrink_ages_ms[0])
+        f->shrinks++;
+    else
+        f->silence_ms = f->silence_ms < SILENCE_MS_MAX / SILENCE_GROW ? f->silence_ms * SILENCE_GROW : SILENCE_MS_MAX;
 }
 
 static void on_timer(void *arg)
 {
     struct lt_fiber *f = arg;
-    uint64_t now = lt_loop_now(f->home->loop);
+    uint64_t now = lt_loop_now(f->home->loop), next = f->deadline_ms, due = shrink_due(f);
 
     f->timer_set = false;
     if (f->state != FIBER_WAITING)
         return;
+    if (now >= due)
+        shrink(f);
+    else if (due < next)
+        next = due;
     if (now < f->deadline_ms) {
-        arm(f, f->deadline_ms, now);
+        arm(f, next, now);
         return;
     }
     f->timed_out = true;
@@ -433,7 +480,7 @@ bool lt_fiber_must_end(void)
 enum lt_code lt_fiber_wait(uint64_t deadline_ms)
 {
     struct lt_fiber *f = running;
-    uint64_t now = lt_loop_now(f->home->loop);
+    uint64_t now = lt_loop_now(f->home->loop), due;
 
     if (!lt_fiber_must_end() && !f->woken) {
         if (deadline_ms <= now)
@@ -441,7 +488,9 @@ enum lt_code lt_fiber_wait(uint64_t deadline_ms)
         f->deadline_ms = deadline_ms;
         f->wait_start_ms = now;
         f->timed_out = false;
-        arm(f, deadline_ms, now);
+        f->shrunk = false;
+        due = shrink_due(f);
+        arm(f, deadline_ms < due ? deadline_ms : due, now);
         f->state = FIBER_WAITING;
         fiber_switch(&f->side, &f->home->side, false);
     }

@@ -347,9 +347,7 @@ static enum lt_code check_head(struct reader *r, bool request)
 static enum lt_code read_head(const char *p, size_t n, struct lt_http_head *ret, size_t *ret_used, struct lt_error *err,
                               bool request)
 {
-    /* the array is valid up to fields_n; clearing it would cost most of the time */
-    memset(ret, 0, offsetof(struct lt_http_head, fields));
-    ret->content_length = -1;
+    *ret = (struct lt_http_head){.content_length = -1, .fields = ret->fields};
     *ret_used = 0;
     bool full = n >= LT_HTTP_HEAD_MAX;
     struct reader r = {.at = p, .end = p + (full ? LT_HTTP_HEAD_MAX : n), .head = ret, .err = err};

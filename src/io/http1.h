@@ -30,11 +30,11 @@ struct lt_http_head {
     bool expect_continue;
     int64_t content_length; /* -1: not given */
     size_t fields_n;
-    struct lt_http_field fields[LT_HTTP_FIELDS_MAX];
+    struct lt_http_field *fields; /* whoever has a head read gives room for LT_HTTP_FIELDS_MAX of them */
 };
 
 /*
- * Reads a head from p[0..n). LT_OK: *ret_used bytes belong to it (up to and with the empty line). LT_EAGAIN: more bytes needed.
+ * Reads a head from p[0..n); ret->fields is set by the caller. LT_OK: *ret_used bytes belong to it (up to and with the empty line). LT_EAGAIN: more bytes needed.
  * Else LT_EBAD_HTTP, LT_EHEAD_TOO_LARGE or LT_EURI_TOO_LONG; the connection must then be closed after the answer.
  * Empty lines before a request line are skipped (at most 2, RFC 9112 §2.2).
  */

@@ -1,6 +1,7 @@
 /*
  * The HTTP client: a pool of idle connections per loop, sending a request, reading the answer. An answer under way (struct
- * lt_http_reply) owns its connection until it is closed; replies and their buffers are reused.
+ * lt_http_reply) owns its connection until it is closed. It has a buffer only while bytes are in it: who waits for the first byte or
+ * for the next event, perhaps for minutes, holds none. Replies and buffers are reused.
  */
 #include "io/http_client.h"
 
@@ -8,12 +9,16 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "io/outbound.h"
 
 enum {
     IDLE_MAX = 256,            /* connections kept per loop */
     IDLE_MS = 30000,           /* and how long */
+    REST_MAX = 64,             /* what may come of a body behind its last event */
+    REST_MS = 1000,            /* and how late */
     SWEEP_MS = 5000,
     REPLIES_KEPT = 64,
+    BUFFERS_KEPT = 64,         /* those of BUF_FIRST */
     BUF_FIRST = 4096,          /* most answers and all live streams fit in this */
     BUF_MAX = LT_HTTP_HEAD_MAX + 16384,
     ROOM_MIN = 1024,
@@ -22,62 +27,81 @@ enum {
     BODY_IDLE_MS = 60000,
     MAX_BODY = 16 * 1024 * 1024,
     INTERIM_MAX = 8,           /* 1xx answers before the real one */
-    KEY_SIZE = 300,            /* "https://host:port" */
-    SMALL_HEAD = 4096,
+    KEY_SIZE = 300,            /* "https://host:port by proxy" */
 };
 
 struct upstream {
     struct pool *pool;
-    struct upstream *prev, *next; /* among the idle: newest first */
+    struct upstream *prev, *next; /* among the idle or those that end: newest first */
     struct lt_conn *conn;
     struct lt_tls *tls;
+    struct lt_chunked chunks;     /* while it ends: how far the body was read, */
+    size_t rest;                  /* and how many bytes came of what nobody needs */
     uint64_t hash, idle_since_ms;
     char key[];
 };
 
+struct upstreams {
+    struct upstream *newest, *oldest;
+    int n;
+};
+
 struct pool {
     struct lt_loop *loop;
-    struct upstream *newest, *oldest;
-    int idle, busy;
+    struct upstreams idle;
+    struct upstreams ending;      /* their answers were used, but the last bytes of them have not come */
+    int busy;                     /* those that end among them */
     struct lt_timer sweep;
     struct lt_http_reply *spare;
     int spare_n;
+    struct spare_buffer *buffers;
+    int buffers_n;
+    struct lt_http_field fields[LT_HTTP_FIELDS_MAX]; /* of a head that is being parsed */
+};
+
+struct spare_buffer {
+    struct spare_buffer *next;
 };
 
 struct lt_http_reply {
     struct lt_http_reply *next; /* among the spare */
     struct pool *pool;
     struct upstream *up;
-    struct lt_http_head head;
+    struct lt_http_head head;   /* its bytes and fields lie in buf until the body is first read */
     enum lt_http_body body;
-    char *buf;                  /* [0, base) the head, [at, n) bytes of the body that wait */
-    size_t cap, base, at, n;
+    char *buf;                  /* [at, n): bytes that came and were not used. NULL while none are needed */
+    size_t cap, at, n;
     bool filled;                /* the last read took all the room: the next buffer is larger */
     int64_t left;
     struct lt_chunked chunks;
     bool done, dirty;           /* body at its end; connection must not be used again */
     uint64_t total, max_body, deadline_ms;
     uint32_t idle_ms;
-    char key[KEY_SIZE];
+    const char *key;            /* for errors: the target's, then the connection's */
 };
 
 struct target {
-    bool https;
-    int port;
-    char host[256];
-    struct lt_str authority, path; /* path with query, may lack the first '/' */
+    struct lt_url url;
     char key[KEY_SIZE];
     uint64_t hash;
 };
 
 /* ---- the pool ---- */
 
-static void unlink_idle(struct upstream *up)
+static void enter(struct upstreams *list, struct upstream *up)
 {
-    struct pool *p = up->pool;
-    *(up->prev ? &up->prev->next : &p->newest) = up->next;
-    *(up->next ? &up->next->prev : &p->oldest) = up->prev;
-    p->idle--;
+    up->prev = NULL;
+    up->next = list->newest;
+    *(up->next ? &up->next->prev : &list->oldest) = up;
+    list->newest = up;
+    list->n++;
+}
+
+static void leave(struct upstreams *list, struct upstream *up)
+{
+    *(up->prev ? &up->prev->next : &list->newest) = up->next;
+    *(up->next ? &up->next->prev : &list->oldest) = up->prev;
+    list->n--;
 }
 
 static void upstream_close(struct upstream *up, bool abort_)
@@ -88,7 +112,7 @@ static void upstream_close(struct upstream *up, bool abort_)
 
 static void drop_idle(struct upstream *up)
 {
-    unlink_idle(up);
+    leave(&up->pool->idle, up);
     upstream_close(up, false);
 }
 
@@ -96,38 +120,56 @@ static void drop_idle(struct upstream *up)
  * Whatever comes between two answers, the end of data included, makes a connection worthless or dangerous. What only TLS has to
  * say (a session ticket) is no data.
  */
+static bool is_silent(struct upstream *up)
+{
+    char byte;
+    bool eof;
+    return lt_conn_try_read(up->conn, &byte, 1, &eof) == 0 && !eof;
+}
+
 static void on_idle_event(void *arg)
 {
     struct upstream *up = arg;
-    char byte;
-    bool eof;
-    if (lt_conn_try_read(up->conn, &byte, 1, &eof) != 0 || eof)
-        drop_idle(up);
-    else
+    if (is_silent(up))
         lt_conn_on_readable(up->conn, on_idle_event, up);
+    else
+        drop_idle(up);
 }
 
 static void on_sweep(void *arg)
 {
     struct pool *p = arg;
     uint64_t now = lt_loop_now(p->loop);
-    while (p->oldest && now - p->oldest->idle_since_ms >= IDLE_MS)
-        drop_idle(p->oldest);
-    if (p->idle > 0)
+    while (p->idle.oldest && now - p->idle.oldest->idle_since_ms >= IDLE_MS)
+        drop_idle(p->idle.oldest);
+    if (p->idle.n > 0)
         lt_timer_set(&p->sweep, SWEEP_MS);
+}
+
+static void drop_ending(struct upstream *up)
+{
+    leave(&up->pool->ending, up);
+    up->pool->busy--;
+    upstream_close(up, true);
 }
 
 static void pool_free(void *arg)
 {
     struct pool *p = arg;
     lt_timer_cancel(&p->sweep);
-    while (p->oldest)
-        drop_idle(p->oldest);
+    while (p->idle.oldest)
+        drop_idle(p->idle.oldest);
+    while (p->ending.oldest)
+        drop_ending(p->ending.oldest);
     while (p->spare) {
         struct lt_http_reply *r = p->spare;
         p->spare = r->next;
-        free(r->buf);
         free(r);
+    }
+    while (p->buffers) {
+        struct spare_buffer *b = p->buffers;
+        p->buffers = b->next;
+        free(b);
     }
     free(p);
 }
@@ -146,17 +188,18 @@ static struct pool *pool_of(struct lt_loop *loop)
     return p;
 }
 
+/* Asks the kernel once more: what came since the last turn of the loop must not be taken for the next answer. */
 static struct upstream *pool_take(struct pool *p, const struct target *t, struct lt_tls *tls)
 {
-    for (struct upstream *up = p->newest, *next; up; up = next) {
+    for (struct upstream *up = p->idle.newest, *next; up; up = next) {
         next = up->next;
         if (up->hash != t->hash || up->tls != tls || strcmp(up->key, t->key) != 0)
             continue;
-        if (lt_conn_peer_closed(up->conn)) {
+        if (lt_conn_peer_closed(up->conn) || !is_silent(up)) {
             drop_idle(up);
             continue;
         }
-        unlink_idle(up);
+        leave(&p->idle, up);
         lt_conn_on_readable(up->conn, NULL, NULL);
         return up;
     }
@@ -166,88 +209,84 @@ static struct upstream *pool_take(struct pool *p, const struct target *t, struct
 static void pool_put(struct upstream *up)
 {
     struct pool *p = up->pool;
-    if (p->idle == IDLE_MAX)
-        drop_idle(p->oldest);
+    if (p->idle.n == IDLE_MAX)
+        drop_idle(p->idle.oldest);
     up->idle_since_ms = lt_loop_now(p->loop);
-    up->prev = NULL;
-    up->next = p->newest;
-    *(up->next ? &up->next->prev : &p->oldest) = up;
-    p->newest = up;
-    if (p->idle++ == 0)
+    enter(&p->idle, up);
+    if (p->idle.n == 1)
         lt_timer_set(&p->sweep, SWEEP_MS);
     lt_conn_on_readable(up->conn, on_idle_event, up);
+}
+
+/* ---- the end of an answer that nobody waits for ---- */
+
+/* Takes n bytes that came behind the last event. False: no answer ends so. */
+static bool take_rest(struct upstream *up, const char *p, size_t n)
+{
+    struct lt_error why;
+    struct lt_str piece;
+    size_t at = 0, used;
+    up->rest += n;
+    while (at < n && !up->chunks.done) {
+        if (lt_chunked_read(&up->chunks, p + at, n - at, &piece, &used, &why) != LT_OK)
+            return false;
+        at += used;
+    }
+    return at == n && (up->chunks.done || up->rest < REST_MAX);
+}
+
+static void on_rest(void *arg)
+{
+    struct upstream *up = arg;
+    char bytes[REST_MAX];
+    bool eof;
+    ssize_t n = lt_conn_try_read(up->conn, bytes, REST_MAX - up->rest, &eof);
+    if (n < 0 || eof || !take_rest(up, bytes, (size_t)n)) {
+        drop_ending(up);
+    } else if (!up->chunks.done) {
+        lt_conn_on_readable(up->conn, on_rest, up);
+    } else {
+        leave(&up->pool->ending, up);
+        up->pool->busy--;
+        lt_conn_on_deadline(up->conn, LT_NEVER, NULL, NULL);
+        pool_put(up);
+    }
+}
+
+static void on_rest_late(void *arg)
+{
+    drop_ending(arg);
+}
+
+/* The connection is as good as any other once the end of its body has come. Stays among the busy. */
+static void pool_put_when_ended(struct upstream *up, const struct lt_chunked *chunks)
+{
+    struct pool *p = up->pool;
+    if (p->ending.n == IDLE_MAX)
+        drop_ending(p->ending.oldest);
+    up->chunks = *chunks;
+    up->rest = 0;
+    enter(&p->ending, up);
+    lt_conn_on_deadline(up->conn, lt_loop_now(p->loop) + REST_MS, on_rest_late, up);
+    lt_conn_on_readable(up->conn, on_rest, up);
 }
 
 void lt_http_client_counts(struct lt_loop *loop, int *ret_idle, int *ret_busy)
 {
     const struct pool *p = lt_loop_slot(loop, LT_SLOT_HTTP_CLIENT);
-    *ret_idle = p ? p->idle : 0;
+    *ret_idle = p ? p->idle.n : 0;
     *ret_busy = p ? p->busy : 0;
 }
 
 /* ---- the URL ---- */
 
-static enum lt_code bad_url(struct lt_error *err, const char *why)
+static enum lt_code parse_target(struct lt_str url, struct target *t, struct lt_error *err)
 {
-    return lt_fail(err, LT_EINVALID_INPUT, "URL: %s", why); /* never the URL itself: its query may hold a key */
-}
-
-/* "host", "host:port", "[v6]:port" → host and port. */
-static enum lt_code split_authority(struct lt_str authority, struct target *t, struct lt_error *err)
-{
-    const char *end = authority.p + authority.n, *colon = NULL;
-    struct lt_str host = authority;
-    if (authority.n > 0 && authority.p[0] == '[') {
-        const char *bracket = memchr(authority.p, ']', authority.n);
-        if (!bracket)
-            return bad_url(err, "] is missing");
-        host.n = (size_t)(bracket + 1 - authority.p);
-        colon = bracket + 1 < end ? bracket + 1 : NULL;
-    } else {
-        colon = memchr(authority.p, ':', authority.n);
-        if (colon)
-            host.n = (size_t)(colon - authority.p);
-    }
-    if (host.n == 0 || host.n >= sizeof(t->host))
-        return bad_url(err, "the host is missing or too long");
-    for (size_t i = 0; i < host.n; i++)
-        t->host[i] = host.p[i] >= 'A' && host.p[i] <= 'Z' ? (char)(host.p[i] | 0x20) : host.p[i];
-    t->host[host.n] = '\0';
-    t->port = t->https ? 443 : 80;
-    if (colon) {
-        int64_t port;
-        if (*colon != ':' || !lt_str_to_int64((struct lt_str){colon + 1, (size_t)(end - colon - 1)}, &port) || port < 1 ||
-            port > 65535)
-            return bad_url(err, "the port is not a number from 1 to 65535");
-        t->port = (int)port;
-    }
-    return LT_OK;
-}
-
-static enum lt_code parse_url(struct lt_str url, struct target *t, struct lt_error *err)
-{
-    for (size_t i = 0; i < url.n; i++)
-        if ((uint8_t)url.p[i] <= 0x20 || (uint8_t)url.p[i] >= 0x7f || url.p[i] == '#')
-            return bad_url(err, url.p[i] == '#' ? "has a fragment" : "holds a space, a control byte or a byte above 0x7e");
-    if (url.n > LT_HTTP_URI_MAX)
-        return bad_url(err, "too long");
-    struct lt_str https = LT_STR("https://"), http = LT_STR("http://");
-    t->https = url.n >= https.n && lt_str_eq_ci((struct lt_str){url.p, https.n}, https);
-    size_t skip = t->https ? https.n : http.n;
-    if (!t->https && (url.n < http.n || !lt_str_eq_ci((struct lt_str){url.p, http.n}, http)))
-        return bad_url(err, "does not begin with http:// or https://");
-    struct lt_str rest = {url.p + skip, url.n - skip};
-    size_t n = 0;
-    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
-        n++;
-    t->authority = (struct lt_str){rest.p, n};
-    t->path = (struct lt_str){rest.p + n, rest.n - n};
-    if (n > 0 && memchr(rest.p, '@', n))
-        return bad_url(err, "user and password in the address are not supported");
-    enum lt_code rc = split_authority(t->authority, t, err);
+    enum lt_code rc = lt_url_parse(url, &t->url, err);
     if (rc != LT_OK)
         return rc;
-    snprintf(t->key, sizeof(t->key), "%s://%s:%d", t->https ? "https" : "http", t->host, t->port);
+    snprintf(t->key, sizeof(t->key), "%s://%s:%d%s", t->url.https ? "https" : "http", t->url.host, t->url.port,
+             lt_outbound_by_proxy(&t->url) ? " by proxy" : "");
     t->hash = 1469598103934665603u; /* FNV-1a */
     for (const char *p = t->key; *p; p++)
         t->hash = (t->hash ^ (uint8_t)*p) * 1099511628211u;
@@ -301,7 +340,7 @@ static bool has_field(const struct lt_http_call *call, const char *lower)
 
 static size_t head_size(const struct lt_http_call *call, const struct target *t)
 {
-    size_t n = strlen(call->method) + t->path.n + t->authority.n + 160;
+    size_t n = strlen(call->method) + t->url.path.n + t->url.authority.n + 160;
     for (size_t i = 0; i < call->fields_n; i++)
         n += call->fields[i].name.n + call->fields[i].value.n + 4;
     return n;
@@ -319,11 +358,11 @@ static size_t write_head(char *out, const struct lt_http_call *call, const struc
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
     char *p = put(out, lt_str(call->method));
     *p++ = ' ';
-    if (t->path.n == 0 || t->path.p[0] != '/')
+    if (t->url.path.n == 0 || t->url.path.p[0] != '/')
         *p++ = '/';
-    p = put(p, t->path);
+    p = put(p, t->url.path);
     p = put(p, LT_STR(" HTTP/1.1\r\nHost: "));
-    p = put(p, t->authority);
+    p = put(p, t->url.authority);
     if (!has_field(call, "user-agent"))
         p = put(p, LT_STR("\r\nUser-Agent: lectern/" LECTERN_VERSION));
     bool length = call->body.p != NULL;
@@ -353,26 +392,49 @@ static struct lt_http_reply *reply_new(struct pool *p)
         p->spare = r->next;
         p->spare_n--;
     } else {
-        r = calloc(1, sizeof(*r));
-        if (!r || !(r->buf = malloc(BUF_FIRST)))
+        r = malloc(sizeof(*r));
+        if (!r)
             abort();
-        r->cap = BUF_FIRST;
     }
-    r->pool = p;
-    r->up = NULL;
-    r->base = r->at = r->n = 0;
-    r->filled = r->done = r->dirty = false;
-    r->left = 0;
-    r->chunks = (struct lt_chunked){0};
-    r->total = 0;
+    *r = (struct lt_http_reply){.pool = p};
     return r;
+}
+
+/* An empty buffer of at least `size` bytes. The reply has none. */
+static void take_buffer(struct lt_http_reply *r, size_t size)
+{
+    struct pool *p = r->pool;
+    struct spare_buffer *spare = p->buffers;
+    r->cap = size > BUF_FIRST ? size : BUF_FIRST;
+    if (r->cap == BUF_FIRST && spare) {
+        p->buffers = spare->next;
+        p->buffers_n--;
+        r->buf = (char *)spare;
+    } else if (!(r->buf = malloc(r->cap))) {
+        abort();
+    }
+}
+
+static void give_buffer(struct lt_http_reply *r)
+{
+    struct pool *p = r->pool;
+    if (r->buf && r->cap == BUF_FIRST && p->buffers_n < BUFFERS_KEPT) {
+        struct spare_buffer *spare = (struct spare_buffer *)r->buf;
+        spare->next = p->buffers;
+        p->buffers = spare;
+        p->buffers_n++;
+    } else {
+        free(r->buf);
+    }
+    r->buf = NULL;
+    r->cap = r->at = r->n = 0;
 }
 
 static void reply_free(struct lt_http_reply *r)
 {
     struct pool *p = r->pool;
-    if (p->spare_n == REPLIES_KEPT || r->cap > BUF_FIRST) {
-        free(r->buf);
+    give_buffer(r);
+    if (p->spare_n == REPLIES_KEPT) {
         free(r);
         return;
     }
@@ -381,40 +443,39 @@ static void reply_free(struct lt_http_reply *r)
     p->spare_n++;
 }
 
-static void shift(struct lt_str *s, const char *from, const char *to)
+static void grow(struct lt_http_reply *r, size_t cap)
 {
-    if (s->p)
-        s->p = to + (s->p - from);
-}
-
-/* The head stays at the front of the buffer; what points into it moves along. */
-static void grow(struct lt_http_reply *r)
-{
-    size_t cap = r->cap * 2 < BUF_MAX ? r->cap * 2 : BUF_MAX;
+    size_t at = r->at, n = r->n;
     char *buf = malloc(cap);
     if (!buf)
         abort();
-    memcpy(buf, r->buf, r->n);
-    if (r->base > 0) {
-        shift(&r->head.reason, r->buf, buf);
-        for (size_t i = 0; i < r->head.fields_n; i++) {
-            shift(&r->head.fields[i].name, r->buf, buf);
-            shift(&r->head.fields[i].value, r->buf, buf);
-        }
-    }
-    free(r->buf);
+    memcpy(buf, r->buf, n);
+    give_buffer(r);
     r->buf = buf;
     r->cap = cap;
+    r->at = at;
+    r->n = n;
 }
 
-/* Reads behind what waits; the buffer grows when the head leaves little room or the data comes in large runs. */
+/*
+ * Reads behind what waits; the buffer grows when the head leaves little room or the data comes in large runs. When nothing waits and
+ * nothing has come there is none.
+ */
 static enum lt_code fill(struct lt_http_reply *r, uint64_t deadline_ms, size_t *ret_n)
 {
-    if (r->at == r->n)
-        r->at = r->n = r->base;
-    if (r->cap < BUF_MAX && (r->filled || r->cap - r->n < ROOM_MIN))
-        grow(r);
-    enum lt_code rc = lt_conn_read(r->up->conn, r->buf + r->n, r->cap - r->n, deadline_ms, ret_n);
+    if (r->at == r->n) {
+        r->at = r->n = 0;
+        if (lt_conn_must_wait(r->up->conn))
+            give_buffer(r);
+    }
+    enum lt_code rc = lt_conn_await(r->up->conn, deadline_ms);
+    if (rc != LT_OK)
+        return rc;
+    if (!r->buf)
+        take_buffer(r, BUF_FIRST);
+    else if (r->cap < BUF_MAX && (r->filled || r->cap - r->n < ROOM_MIN))
+        grow(r, r->cap * 2 < BUF_MAX ? r->cap * 2 : BUF_MAX);
+    rc = lt_conn_read(r->up->conn, r->buf + r->n, r->cap - r->n, deadline_ms, ret_n);
     if (rc == LT_OK) {
         r->n += *ret_n;
         r->filled = r->n == r->cap;
@@ -439,13 +500,14 @@ static enum lt_code failed(struct lt_http_reply *r, enum lt_code rc, const char 
     return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%s: the connection broke %s", r->key, phase);
 }
 
-static enum lt_code connect_up(struct lt_http_reply *r, const struct target *t, const struct lt_http_call *call,
+/* Not inlined, like the others below that hold an error of their own: the frames of the functions that wait stay for minutes. */
+__attribute__((noinline)) static enum lt_code connect_up(struct lt_http_reply *r, const struct target *t, const struct lt_http_call *call,
                                struct lt_tls *tls, struct lt_error *err)
 {
     struct lt_conn *conn;
     struct lt_error why = {.code = LT_OK};
     uint32_t ms = call->connect_ms ? call->connect_ms : CONNECT_MS;
-    enum lt_code rc = lt_conn_connect(r->pool->loop, t->host, t->port, tls, until(r, ms), &conn, &why);
+    enum lt_code rc = lt_outbound_connect(r->pool->loop, &t->url, tls, until(r, ms), &conn, &why);
     if (rc == LT_ETIMEOUT || rc == LT_ECANCELLED)
         return failed(r, rc, "while connecting", err);
     if (rc != LT_OK)
@@ -463,12 +525,30 @@ static enum lt_code connect_up(struct lt_http_reply *r, const struct target *t, 
     return LT_OK;
 }
 
+/*
+ * Puts the fields of a head behind all that came, where nothing is read to before the head is done with. False: there was no room, the
+ * buffer has moved and the head is to be parsed again.
+ */
+static bool keep_fields(struct lt_http_reply *r)
+{
+    size_t size = r->head.fields_n * sizeof(struct lt_http_field), align = sizeof(struct lt_http_field);
+    if (r->cap - r->n < size + align) {
+        grow(r, r->n + size + align);
+        return false;
+    }
+    struct lt_http_field *kept = (struct lt_http_field *)(r->buf + (r->cap - size) / align * align);
+    memcpy(kept, r->head.fields, size);
+    r->head.fields = kept;
+    return true;
+}
+
 /* Parses what has come. Interim answers are taken out of the buffer, so that it always has room for a head behind them. */
-static enum lt_code parse_head(struct lt_http_reply *r, int *interim, struct lt_error *err)
+__attribute__((noinline)) static enum lt_code parse_head(struct lt_http_reply *r, int *interim, struct lt_error *err)
 {
     for (;;) {
         struct lt_error why;
         size_t used;
+        r->head.fields = r->pool->fields;
         enum lt_code rc = lt_http1_read_response(r->buf, r->n, &r->head, &used, &why);
         if (rc == LT_EAGAIN)
             return rc;
@@ -476,7 +556,9 @@ static enum lt_code parse_head(struct lt_http_reply *r, int *interim, struct lt_
             return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the head of the answer: %s", r->key, why.detail);
         if (r->head.status >= 200) {
             r->at = used;
-            return LT_OK;
+            if (keep_fields(r))
+                return LT_OK;
+            continue;
         }
         r->n -= used;
         memmove(r->buf, r->buf + used, r->n);
@@ -487,7 +569,6 @@ static enum lt_code parse_head(struct lt_http_reply *r, int *interim, struct lt_
 
 static enum lt_code begin_reply(struct lt_http_reply *r, bool head_request, struct lt_error *err)
 {
-    r->base = r->at;
     r->body = lt_http1_response_body(&r->head, head_request);
     r->done = r->body == LT_BODY_NONE;
     if (r->body == LT_BODY_LENGTH)
@@ -530,22 +611,23 @@ static enum lt_code read_head(struct lt_http_reply *r, const struct lt_http_call
  * One try on r->up. *ret_silent: the connection ended before any byte of an answer. When sending fails the answer is still looked
  * for: a server may refuse a body before it has read all of it.
  */
-static enum lt_code exchange(struct lt_http_reply *r, const struct lt_http_call *call, struct lt_str head, bool *ret_silent,
+static enum lt_code exchange(struct lt_http_reply *r, const struct lt_http_call *call, const struct target *t, bool *ret_silent,
                              struct lt_error *err)
 {
-    struct iovec iov[2] = {{(void *)(uintptr_t)head.p, head.n}, {(void *)(uintptr_t)call->body.p, call->body.n}};
+    take_buffer(r, head_size(call, t));
+    struct iovec iov[2] = {{r->buf, write_head(r->buf, call, t)}, {(void *)(uintptr_t)call->body.p, call->body.n}};
     *ret_silent = false;
     enum lt_code rc = lt_conn_writev(r->up->conn, iov, call->body.n > 0 ? 2 : 1, until(r, r->idle_ms));
+    give_buffer(r);
     if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
         return failed(r, rc, "while sending", err);
     r->dirty = rc != LT_OK;
     return read_head(r, call, ret_silent, err);
 }
 
-static enum lt_code send_head(struct lt_http_reply *r, const struct lt_http_call *call, const struct target *t,
-                              struct lt_str head, struct lt_error *err)
+static enum lt_code send_to(struct lt_http_reply *r, const struct lt_http_call *call, const struct target *t, struct lt_error *err)
 {
-    struct lt_tls *tls = t->https ? call->tls : NULL;
+    struct lt_tls *tls = t->url.https ? call->tls : NULL;
     for (bool fresh = false;; fresh = true) {
         bool silent;
         r->up = fresh ? NULL : pool_take(r->pool, t, tls);
@@ -554,15 +636,17 @@ static enum lt_code send_head(struct lt_http_reply *r, const struct lt_http_call
         if (rc != LT_OK)
             return rc;
         r->pool->busy++;
-        rc = exchange(r, call, head, &silent, err);
-        if (rc == LT_OK)
+        rc = exchange(r, call, t, &silent, err);
+        if (rc == LT_OK) {
+            r->key = r->up->key;
             return LT_OK;
+        }
         r->pool->busy--;
         upstream_close(r->up, true);
         r->up = NULL;
         if (!reused || !silent)
             return rc;
-        r->base = r->at = r->n = 0;
+        give_buffer(r);
     }
 }
 
@@ -570,10 +654,10 @@ enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call,
 {
     struct target t;
     *ret = NULL;
-    enum lt_code rc = parse_url(call->url, &t, err);
+    enum lt_code rc = parse_target(call->url, &t, err);
     if (rc == LT_OK)
         rc = check_fields(call, err);
-    if (rc == LT_OK && t.https && !call->tls)
+    if (rc == LT_OK && t.url.https && !call->tls)
         rc = lt_fail(err, LT_EINVALID_INPUT, "URL: https needs a TLS context");
     if (rc != LT_OK)
         return rc;
@@ -581,15 +665,8 @@ enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call,
     r->deadline_ms = call->deadline_ms ? call->deadline_ms : LT_NEVER;
     r->idle_ms = call->idle_ms ? call->idle_ms : BODY_IDLE_MS;
     r->max_body = call->max_body ? call->max_body : MAX_BODY;
-    memcpy(r->key, t.key, sizeof(r->key));
-    char small[SMALL_HEAD];
-    size_t size = head_size(call, &t);
-    char *head = size <= sizeof(small) ? small : malloc(size);
-    if (!head)
-        abort();
-    rc = send_head(r, call, &t, (struct lt_str){head, write_head(head, call, &t)}, err);
-    if (head != small)
-        free(head);
+    r->key = t.key;
+    rc = send_to(r, call, &t, err);
     if (rc == LT_OK)
         *ret = r;
     else
@@ -603,7 +680,7 @@ const struct lt_http_head *lt_http_reply_head(const struct lt_http_reply *reply)
 }
 
 /* The next run of body bytes among those that have come; empty when more are needed. */
-static enum lt_code take_piece(struct lt_http_reply *r, struct lt_str *ret, struct lt_error *err)
+__attribute__((noinline)) static enum lt_code take_piece(struct lt_http_reply *r, struct lt_str *ret, struct lt_error *err)
 {
     size_t have = r->n - r->at;
     *ret = (struct lt_str){r->buf + r->at, have};
@@ -650,6 +727,8 @@ enum lt_code lt_http_reply_read(struct lt_http_reply *reply, struct lt_str *ret_
 {
     enum lt_code rc = LT_OK;
     *ret_piece = LT_STR_NULL;
+    reply->head.reason = LT_STR_NULL;
+    reply->head.fields_n = 0;
     while (rc == LT_OK && ret_piece->n == 0 && !reply->done) {
         if (reply->at == reply->n)
             rc = more_body(reply, err);
@@ -707,17 +786,31 @@ static void take_end(struct lt_http_reply *r)
             return;
 }
 
-void lt_http_reply_close(struct lt_http_reply *reply)
+static void close_reply(struct lt_http_reply *r, bool finished)
 {
-    if (!reply)
-        return;
-    struct lt_http_reply *r = reply;
+    struct pool *p = r->pool;
     if (!r->dirty)
         take_end(r);
-    r->pool->busy--;
-    if (r->done && !r->dirty && r->head.keep_alive && r->body != LT_BODY_UNTIL_CLOSE && r->at == r->n)
-        pool_put(r->up);
-    else
-        upstream_close(r->up, !r->done);
+    bool good = !r->dirty && r->head.keep_alive && r->body != LT_BODY_UNTIL_CLOSE && r->at == r->n;
+    if (good && !r->done && finished && r->body == LT_BODY_CHUNKED) {
+        pool_put_when_ended(r->up, &r->chunks);
+    } else {
+        p->busy--;
+        if (good && r->done)
+            pool_put(r->up);
+        else
+            upstream_close(r->up, !r->done);
+    }
     reply_free(r);
+}
+
+void lt_http_reply_close(struct lt_http_reply *reply)
+{
+    if (reply)
+        close_reply(reply, false);
+}
+
+void lt_http_reply_finish(struct lt_http_reply *reply)
+{
+    close_reply(reply, true);
 }

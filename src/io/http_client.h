@@ -1,8 +1,8 @@
 /*
- * HTTP/1.1 client on fibers: one pool of kept-alive connections per loop, keyed by (scheme, host, port). No redirects, no cookies,
- * no proxy variables yet. A pooled connection on which anything arrives between answers is closed. A request that fails on a reused
- * connection before any byte of the answer is sent again once on a fresh one when its body is in memory and nothing was processed
- * (the server closed the idle connection: end of data with zero bytes received).
+ * HTTP/1.1 client on fibers: one pool of kept-alive connections per loop, keyed by (scheme, host, port, by proxy or not). No
+ * redirects, no cookies. Where it may connect to says outbound.h. A pooled connection on which anything arrives between answers is
+ * closed. A request that fails on a reused connection before any byte of the answer is sent again once on a fresh one when its body
+ * is in memory and nothing was processed (the server closed the idle connection: end of data with zero bytes received).
  */
 #pragma once
 #include "base/arena.h"
@@ -27,9 +27,11 @@ struct lt_http_call {
 
 /*
  * Sends and waits for the head of the answer (1xx are skipped). *ret must be closed with lt_http_reply_close().
- * Errors: LT_EUPSTREAM_UNAVAILABLE, LT_EUPSTREAM_TIMEOUT (detail says which phase), LT_EUPSTREAM_INVALID, LT_ECANCELLED, LT_EINVALID_INPUT (URL).
+ * Errors: LT_EUPSTREAM_UNAVAILABLE, LT_EUPSTREAM_TIMEOUT (detail says which phase), LT_EUPSTREAM_INVALID, LT_ECANCELLED, LT_EINVALID_INPUT (URL),
+ * LT_EOUTBOUND_REFUSED, LT_EOVERLOADED (no descriptor is left).
  */
 enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call, struct lt_http_reply **ret, struct lt_error *err);
+/* Its fields and its reason are there until the body is first read. */
 const struct lt_http_head *lt_http_reply_head(const struct lt_http_reply *reply);
 /* The next run of body bytes, valid until the next call; n == 0 at the proper end. A cut body is LT_EUPSTREAM_INVALID. */
 enum lt_code lt_http_reply_read(struct lt_http_reply *reply, struct lt_str *ret_piece, struct lt_error *err);
@@ -37,5 +39,8 @@ enum lt_code lt_http_reply_read(struct lt_http_reply *reply, struct lt_str *ret_
 enum lt_code lt_http_reply_read_all(struct lt_http_reply *reply, struct lt_arena *arena, struct lt_str *ret, struct lt_error *err);
 /* Back to the pool when the body was read to its end, else closed at once. NULL allowed. */
 void lt_http_reply_close(struct lt_http_reply *reply);
+/* The same when what was read says itself that it is all, as the last event of a stream does: the connection is not closed if only the
+ * end of the body is missing. That is read behind the caller's back: 64 bytes at most, for a second. */
+void lt_http_reply_finish(struct lt_http_reply *reply);
 /* Idle and busy connections of the loop's pool (metrics, tests). */
 void lt_http_client_counts(struct lt_loop *loop, int *ret_idle, int *ret_busy);

@@ -70,6 +70,8 @@ void lt_http_conn_close(struct lt_http_conn *c, bool reset)
     give_buffer(c);
     lt_conn_close(c->io, reset);
     lt_loop_free_later(s->loop, free, c);
+    if (s->options.limits)
+        lt_http_limits_leave(s->options.limits, c->guest);
     if (--s->connections == 0 && s->stopper)
         lt_fiber_wake(s->stopper);
 }
@@ -176,7 +178,7 @@ static void on_first_byte(void *arg)
     if (lt_fiber_start(c->server->loop, lt_http_serve, c, &c->fiber) == LT_OK)
         return;
     if (!c->handshake && !c->server->options.tls)
-        lt_http_refuse_overloaded(c->server, lt_conn_fd(c->io));
+        lt_http_refuse_overloaded(c->server, lt_conn_fd(c->io), "too many requests");
     lt_http_conn_close(c, false);
 }
 
@@ -188,16 +190,19 @@ void lt_http_conn_idle(struct lt_http_conn *c)
     lt_conn_on_readable(c->io, on_first_byte, c);
 }
 
-void lt_http_conn_new(struct lt_http_server *s, int fd)
+void lt_http_conn_new(struct lt_http_server *s, int fd, struct lt_http_guest *guest)
 {
     struct lt_http_conn *c = calloc(1, sizeof(*c));
     if (!c)
         abort();
     c->server = s;
+    c->guest = guest;
     c->armed_ms = c->deadline_ms = LT_NEVER;
     c->handshake = s->options.tls != NULL;
     c->io = lt_conn_adopt(s->loop, fd, s->options.tls);
     if (!c->io) {
+        if (s->options.limits)
+            lt_http_limits_leave(s->options.limits, guest);
         close(fd);
         free(c);
         return;

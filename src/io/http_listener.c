@@ -15,7 +15,8 @@
 enum {
     ACCEPT_BATCH = 64,         /* then other events have their turn */
     PAUSE_MS = 100,            /* no accepting for so long when the system has no descriptors or memory */
-    WARN_MS = 1000,            /* between two lines in the log about that */
+    WARN_MS = 1000,            /* between two lines in the log about that, or about refused connections */
+    REFUSED_MS = 500,          /* a refused connection is closed after so long: its request, unread, would make the 503 a reset */
     NOTSENT_LOWAT = 64 * 1024, /* what the kernel queues unsent for one client, so that a slow one is noticed */
 };
 
@@ -54,15 +55,72 @@ static bool port_is_ours(int port)
 
 /* ---- accepting ---- */
 
-static void accepted(struct lt_http_server *s, int fd)
+/* What the client has sent is read away first. */
+static void close_refused(int fd)
 {
-    if (s->connections < s->options.max_connections) {
-        lt_http_conn_new(s, fd);
+    char unwanted[4096];
+    for (int i = 0; i < 16 && recv(fd, unwanted, sizeof(unwanted), MSG_DONTWAIT) > 0; i++)
+        ;
+    close(fd);
+}
+
+/* The oldest ones, until `n` are left. */
+static void close_oldest_refused(struct lt_http_server *s, int n)
+{
+    for (; s->refused_n > n; s->refused_n--) {
+        close_refused(s->refused[s->refused_first].fd);
+        s->refused_first = (s->refused_first + 1) % LT_HTTP_REFUSED_MAX;
+    }
+}
+
+static void on_refused_due(void *arg)
+{
+    struct lt_http_server *s = arg;
+    uint64_t now = lt_loop_now(s->loop);
+    while (s->refused_n > 0 && s->refused[s->refused_first].until_ms <= now)
+        close_oldest_refused(s, s->refused_n - 1);
+    if (s->refused_n > 0)
+        lt_timer_set(&s->refused_timer, s->refused[s->refused_first].until_ms - now);
+}
+
+static void note_refused(struct lt_http_server *s, const char *why)
+{
+    uint64_t now = lt_loop_now(s->loop);
+    s->refusals++;
+    if (now - s->refused_logged_ms < WARN_MS)
+        return;
+    lt_log(LT_LOG_WARN, "http.refused", LT_S("reason", why), LT_I("refused", s->refusals), LT_I("connections", s->connections));
+    s->refused_logged_ms = now;
+    s->refusals = 0;
+}
+
+/* One connection too many: told so without a fiber (in TLS that would need a handshake), and closed a little later. */
+static void refuse(struct lt_http_server *s, int fd, const char *why)
+{
+    note_refused(s, why);
+    if (s->options.tls) {
+        close(fd);
         return;
     }
-    if (!s->options.tls)
-        lt_http_refuse_overloaded(s, fd);
-    close(fd);
+    lt_http_refuse_overloaded(s, fd, why);
+    close_oldest_refused(s, LT_HTTP_REFUSED_MAX - 1);
+    int at = (s->refused_first + s->refused_n++) % LT_HTTP_REFUSED_MAX;
+    s->refused[at].fd = fd;
+    s->refused[at].until_ms = lt_loop_now(s->loop) + REFUSED_MS;
+    if (s->refused_n == 1)
+        lt_timer_set(&s->refused_timer, REFUSED_MS);
+}
+
+static void accepted(struct lt_http_server *s, int fd, const struct sockaddr *peer)
+{
+    struct lt_http_guest *guest = NULL;
+    const char *why = s->connections < s->options.max_connections ? NULL : "too many connections";
+    if (!why && s->options.limits)
+        why = lt_http_limits_enter(s->options.limits, peer, &guest);
+    if (why)
+        refuse(s, fd, why);
+    else
+        lt_http_conn_new(s, fd, guest);
 }
 
 static void on_pause_over(void *arg)
@@ -92,6 +150,7 @@ static bool accept_failed(struct lt_http_server *s, int error)
     if (error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM)
         return true;
     warn(s, error);
+    close_oldest_refused(s, 0);
     if ((error == EMFILE || error == ENFILE) && s->spare_fd >= 0) {
         close(s->spare_fd);
         int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -109,9 +168,11 @@ static bool accept_failed(struct lt_http_server *s, int error)
 void lt_http_listener_accept(struct lt_http_server *s)
 {
     for (int i = 0; i < ACCEPT_BATCH; i++) {
-        int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer;
+        socklen_t n = sizeof(peer);
+        int fd = accept4(s->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            accepted(s, fd);
+            accepted(s, fd, (const struct sockaddr *)&peer);
         else if (!accept_failed(s, errno))
             return;
     }
@@ -181,6 +242,7 @@ enum lt_code lt_http_listener_open(struct lt_http_server *s, struct lt_error *er
         return rc;
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     lt_timer_init(&s->pause, s->loop, on_pause_over, s);
+    lt_timer_init(&s->refused_timer, s->loop, on_refused_due, s);
     s->listener = event_new(lt_loop_base(s->loop), s->fd, EV_READ | EV_PERSIST, on_accept, s);
     if (!s->listener || event_add(s->listener, NULL) != 0)
         abort();
@@ -192,6 +254,8 @@ void lt_http_listener_close(struct lt_http_server *s)
     if (!s->listener)
         return;
     lt_timer_cancel(&s->pause);
+    lt_timer_cancel(&s->refused_timer);
+    close_oldest_refused(s, 0);
     event_free(s->listener);
     s->listener = NULL;
     close(s->fd);

@@ -38,6 +38,7 @@ enum lt_code lt_http_read_head(struct lt_http_conn *c, struct lt_http_head *ret,
     uint64_t deadline = lt_http_now(c) + c->server->options.head_ms;
     size_t fresh = c->n - c->at;
     bool first = true;
+    ret->fields = c->server->fields;
     for (;;) {
         size_t have = c->n - c->at;
         if (have > 0 && (first || have == LT_HTTP_READ_SIZE || memchr(c->in->p + c->n - fresh, '\n', fresh))) {
@@ -60,12 +61,15 @@ static void shift(struct lt_str *s, const char *from, const char *to)
         s->p = to + (s->p - from);
 }
 
-void lt_http_keep_head(struct lt_http_conn *c, struct lt_http_request *req, size_t used)
+void lt_http_keep_head(struct lt_http_conn *c, struct lt_http_request *req, const struct lt_http_head *head, size_t used)
 {
     struct lt_http_head *h = &req->head;
     const char *bytes = c->in->p + c->at;
     char *copy = lt_alloc(req->arena, used);
     memcpy(copy, bytes, used);
+    *h = *head;
+    h->fields = lt_alloc(req->arena, head->fields_n * sizeof(h->fields[0]));
+    memcpy(h->fields, head->fields, head->fields_n * sizeof(h->fields[0]));
     shift(&h->method, bytes, copy);
     shift(&h->path, bytes, copy);
     shift(&h->query, bytes, copy);

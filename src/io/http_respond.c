@@ -237,17 +237,17 @@ void lt_http_respond_problem(struct lt_http_request *req, enum lt_code code, con
     lt_buf_free(&body);
 }
 
-void lt_http_refuse_overloaded(struct lt_http_server *s, int fd)
+void lt_http_refuse_overloaded(struct lt_http_server *s, int fd, const char *why)
 {
     static const char format[] =
         "HTTP/1.1 503 Service Unavailable\r\n%.*sX-Request-Id: %s\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"
         "Content-Length: %d\r\nConnection: close\r\n\r\n%s";
     static const char problem[] =
         "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"overloaded\","
-        "\"detail\":\"too many connections\",\"request_id\":\"%s\"}";
+        "\"detail\":\"%s\",\"request_id\":\"%s\"}";
     char id[37], body[320], text[768];
     lt_uuid_format(lt_uuid_new(), id);
-    int body_n = snprintf(body, sizeof(body), problem, id);
+    int body_n = snprintf(body, sizeof(body), problem, why, id);
     struct lt_str common = common_fields(s);
     int n = snprintf(text, sizeof(text), format, (int)common.n, common.p, id, body_n, body);
     if (send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)

@@ -12,26 +12,30 @@ enum {
     LINGER_MAX = 4 * 1024 * 1024,
 };
 
-static void request_init(struct lt_http_conn *c, struct lt_http_request *req, struct lt_http_stream *st)
+/* A request in an arena of its own. It has no head and no body yet. */
+static struct lt_http_stream *request_new(struct lt_http_conn *c)
 {
-    *st = (struct lt_http_stream){.conn = c, .req = req};
-    req->arena = lt_arena_new();
-    req->loop = c->server->loop;
-    req->responded = false;
-    req->stream = st;
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_http_request *req = lt_alloc(arena, sizeof(*req));
+    struct lt_http_stream *st = lt_alloc(arena, sizeof(*st));
+    *st = (struct lt_http_stream){.conn = c, .req = req, .body_done = true};
+    *req = (struct lt_http_request){
+        .arena = arena, .loop = c->server->loop, .head = {.minor = 1, .content_length = -1}, .stream = st};
     lt_uuid_format(lt_uuid_new(), req->id);
     if (!c->peer[0])
         lt_conn_peer_name(c->io, c->peer);
     memcpy(req->peer, c->peer, sizeof(req->peer));
+    return st;
 }
 
-static void request_free(struct lt_http_conn *c, struct lt_http_request *req, struct lt_http_stream *st)
+static void request_free(struct lt_http_stream *st)
 {
+    struct lt_http_conn *c = st->conn;
     c->stream = NULL;
     if (st->out.n > 0)
         lt_conn_on_writable(c->io, NULL, NULL);
     lt_buf_free(&st->out);
-    lt_arena_free(req->arena);
+    lt_arena_free(st->req->arena);
     c->deadline_ms = LT_NEVER;
 }
 
@@ -50,15 +54,33 @@ static void linger(struct lt_http_conn *c)
 }
 
 /* The head could not be read: says why, then the connection ends. */
-static void answer_bad_head(struct lt_http_conn *c, struct lt_http_request *req, const struct lt_error *err)
+static void answer_bad_head(struct lt_http_conn *c, const struct lt_error *err)
 {
-    struct lt_http_stream st;
-    request_init(c, req, &st);
-    req->head = (struct lt_http_head){.minor = 1, .content_length = -1};
-    st.body_done = true;
-    lt_http_respond_problem(req, err->code, err->detail);
-    request_free(c, req, &st);
+    struct lt_http_stream *st = request_new(c);
+    lt_http_respond_problem(st->req, err->code, err->detail);
+    request_free(st);
     linger(c);
+}
+
+/* NULL when there is none, of which the client was told if it is there. Apart from serve_one(), whose frame stays for the whole call. */
+__attribute__((noinline)) static struct lt_http_stream *read_request(struct lt_http_conn *c)
+{
+    struct lt_http_head head;
+    struct lt_error err;
+    size_t used;
+    lt_fiber_set_name("http.head");
+    enum lt_code rc = lt_http_read_head(c, &head, &used, &err);
+    if (rc != LT_OK) {
+        if (rc != LT_ECANCELLED)
+            answer_bad_head(c, &err);
+        return NULL;
+    }
+    struct lt_http_stream *st = request_new(c);
+    lt_http_keep_head(c, st->req, &head, used);
+    c->served = true;
+    st->left = head.content_length > 0 ? head.content_length : 0;
+    st->body_done = !head.chunked && st->left == 0;
+    return st;
 }
 
 static void call_handler(struct lt_http_stream *st)
@@ -100,29 +122,16 @@ static bool finish_request(struct lt_http_stream *st, bool *ret_reset)
 /* True when another request may follow. */
 static bool serve_one(struct lt_http_conn *c, bool *ret_reset)
 {
-    struct lt_http_request req;
-    struct lt_http_stream st;
-    struct lt_error err;
-    size_t used;
-    lt_fiber_set_name("http.head");
-    enum lt_code rc = lt_http_read_head(c, &req.head, &used, &err);
-    if (rc != LT_OK) {
-        if (rc != LT_ECANCELLED)
-            answer_bad_head(c, &req, &err);
+    struct lt_http_stream *st = read_request(c);
+    if (!st)
         return false;
-    }
-    request_init(c, &req, &st);
-    lt_http_keep_head(c, &req, used);
-    c->served = true;
-    st.left = req.head.content_length > 0 ? req.head.content_length : 0;
-    st.body_done = !req.head.chunked && st.left == 0;
-    call_handler(&st);
-    bool again = finish_request(&st, ret_reset);
-    request_free(c, &req, &st);
+    call_handler(st);
+    bool again = finish_request(st, ret_reset);
+    request_free(st);
     return again;
 }
 
-static bool handshake(struct lt_http_conn *c)
+__attribute__((noinline)) static bool handshake(struct lt_http_conn *c)
 {
     struct lt_error err;
     lt_fiber_set_name("http.tls");

@@ -1,4 +1,5 @@
 /* The HTTP server as a whole: starting, draining, stopping. http_server_private.h says which file has which of its parts. */
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
@@ -29,7 +30,7 @@ enum lt_code lt_http_server_start(struct lt_loop *loop, const struct lt_http_ser
     s->loop = loop;
     s->options = *options;
     if (s->options.max_connections <= 0)
-        s->options.max_connections = MAX_CONNECTIONS;
+        s->options.max_connections = s->options.limits ? INT_MAX : MAX_CONNECTIONS;
     use_default(&s->options.head_ms, HEAD_MS);
     use_default(&s->options.body_ms, BODY_MS);
     use_default(&s->options.idle_ms, IDLE_MS);

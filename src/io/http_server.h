@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "io/conn.h"
 #include "io/http1.h"
+#include "io/http_limits.h"
 
 struct lt_http_server;
 
@@ -28,7 +29,8 @@ struct lt_http_server_options {
     struct lt_tls *tls;         /* NULL: plain */
     lt_http_handler handler;    /* on a fiber; must answer exactly once */
     void *ctx;
-    int max_connections;        /* per loop; above it new ones get 503 and are closed. 0 = 10,000 */
+    int max_connections;        /* per loop; above it new ones get 503 and are closed. 0 = 10,000, or what `limits` say */
+    struct lt_http_limits *limits; /* of the process, shared by its servers; NULL: none */
     uint32_t head_ms, body_ms, idle_ms, write_ms; /* the deadlines above, 0 = as said there; tests shorten them */
 };
 

@@ -9,8 +9,8 @@
  *   http_respond.c   writing: heads, answers in one write, problems
  *   http_stream.c    writing: answers in pieces, from the fiber or from callbacks
  *
- * A connection has a fiber and a read buffer only while a request is under way. The state of that request lies on the fiber's
- * stack.
+ * A connection has a fiber and a read buffer only while a request is under way. The state of that request lies in its arena: the
+ * stack of a fiber that waits long should be small.
  */
 #pragma once
 #include "base/buf.h"
@@ -18,6 +18,9 @@
 
 /* One read buffer: a whole head fits. */
 enum { LT_HTTP_READ_SIZE = LT_HTTP_HEAD_MAX };
+
+/* Refused connections that wait for their end; with more the oldest goes at once. */
+enum { LT_HTTP_REFUSED_MAX = 64 };
 
 struct lt_http_buffer {
     struct lt_http_buffer *next; /* used while it is spare */
@@ -31,6 +34,7 @@ struct lt_http_conn {
     struct lt_http_conn *prev, *next; /* in the server's list */
     struct lt_fiber *fiber;           /* NULL while it waits for a request */
     struct lt_http_stream *stream;    /* the request whose handler runs, else NULL */
+    struct lt_http_guest *guest;      /* its address's count in the server's limits; NULL: not counted apart */
     struct lt_http_buffer *in;        /* what came: bytes [at, n) were not used yet. NULL while none is needed */
     uint32_t at, n;
     uint64_t deadline_ms;             /* when the client is given up; LT_NEVER: only the calls that wait have deadlines */
@@ -51,11 +55,20 @@ struct lt_http_server {
     int port;
     struct lt_timer pause;          /* until accepting is tried again */
     uint64_t warned_ms;             /* when a failure to accept was last logged */
+    uint64_t refused_logged_ms;     /* when refusals were last logged */
+    int64_t refusals;               /* since then */
+    struct {
+        int fd;
+        uint64_t until_ms;
+    } refused[LT_HTTP_REFUSED_MAX]; /* a ring: connections that were refused and not closed yet, oldest at refused_first */
+    int refused_first, refused_n;
+    struct lt_timer refused_timer;  /* until the oldest is closed */
     bool draining;                  /* connections end after the request they are at */
     bool stopping;                  /* and requests are cancelled */
     int connections;                /* length of `conns` */
     struct lt_http_conn *conns;     /* newest first */
     struct lt_fiber *stopper;       /* waits until the last connection ended */
+    struct lt_http_field fields[LT_HTTP_FIELDS_MAX]; /* of the head that is read just now, until it is kept or read again */
     struct lt_http_buffer *spare;   /* for the next requests */
     int spare_n;
     int64_t common_s;               /* the second that `common` was made for */
@@ -99,8 +112,8 @@ void lt_http_listener_close(struct lt_http_server *s);
 
 /* ---- http_conn.c ---- */
 
-/* Takes fd over: the connection waits for its first request. */
-void lt_http_conn_new(struct lt_http_server *s, int fd);
+/* Takes fd over: the connection waits for its first request. `guest`: from lt_http_limits_enter(), left when it closes. */
+void lt_http_conn_new(struct lt_http_server *s, int fd, struct lt_http_guest *guest);
 /* Waits for the next request; gives the fiber and the buffer back. */
 void lt_http_conn_idle(struct lt_http_conn *c);
 /* Closes it (by a reset when `reset`) and wakes the stopper after the last one. c is good until the end of the turn. */
@@ -129,12 +142,12 @@ void lt_http_serve(void *arg);
 /* ---- http_request.c ---- */
 
 /*
- * The head at the front of the buffer, *ret_used bytes long; it points into the buffer. LT_ECANCELLED when the client left, else
- * an error that can be answered.
+ * The head at the front of the buffer, *ret_used bytes long; it points into the buffer and the server's `fields`. LT_ECANCELLED when
+ * the client left, else an error that can be answered.
  */
 enum lt_code lt_http_read_head(struct lt_http_conn *c, struct lt_http_head *ret, size_t *ret_used, struct lt_error *err);
-/* Takes the head's bytes out of the buffer into the request's arena: the buffer is needed for what follows. */
-void lt_http_keep_head(struct lt_http_conn *c, struct lt_http_request *req, size_t used);
+/* Takes a head that was just read into the request's arena: buffer and fields are needed for what follows. */
+void lt_http_keep_head(struct lt_http_conn *c, struct lt_http_request *req, const struct lt_http_head *head, size_t used);
 /* Would the rest of the body have to be read away before the next request, and is that too much or impossible? */
 bool lt_http_body_blocks(const struct lt_http_stream *st);
 /* Reads the rest away where it does not block. False when it did not come. */
@@ -150,8 +163,8 @@ struct lt_str lt_http_make_head(struct lt_http_stream *st, int status, const cha
                                 size_t fields_n, int64_t length);
 /* Answers with a problem document (RFC 9457), for errors that are found before or after the handler. */
 void lt_http_respond_problem(struct lt_http_request *req, enum lt_code code, const char *detail);
-/* Says 503 on a plain socket without reading the request, as far as that goes without waiting. The caller closes fd. */
-void lt_http_refuse_overloaded(struct lt_http_server *s, int fd);
+/* Says 503 and why on a plain socket without reading the request, as far as that goes without waiting. The caller closes fd. */
+void lt_http_refuse_overloaded(struct lt_http_server *s, int fd, const char *why);
 /* Writes all of the iovecs (modified). LT_ECANCELLED when the client left, or why it failed; the connection is then broken. */
 enum lt_code lt_http_write_all(struct lt_http_conn *c, struct iovec *iov, int count);
 

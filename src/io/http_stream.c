@@ -47,6 +47,21 @@ static struct lt_str take_head(struct lt_http_stream *st)
     return head;
 }
 
+/* A piece as it is sent, with the head if that was not sent yet. Returns how many entries of iov it took. */
+static int make_piece(struct lt_http_stream *st, struct lt_str bytes, char line[CHUNK_LINE], struct iovec iov[4])
+{
+    int count = 0;
+    struct lt_str head = take_head(st);
+    if (head.p)
+        iov[count++] = lt_http_iov(head);
+    if (st->chunked)
+        iov[count++] = (struct iovec){line, chunk_line(line, bytes.n)};
+    iov[count++] = lt_http_iov(bytes);
+    if (st->chunked)
+        iov[count++] = lt_http_iov(LT_STR("\r\n"));
+    return count;
+}
+
 /* ---- from the fiber ---- */
 
 /* What try_write left over goes first. */
@@ -59,7 +74,7 @@ static enum lt_code flush_out(struct lt_http_stream *st)
     c->deadline_ms = LT_NEVER;
     struct iovec iov = lt_http_iov(lt_buf_str(&st->out));
     enum lt_code rc = lt_http_write_all(c, &iov, 1);
-    lt_buf_reset(&st->out);
+    lt_buf_free(&st->out);
     return rc;
 }
 
@@ -77,15 +92,7 @@ enum lt_code lt_http_stream_write(struct lt_http_request *req, const void *p, si
         return rc;
     char line[CHUNK_LINE];
     struct iovec iov[4];
-    int count = 0;
-    struct lt_str head = take_head(st);
-    if (head.p)
-        iov[count++] = lt_http_iov(head);
-    if (st->chunked)
-        iov[count++] = (struct iovec){line, chunk_line(line, n)};
-    iov[count++] = lt_http_iov((struct lt_str){p, n});
-    if (st->chunked)
-        iov[count++] = lt_http_iov(LT_STR("\r\n"));
+    int count = make_piece(st, (struct lt_str){p, n}, line, iov);
     return lt_http_write_all(st->conn, iov, count);
 }
 
@@ -114,19 +121,17 @@ enum lt_code lt_http_stream_end(struct lt_http_request *req)
 static void on_out_writable(void *arg);
 
 /*
- * Sends what the socket takes of `out`; the rest waits for it to be writable, with a deadline for each progress. False when
- * writing failed: that is told through the deadline, since a callback must not find its stream ended under it.
+ * After a write of which the socket took n bytes: what is in `out` waits for it to be writable, with a deadline for each progress.
+ * False when writing failed: that is told through the deadline, since a callback must not find its stream ended under it.
  */
-static bool send_out(struct lt_http_stream *st)
+static bool wait_writable(struct lt_http_stream *st, ssize_t n)
 {
     struct lt_http_conn *c = st->conn;
-    ssize_t n = lt_conn_try_write(c->io, st->out.p, st->out.n);
     if (n < 0) {
         c->broken = true;
         lt_http_conn_deadline(c, lt_http_now(c));
         return false;
     }
-    lt_buf_consume(&st->out, (size_t)n);
     if (st->out.n > 0) {
         if (n > 0 || c->deadline_ms == LT_NEVER)
             lt_http_conn_deadline(c, lt_http_now(c) + c->server->options.write_ms);
@@ -135,12 +140,36 @@ static bool send_out(struct lt_http_stream *st)
     return true;
 }
 
+/* Sends what the socket takes of `out`. */
+static bool send_out(struct lt_http_stream *st)
+{
+    ssize_t n = lt_conn_try_write(st->conn->io, st->out.p, st->out.n);
+    if (n > 0)
+        lt_buf_consume(&st->out, (size_t)n);
+    return wait_writable(st, n);
+}
+
+/* Sends what the socket takes of a piece straight from where it lies; only the rest is copied. */
+static bool send_piece(struct lt_http_stream *st, struct iovec *iov, int count)
+{
+    ssize_t n = lt_conn_try_writev(st->conn->io, iov, count);
+    size_t skip = n > 0 ? (size_t)n : 0;
+    for (int i = 0; n >= 0 && i < count; i++) {
+        size_t gone = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+        skip -= gone;
+        if (gone < iov[i].iov_len)
+            lt_buf_put(&st->out, (const char *)iov[i].iov_base + gone, iov[i].iov_len - gone);
+    }
+    return wait_writable(st, n);
+}
+
 static void on_out_writable(void *arg)
 {
     struct lt_http_conn *c = arg;
     struct lt_http_stream *st = c->stream;
     if (!st || st->out.n == 0 || !send_out(st) || st->out.n > 0)
         return;
+    lt_buf_free(&st->out); /* only a client that is slow just now costs one */
     c->deadline_ms = LT_NEVER;
     void (*fn)(void *) = st->on_writable;
     st->on_writable = NULL;
@@ -156,19 +185,12 @@ bool lt_http_stream_try_write(struct lt_http_request *req, const void *p, size_t
         return false;
     if (n == 0 || lt_http_is_head(st))
         return true;
-    if (!lt_buf_reserve(&st->out, st->head.n + n + CHUNK_FRAME)) {
-        lt_buf_reset(&st->out);
+    if (n > OUT_MAX - CHUNK_FRAME - st->head.n)
         return false;
-    }
-    lt_buf_put_str(&st->out, take_head(st));
-    if (st->chunked) {
-        char line[CHUNK_LINE];
-        lt_buf_put(&st->out, line, chunk_line(line, n));
-    }
-    lt_buf_put(&st->out, p, n);
-    if (st->chunked)
-        lt_buf_put(&st->out, "\r\n", 2);
-    return send_out(st);
+    char line[CHUNK_LINE];
+    struct iovec iov[4];
+    int count = make_piece(st, (struct lt_str){p, n}, line, iov);
+    return send_piece(st, iov, count);
 }
 
 void lt_http_stream_on_writable(struct lt_http_request *req, void (*fn)(void *arg), void *arg)

@@ -75,6 +75,7 @@ struct lt_loop *lt_loop_new(int index, struct lt_error *err)
 
     if (!loop)
         goto no_memory;
+    lt_loop_memory();
     signal(SIGPIPE, SIG_IGN); /* SSL_write has no MSG_NOSIGNAL */
     loop->index = index;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -1,9 +1,6 @@
 /*
- * The record of one event stream, and those who follow it.
- *
- * The log is the framed text itself: ids count up by one and an event ends at its first empty line, so any id is found by
- * counting, and a follower's place is one number, an offset in everything ever appended. Nothing can be lost or doubled: a
- * follower sends from its offset to the end, whoever it is and whenever it came.
+ * The record of one event stream, and those who follow it. The events lie in an lt_sse_text; a follower's place in them is all that is
+ * known of it. Nothing can be lost or doubled: a follower sends from its place to the end, whoever it is and whenever it came.
  *
  * Locking: `lock` guards the log, its list and the fields of a follower said so below. It is never held while something is
  * written, called back or waited for. A follower's other fields belong to the thread of its request's loop. References: the log
@@ -15,23 +12,23 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "io/sse.h"
+#include "io/sse_text.h"
 
 enum {
     HEARTBEAT_MS = 15000,
-    LAG_WAIT_MS = 10000,
+    LAG_WAIT_MS = 10000,           /* a laggard must take a piece in this time */
+    PARKED_WAIT_MS = 1200000,      /* twice the longest grace a site can give */
     FLUSH_MS = 60000,              /* the connection's own write deadline ends a stalled flush sooner */
     PIECE = 16 * 1024,             /* sent in one go */
-    SLACK = 64 * 1024,             /* trimmed bytes are moved out of the way in such amounts */
-    EVENT_MAX = 16 * 1024 * 1024,
 };
 
 struct follower {
     struct lt_sse_log *log;
     struct follower *prev, *next;  /* lock */
     const struct lt_http_request *key; /* finds the follower of a request; never changes, not to be followed */
-    uint64_t at;                   /* lock: the next byte to send */
-    bool live;                     /* lock: counts as a follower: neither left nor dropped */
+    struct lt_sse_place place;     /* lock: what is to be sent next */
+    uint64_t moved_ms;             /* lock: when it came or last took a piece */
+    bool live;                     /* lock: counts as a follower: neither left nor parked */
     bool scheduled;                /* lock: a pump is on the way */
     atomic_int refs;
     struct lt_loop *loop;
@@ -47,14 +44,16 @@ struct follower {
 struct lt_sse_log {
     pthread_mutex_t lock;
     atomic_int refs;
-    struct lt_loop *loop;          /* the producer's */
-    struct lt_buf text;
-    uint64_t base;                 /* offset of text.p[0] in all that was ever appended */
-    size_t start;                  /* where in text the oldest event that is kept begins */
-    uint64_t first_id, next_id;    /* of that event; of the next one to come */
+    struct lt_loop *loop;          /* the producer's; NULL: it has none any more */
+    struct lt_sse_text text;
+    bool kept;                     /* lies on a shelf, its text behind it */
     bool finished;
     struct follower *followers;
     int live, told;                /* followers now; as on_followers was told last */
+    bool parked;                   /* the last follower left and may come back */
+    bool no_return;                /* it may not */
+    uint64_t parked_ms;            /* when it left */
+    uint64_t parked_from;          /* offset: what it may lack begins here */
     struct lt_fiber *producer;     /* waits for room */
     bool posted;
     struct lt_task task;           /* wakes the producer, calls on_followers */
@@ -72,8 +71,7 @@ struct lt_sse_log *lt_sse_log_new(struct lt_loop *producer_loop)
     pthread_mutex_init(&log->lock, NULL);
     log->refs = 1;
     log->loop = producer_loop;
-    lt_buf_init(&log->text, LT_SSE_LOG_MAX + LT_SSE_LAG_MAX + SLACK + 2 * (EVENT_MAX + 1024));
-    log->first_id = log->next_id = 1;
+    lt_sse_text_init(&log->text);
     log->task.fn = log_task;
     return log;
 }
@@ -88,8 +86,12 @@ void lt_sse_log_unref(struct lt_sse_log *log)
 {
     if (!log || --log->refs > 0)
         return;
-    lt_buf_free(&log->text);
     pthread_mutex_destroy(&log->lock);
+    if (log->kept) {
+        lt_shelf_drop(log);
+        return;
+    }
+    lt_sse_text_free(&log->text);
     free(log);
 }
 
@@ -106,7 +108,7 @@ static void follower_unref(struct follower *f)
 /* With the lock: the producer's loop is to look at what changed. */
 static void poke(struct lt_sse_log *log)
 {
-    if (log->posted)
+    if (log->posted || !log->loop)
         return;
     log->posted = true;
     lt_sse_log_ref(log);
@@ -139,6 +141,15 @@ void lt_sse_log_on_followers(struct lt_sse_log *log, void (*fn)(void *arg, int f
     pthread_mutex_unlock(&log->lock);
 }
 
+/* With the lock: f was the last one, and may come back. */
+static void park(struct follower *f)
+{
+    struct lt_sse_log *log = f->log;
+    log->parked = !log->no_return;
+    log->parked_ms = lt_mono_ms();
+    log->parked_from = f->place.at > LT_SSE_BEHIND_MAX ? f->place.at - LT_SSE_BEHIND_MAX : 0;
+}
+
 /* With the lock. */
 static void change_live(struct follower *f, bool live)
 {
@@ -146,61 +157,61 @@ static void change_live(struct follower *f, bool live)
         return;
     f->live = live;
     f->log->live += live ? 1 : -1;
+    f->log->parked = false;
+    if (f->log->live == 0)
+        park(f);
     poke(f->log);
 }
 
-/* ---- the text ---- */
-
-static uint64_t end_of(const struct lt_sse_log *log)
+void lt_sse_log_no_return(struct lt_sse_log *log)
 {
-    return log->base + log->text.n;
+    pthread_mutex_lock(&log->lock);
+    log->no_return = true;
+    log->parked = false;
+    poke(log);
+    pthread_mutex_unlock(&log->lock);
 }
 
-/* Behind the event that begins at p. */
-static const char *event_end(const char *p, const char *end)
-{
-    return (const char *)memmem(p, (size_t)(end - p), "\n\n", 2) + 2;
-}
+/* ---- what is kept ---- */
 
-/*
- * With the lock: forgets the oldest events above the maximum, but never one that a live follower has still to send (the wait in
- * append keeps that bounded), and never the newest.
- */
-static void trim(struct lt_sse_log *log)
+/* With the lock: the offset from which on somebody may still need the events. */
+static uint64_t needed_from(const struct lt_sse_log *log)
 {
-    uint64_t needed = end_of(log);
+    uint64_t needed = lt_sse_text_end(&log->text);
+    if (log->parked)
+        needed = log->parked_from;
     for (const struct follower *f = log->followers; f; f = f->next)
-        if (f->live && f->at < needed)
-            needed = f->at;
-    while (log->text.n - log->start > LT_SSE_LOG_MAX && log->first_id + 1 < log->next_id) {
-        const char *next = event_end(log->text.p + log->start, log->text.p + log->text.n);
-        size_t start = (size_t)(next - log->text.p);
-        if (log->base + start > needed)
-            break;
-        log->start = start;
-        log->first_id++;
-    }
-    if (log->start >= SLACK) {
-        lt_buf_consume(&log->text, log->start);
-        log->base += log->start;
-        log->start = 0;
-    }
+        if (f->live && f->place.at < needed)
+            needed = f->place.at;
+    return needed;
 }
 
-/* With the lock: where the event behind `after` begins; false when it is not there any more, or never was. */
-static bool find_event(const struct lt_sse_log *log, uint64_t after, uint64_t *ret)
+/* With the lock. */
+static void add(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data)
 {
-    if (after + 1 < log->first_id || after >= log->next_id)
-        return false;
-    if (after + 1 == log->next_id) {
-        *ret = end_of(log);
-        return true;
-    }
-    const char *p = log->text.p + log->start;
-    for (uint64_t id = log->first_id; id <= after; id++)
-        p = event_end(p, log->text.p + log->text.n);
-    *ret = log->base + (uint64_t)(p - log->text.p);
-    return true;
+    assert(!log->finished);
+    lt_sse_text_add(&log->text, type, data);
+    lt_sse_text_trim(&log->text, LT_SSE_LOG_MAX, needed_from(log));
+}
+
+struct lt_sse_log *lt_sse_log_keep(struct lt_sse_log *log, struct lt_shelf *shelf)
+{
+    pthread_mutex_lock(&log->lock);
+    assert(log->finished);
+    struct lt_sse_log *copy = lt_shelf_put(shelf, sizeof(*copy) + lt_sse_text_packed_size(&log->text));
+    *copy = (struct lt_sse_log){.refs = 1, .kept = true, .finished = true, .task.fn = log_task};
+    lt_sse_text_pack(&log->text, &copy->text, (char *)(copy + 1));
+    pthread_mutex_unlock(&log->lock);
+    pthread_mutex_init(&copy->lock, NULL);
+    return copy;
+}
+
+size_t lt_sse_log_size(struct lt_sse_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    size_t n = sizeof(*log) + log->text.cap;
+    pthread_mutex_unlock(&log->lock);
+    return n;
 }
 
 /* ---- pumping ---- */
@@ -213,44 +224,38 @@ static void wake_waiting(struct follower *f)
 
 static void on_writable(void *arg);
 
-/* With the lock: up to PIECE bytes that are to be sent. */
-static size_t next_piece(const struct follower *f, char *out)
-{
-    const struct lt_sse_log *log = f->log;
-    if (!f->live)
-        return 0;
-    uint64_t n = end_of(log) - f->at;
-    if (n > PIECE)
-        n = PIECE;
-    if (n > 0)
-        memcpy(out, log->text.p + (f->at - log->base), (size_t)n);
-    return (size_t)n;
-}
-
-/* Moves the follower on until all is sent or the client is slow. Returns whether it is live. */
+/*
+ * Moves the follower on until all is sent or the client is slow. Returns whether it is live. The frames are made in a buffer of the
+ * thread: a pump may run on a fiber's stack, which stays small for the time of a stream.
+ */
 static bool send_pieces(struct follower *f)
 {
+    static _Thread_local char piece[PIECE];
     struct lt_sse_log *log = f->log;
-    char piece[PIECE];
-    size_t n;
     pthread_mutex_lock(&log->lock);
-    while (!f->blocked && (n = next_piece(f, piece)) > 0) {
+    while (!f->blocked && f->live) {
+        struct lt_sse_place next = f->place;
+        size_t n = lt_sse_text_frames(&log->text, &next, piece, sizeof(piece));
+        if (n == 0)
+            break;
         pthread_mutex_unlock(&log->lock);
         f->blocked = !lt_http_stream_try_write(f->req, piece, n);
         f->quiet_since_ms = lt_loop_now(f->loop);
         pthread_mutex_lock(&log->lock);
-        if (!f->blocked)
-            f->at += n;
+        if (f->blocked)
+            break;
+        f->place = next;
+        f->moved_ms = f->quiet_since_ms;
     }
     bool live = f->live;
-    f->done = live && log->finished && f->at == end_of(log);
+    f->done = live && log->finished && f->place.at == lt_sse_text_end(&log->text);
     if (log->producer)
         poke(log);
     pthread_mutex_unlock(&log->lock);
     return live;
 }
 
-/* On the thread of the request, in or outside a fiber. A follower that was dropped is cut off: its client must see that more was
+/* On the thread of the request, in or outside a fiber. A follower that was parked is cut off: its client must see that more was
  * to come. */
 static void pump(struct follower *f)
 {
@@ -375,9 +380,9 @@ static enum lt_code join(struct lt_sse_log *log, struct lt_http_request *req, ui
     f->loop = req->loop;
     f->refs = 1;
     f->task.fn = pump_task;
-    f->quiet_since_ms = lt_loop_now(f->loop);
+    f->quiet_since_ms = f->moved_ms = lt_loop_now(f->loop);
     pthread_mutex_lock(&log->lock);
-    bool found = find_event(log, after, &f->at);
+    bool found = lt_sse_text_find(&log->text, after, &f->place);
     if (found) {
         f->next = log->followers;
         if (f->next)
@@ -455,21 +460,43 @@ enum lt_code lt_sse_log_flush(struct lt_sse_log *log, struct lt_http_request *re
 
 /* ---- the producer ---- */
 
-/* With the lock. */
-static uint64_t worst_lag(const struct lt_sse_log *log)
+/* With the lock: until when a laggard has to take something; LT_NEVER when it is none. `since`: when the producer began to wait. */
+static uint64_t patience(const struct follower *f, uint64_t since_ms)
 {
-    uint64_t worst = 0;
-    for (const struct follower *f = log->followers; f; f = f->next)
-        if (f->live && end_of(log) - f->at > worst)
-            worst = end_of(log) - f->at;
-    return worst;
+    uint64_t lag = lt_sse_text_end(&f->log->text) - f->place.at;
+    if (!f->live || lag <= f->place.sent + LT_SSE_LAG_MAX)
+        return LT_NEVER;
+    return (f->moved_ms > since_ms ? f->moved_ms : since_ms) + LAG_WAIT_MS;
 }
 
-/* With the lock. */
-static void drop_laggards(struct lt_sse_log *log)
+/* With the lock: would n more bytes not fit into what is kept for one who may come back? */
+static bool full(const struct lt_sse_log *log, size_t n)
 {
+    uint64_t from = lt_sse_text_begin(&log->text);
+    if (log->parked_from > from)
+        from = log->parked_from;
+    return log->parked && lt_sse_text_end(&log->text) - from + n > LT_SSE_LOG_MAX;
+}
+
+/* With the lock: until when the producer has to wait before it adds n bytes; LT_NEVER when there is room now. */
+static uint64_t wait_until(const struct lt_sse_log *log, size_t n, uint64_t since_ms)
+{
+    uint64_t until = full(log, n) ? log->parked_ms + PARKED_WAIT_MS : LT_NEVER;
+    for (const struct follower *f = log->followers; f; f = f->next) {
+        uint64_t t = patience(f, since_ms);
+        if (t < until)
+            until = t;
+    }
+    return until;
+}
+
+/* With the lock: whose time is over is not waited for any longer. */
+static void give_up(struct lt_sse_log *log, uint64_t since_ms, uint64_t now)
+{
+    if (log->parked && log->parked_ms + PARKED_WAIT_MS <= now)
+        log->parked = false;
     for (struct follower *f = log->followers; f; f = f->next) {
-        if (f->live && end_of(log) - f->at > LT_SSE_LAG_MAX) {
+        if (patience(f, since_ms) <= now) {
             change_live(f, false);
             schedule(f);
         }
@@ -477,45 +504,46 @@ static void drop_laggards(struct lt_sse_log *log)
 }
 
 /* With the lock, which is given up while waiting. */
-static enum lt_code wait_for_room(struct lt_sse_log *log)
+static enum lt_code wait_for_room(struct lt_sse_log *log, size_t n)
 {
-    uint64_t deadline = lt_loop_now(log->loop) + LAG_WAIT_MS;
+    uint64_t since = lt_loop_now(log->loop), until;
     enum lt_code rc = LT_OK;
-    while (rc != LT_ECANCELLED && worst_lag(log) > LT_SSE_LAG_MAX) {
-        if (rc == LT_ETIMEOUT) {
-            drop_laggards(log);
-            break;
+    while (rc != LT_ECANCELLED && (until = wait_until(log, n, since)) != LT_NEVER) {
+        if (until <= lt_loop_now(log->loop)) {
+            give_up(log, since, until);
+            continue;
         }
         log->producer = lt_fiber_self();
         pthread_mutex_unlock(&log->lock);
-        rc = lt_fiber_wait(deadline);
+        rc = lt_fiber_wait(until);
         pthread_mutex_lock(&log->lock);
         log->producer = NULL;
     }
     return rc == LT_ECANCELLED ? rc : LT_OK;
 }
 
-enum lt_code lt_sse_log_append(struct lt_sse_log *log, const char *type, struct lt_str data)
+enum lt_code lt_sse_log_append(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data)
 {
-    if (data.n > EVENT_MAX)
+    if (data.n > LT_SSE_EVENT_MAX)
         return LT_ETOO_LARGE;
     pthread_mutex_lock(&log->lock);
-    assert(!log->finished);
-    enum lt_code rc = wait_for_room(log);
+    enum lt_code rc = wait_for_room(log, data.n);
     if (rc == LT_OK) {
-        lt_sse_write(&log->text, type, log->next_id++, data);
-        assert(!log->text.failed);
-        trim(log);
+        add(log, type, data);
         schedule_all(log);
     }
     pthread_mutex_unlock(&log->lock);
     return rc;
 }
 
-void lt_sse_log_finish(struct lt_sse_log *log)
+enum lt_code lt_sse_log_finish(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data)
 {
+    enum lt_code rc = data.n > LT_SSE_EVENT_MAX ? LT_ETOO_LARGE : LT_OK;
     pthread_mutex_lock(&log->lock);
+    if (rc == LT_OK)
+        add(log, type, data);
     log->finished = true;
     schedule_all(log);
     pthread_mutex_unlock(&log->lock);
+    return rc;
 }

@@ -20,5 +20,14 @@ struct lt_stack {
 
 /* Makes a new stack of n bytes at base (16-byte aligned) ready: the first switch to it calls entry, which must never return. */
 void lt_stack_prepare(struct lt_stack *stack, void *base, size_t n, void (*entry)(void));
+/* The lowest byte that a stack which was left still needs; NULL where that is not known. */
+static inline void *lt_stack_lowest(const struct lt_stack *stack)
+{
+#ifdef LT_STACK_UCONTEXT
+    return NULL;
+#else
+    return stack->sp;
+#endif
+}
 /* Leaves the running stack in *from and goes on where *to was left. */
 void lt_stack_swap(struct lt_stack *from, struct lt_stack *to);

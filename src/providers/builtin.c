@@ -4,11 +4,17 @@
 #include "core/provider.h"
 #include "core/registry.h"
 
-extern const struct lt_provider lt_provider_extract, lt_provider_openai;
+extern const struct lt_provider lt_provider_extract;
+extern const struct lt_provider lt_provider_openai;
+extern const struct lt_provider lt_provider_openai_compatible;
 
 enum lt_code lt_providers_register(struct lt_error *err)
 {
-    static const struct lt_provider *const providers[] = {&lt_provider_extract, &lt_provider_openai};
+    static const struct lt_provider *const providers[] = {
+        &lt_provider_extract,
+        &lt_provider_openai,
+        &lt_provider_openai_compatible,
+    };
     static struct lt_entry entries[LT_COUNT(providers)];
     for (size_t i = 0; i < LT_COUNT(providers); i++) {
         entries[i] = (struct lt_entry){.kind = LT_KIND_PROVIDER,

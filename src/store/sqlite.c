@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/wal_file.h"
 
 enum {
     BUSY_MS = 5000,           /* patience with another process that writes */
@@ -16,7 +17,7 @@ enum {
     READ_BYTES = 64 << 20,    /* and give so much */
     DEFAULT_ROWS = 10000,
     PROGRESS_STEPS = 2000,    /* virtual machine steps between looks at the clock */
-    WRITER_CACHE_KIB = 16384,
+    WRITER_CACHE_KIB = 4096, /* the ends of a few trees, and what a batch changes */
 };
 
 /* ---- errors ---- */
@@ -407,7 +408,7 @@ static void configure_library(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum lt_code open_handle(const char *path, int flags, struct lt_db **ret, struct lt_error *err)
+static enum lt_code open_handle(const char *path, int flags, bool gather, struct lt_db **ret, struct lt_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, configure_library);
@@ -415,7 +416,8 @@ static enum lt_code open_handle(const char *path, int flags, struct lt_db **ret,
     if (!db)
         return lt_fail(err, LT_ESTORE, "out of memory");
     *ret = db;
-    if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) != SQLITE_OK) {
+    const char *vfs = gather ? lt_wal_vfs() : NULL;
+    if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs) != SQLITE_OK) {
         if (!db->handle)
             return lt_fail(err, LT_ESTORE, "open %s: out of memory", path);
         return lt_error_wrap(err, "open %s (%s)", path, lt_code_name(fail(db, err, "open")));
@@ -464,8 +466,9 @@ static enum lt_code set_up_writer(struct lt_db *db, const char *synchronous, str
     if (code == LT_OK)
         code = set_wal(db, err);
     char pragmas[200];
-    snprintf(pragmas, sizeof(pragmas), "PRAGMA synchronous = %s; PRAGMA secure_delete = FAST; PRAGMA cache_size = -%d", synchronous,
-             WRITER_CACHE_KIB);
+    /* cache_spill: see wal_file.h. A batch is bounded by the queue, so its pages are, too. */
+    snprintf(pragmas, sizeof(pragmas), "PRAGMA synchronous = %s; PRAGMA secure_delete = FAST; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF",
+             synchronous, WRITER_CACHE_KIB);
     if (code == LT_OK)
         code = lt_db_exec(db, pragmas, err);
     sqlite3_wal_hook(db->handle, on_wal, db); /* takes the place of the automatic checkpoint */
@@ -474,6 +477,7 @@ static enum lt_code set_up_writer(struct lt_db *db, const char *synchronous, str
 
 enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct lt_db **ret, struct lt_error *err)
 {
+    enum { SYNCS_COMMITS = 2 }; /* the first two sync at each commit, which lt_wal_vfs() asks for */
     static const char *const known[] = {"FULL", "EXTRA", "NORMAL", "OFF"};
     size_t i = 0;
     while (i < LT_COUNT(known) && strcmp(known[i], synchronous) != 0)
@@ -483,7 +487,7 @@ enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct
     struct lt_db *db = NULL;
     enum lt_code code = make_file(path, err);
     if (code == LT_OK)
-        code = open_handle(path, SQLITE_OPEN_READWRITE, &db, err);
+        code = open_handle(path, SQLITE_OPEN_READWRITE, i < SYNCS_COMMITS, &db, err);
     if (code == LT_OK && (code = set_up_writer(db, synchronous, err)) != LT_OK)
         code = lt_error_wrap(err, "%s", path);
     if (code != LT_OK) {
@@ -497,7 +501,7 @@ enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct
 enum lt_code lt_db_open_reader(const char *path, struct lt_db **ret, struct lt_error *err)
 {
     struct lt_db *db = NULL;
-    enum lt_code code = open_handle(path, SQLITE_OPEN_READONLY, &db, err);
+    enum lt_code code = open_handle(path, SQLITE_OPEN_READONLY, false, &db, err);
     if (code == LT_OK)
         code = lt_db_exec(db, "PRAGMA query_only = ON", err);
     if (code != LT_OK) {

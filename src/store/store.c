@@ -16,6 +16,8 @@ enum { IDLE_READERS = 64 };
 
 struct lt_store {
     char *path;
+    char *master_key_file;
+    bool own_master_key; /* the file is ours to make */
     int schema;
     struct lt_writer *writer; /* NULL: read-only */
 
@@ -66,10 +68,26 @@ static enum lt_code open_for_writing(struct lt_store *store, const struct lt_sto
         return code;
     code = lt_migrate(db, &store->schema, err);
     if (code == LT_OK)
-        code = lt_writer_start(db, options->batch_pause_us, &store->writer, err);
+        code = lt_writer_start(db, &store->writer, err);
     if (code != LT_OK)
         lt_db_close(db);
     return code;
+}
+
+/* Beside the database, unless the operator keeps it elsewhere. */
+static enum lt_code find_master_key(struct lt_store *store, const struct lt_store_options *options, struct lt_error *err)
+{
+    const char *slash = strrchr(store->path, '/');
+    store->own_master_key = !options->master_key_file;
+    int n = options->master_key_file ? asprintf(&store->master_key_file, "%s", options->master_key_file)
+                                     : asprintf(&store->master_key_file, "%.*smaster.key", slash ? (int)(slash - store->path) + 1 : 0, store->path);
+    return n < 0 ? lt_fail(err, LT_ESTORE, "out of memory") : LT_OK;
+}
+
+const char *lt_store_master_key_file(const struct lt_store *store, bool *ret_ours)
+{
+    *ret_ours = store->own_master_key;
+    return store->master_key_file;
 }
 
 enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_store **ret, struct lt_error *err)
@@ -80,6 +98,8 @@ enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_sto
     pthread_mutex_init(&store->readers_mutex, NULL);
     pthread_mutex_init(&store->generation_mutex, NULL);
     enum lt_code code = find_path(options, &store->path, err);
+    if (code == LT_OK)
+        code = find_master_key(store, options, err);
     if (code == LT_OK)
         code = options->read_only ? open_for_reading(store, err) : open_for_writing(store, options, err);
     if (code != LT_OK) {
@@ -105,6 +125,7 @@ void lt_store_close(struct lt_store *store)
     pthread_mutex_destroy(&store->readers_mutex);
     pthread_mutex_destroy(&store->generation_mutex);
     free(store->path);
+    free(store->master_key_file);
     free(store);
 }
 
@@ -123,6 +144,11 @@ void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret)
     *ret = (struct lt_store_stats){0};
     if (store->writer)
         lt_writer_stats(store->writer, ret);
+}
+
+uint32_t lt_store_delay_ms(struct lt_store *store)
+{
+    return store->writer ? lt_writer_delay_ms(store->writer) : 0;
 }
 
 enum lt_code lt_store_create(struct lt_store *store, const char *sql, struct lt_error *err)
@@ -160,8 +186,18 @@ enum lt_code lt_store_submit(struct lt_store *store, struct lt_tx *tx, struct lt
     return code;
 }
 
+enum lt_code lt_store_submit_patient(struct lt_store *store, struct lt_tx *tx, struct lt_commit *commit, struct lt_error *err)
+{
+    tx->patient = true;
+    enum lt_code code = lt_store_submit(store, tx, commit, err);
+    commit->patient = store;
+    return code;
+}
+
 enum lt_code lt_commit_wait(struct lt_commit *commit, struct lt_error *err)
 {
+    if (commit->submitted && commit->patient && !(commit->loop && commit->done))
+        lt_writer_hurry(commit->patient->writer);
     if (commit->submitted && !commit->loop) {
         lt_writer_block(commit);
     } else if (commit->submitted && !commit->done) {
@@ -188,6 +224,7 @@ void lt_store_post(struct lt_store *store, struct lt_tx *tx)
 {
     struct lt_error err = {0};
     tx->commit = NULL;
+    tx->patient = true;
     enum lt_code code = queue(store, tx, &err);
     if (code != LT_OK && code != LT_EOVERLOADED) /* a full queue is logged once by the writer */
         lt_log_error("store.write", &err);

@@ -36,15 +36,17 @@ static inline struct lt_value lt_value_textz(const char *z)
 struct lt_store_options {
     const char *data_dir;    /* holds lectern.db; made (0700) when missing */
     const char *url;         /* NULL = SQLite in data_dir; "sqlite:PATH" */
+    const char *master_key_file; /* with which secrets are sealed; NULL = master.key beside the database, made when missing */
     const char *synchronous; /* NULL = "FULL"; "OFF" only to prove that the crash test can fail */
     bool read_only;          /* for `register show` and the like beside a running daemon: no migration, no writer */
-    uint32_t batch_pause_us; /* the writer waits so long for more units before a commit when more than one loop is busy; default 0 */
 };
 
 /* Opens, migrates (refuses a database that is newer than this program: LT_ECONFIG), starts the writer. Blocking: before the loops run. */
 enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_store **ret, struct lt_error *err);
 /* Writes what is queued, checkpoints, closes. After the loops have ended. */
 void lt_store_close(struct lt_store *store);
+/* The file of the master keys; *ret_ours: it is the default one, to be made when it is missing. */
+const char *lt_store_master_key_file(const struct lt_store *store, bool *ret_ours);
 /* Number of the newest migration applied, and of the newest this program knows. */
 int lt_store_schema(const struct lt_store *store);
 int lt_store_schema_newest(void);
@@ -68,6 +70,7 @@ struct lt_commit { /* lives in the submitter (a fiber's stack or a heap object) 
     struct lt_loop *loop;
     struct lt_fiber *waiter;
     struct lt_tx *tx;
+    struct lt_store *patient; /* where it was submitted as patient */
     bool submitted, done;
     struct lt_error err;
 };
@@ -76,11 +79,13 @@ struct lt_commit { /* lives in the submitter (a fiber's stack or a heap object) 
  * A commit that was submitted must be waited for before its memory goes away. Fiber.
  */
 enum lt_code lt_store_submit(struct lt_store *store, struct lt_tx *tx, struct lt_commit *commit, struct lt_error *err);
+/* The same for a unit that nobody waits for yet: it may lie up to 2 ms until others join it in one commit. A wait for it ends that. */
+enum lt_code lt_store_submit_patient(struct lt_store *store, struct lt_tx *tx, struct lt_commit *commit, struct lt_error *err);
 /* Gives way until the unit is durable or has failed; does not see a cancel. Returns at once when that is known already or nothing was submitted. */
 enum lt_code lt_commit_wait(struct lt_commit *commit, struct lt_error *err);
 /* submit and wait. Outside loops (CLI, start-up) it blocks the thread. */
 enum lt_code lt_store_write(struct lt_store *store, struct lt_tx *tx, struct lt_error *err);
-/* Queues without waiting; a failure is logged. Any thread. */
+/* Queues (as patient) without waiting; a failure is logged. Any thread. */
 void lt_store_post(struct lt_store *store, struct lt_tx *tx);
 
 /* ---- reading ---- */
@@ -115,4 +120,7 @@ struct lt_store_stats {
     uint64_t commit_us_last, commit_us_max;
     uint64_t largest_batch;
 };
+/* How long, in ms, what is queued now will presumably wait: the age of the oldest unit that is not durable yet, and what the batches
+ * behind it need. 0 when nothing waits. Any thread, cheap. */
+uint32_t lt_store_delay_ms(struct lt_store *store);
 void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret);

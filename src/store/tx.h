@@ -13,7 +13,9 @@ struct lt_tx {
     char *p;                  /* `first`, or from malloc when that was too small */
     size_t n, cap;
     size_t last;              /* offset of the statement added last */
+    uint64_t queued_us;       /* writer: since when it waits (monotonic) */
     unsigned statements;
+    bool patient;             /* nobody waits for it yet, so it may lie a moment until others join it */
     bool too_large;           /* a value did not fit LT_TX_MAX: the unit is refused when submitted */
     bool failed;              /* writer: its outcome is known and bad */
     char first[] __attribute__((aligned(16)));

@@ -1,6 +1,7 @@
 /*
  * Group commit. The thread takes the whole queue at once and writes it in transactions of at most BATCH units, so while one commit
- * waits for the disk the next batch gathers: the busier the daemon, the fewer the commits per unit.
+ * waits for the disk the next batch gathers: the busier the daemon, the fewer the commits per unit. Units that nobody waits for yet
+ * (patient ones) wake the thread late or not at all: mostly the next unit that somebody waits for takes them along.
  *
  * A unit that fails makes the transaction roll back and run again with a savepoint around each unit; so the ordinary case pays nothing
  * for the rare one, and a bad unit costs its neighbours one more pass, not one commit each.
@@ -9,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,6 +22,10 @@
 enum {
     BATCH = 512,                /* units in one transaction */
     QUEUE_BYTES = 64 << 20,     /* what may wait */
+    PATIENCE_US = 2000,         /* how long a unit that nobody waits for lies, so that others join it */
+    GATHER_US = 1000,           /* how long the units of a busy daemon lie at most, for the same reason */
+    BUSY_UNITS = 4,             /* a batch of so many says that the daemon is busy */
+    GATHERED = 128,             /* so many units need no more company */
     LOOPS = 64,                 /* loops told of one batch at once; more are told again */
     CHECKPOINT_PAGES = 1000,    /* so many pages in the WAL, and the next pause is used to move them */
     WAL_PAGES_MAX = 8192,       /* 64 MiB of 8 KiB pages: from here on commits wait for the checkpoint */
@@ -31,19 +37,24 @@ enum {
 
 struct lt_writer {
     struct lt_db *db;
-    uint32_t pause_us;
     pthread_t thread;
 
     pthread_mutex_t mutex; /* for the members up to the next line */
     pthread_cond_t wake;
     struct lt_tx *head, **tail;
-    bool waiting, stop, refusing; /* refusing: the queue was full at the last try */
+    size_t queued, urgent;        /* units in the queue; how many of them somebody waits for */
+    enum { AWAKE, DOZING, ASLEEP } sleep; /* dozing: only an urgent unit wakes; asleep: every unit does */
+    bool stop, refusing;          /* refusing: the queue was full at the last try */
     struct lt_store_stats stats;  /* queued_bytes counts until a unit is done */
+
+    _Atomic uint64_t oldest_us;   /* when the oldest unit that is not done was queued, 0 = there is none */
+    _Atomic uint64_t behind_us;   /* what the batches behind the present one will take, guessed from the last */
 
     /* the thread's own */
     struct lt_tx *taken;      /* taken from the queue, not written yet */
+    size_t taken_n;
     bool broken;              /* the last transaction met an outage (disk full, I/O error, locked) */
-    bool several_loops;       /* the last batch came from more than one */
+    bool busy;                /* the last batch was of several units, so more are to be expected */
     int checkpoint_at;        /* pages in the WAL at which to checkpoint next */
     bool wal_moved, wal_cut;  /* nothing to move; nothing to cut */
     uint64_t force_after_ms;
@@ -75,10 +86,20 @@ static enum lt_code refuse(struct lt_writer *w, const struct lt_tx *tx, bool *re
     return full ? lt_fail(err, LT_EOVERLOADED, "more than %d MiB wait to be written", QUEUE_BYTES >> 20) : LT_OK;
 }
 
+/* Under the mutex. True when the thread has to be signalled. */
+static bool must_wake(struct lt_writer *w, bool patient)
+{
+    if (w->sleep == AWAKE || (w->sleep == DOZING && patient))
+        return false;
+    w->sleep = AWAKE;
+    return true;
+}
+
 enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_error *err)
 {
     bool first;
     tx->next = NULL;
+    tx->queued_us = lt_mono_us();
     pthread_mutex_lock(&w->mutex);
     enum lt_code code = refuse(w, tx, &first, err);
     bool signal = false;
@@ -86,8 +107,11 @@ enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_er
         w->stats.queued_bytes += lt_tx_bytes(tx);
         *w->tail = tx;
         w->tail = &tx->next;
-        signal = w->waiting;
-        w->waiting = false;
+        w->queued++;
+        w->urgent += !tx->patient;
+        if (atomic_load_explicit(&w->oldest_us, memory_order_relaxed) == 0)
+            atomic_store_explicit(&w->oldest_us, tx->queued_us, memory_order_relaxed);
+        signal = must_wake(w, tx->patient);
     }
     pthread_mutex_unlock(&w->mutex);
     if (signal)
@@ -97,6 +121,23 @@ enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_er
     if (code != LT_OK)
         lt_tx_discard(tx);
     return code;
+}
+
+void lt_writer_hurry(struct lt_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->urgent++;
+    bool signal = must_wake(w, false);
+    pthread_mutex_unlock(&w->mutex);
+    if (signal)
+        pthread_cond_signal(&w->wake);
+}
+
+uint32_t lt_writer_delay_ms(struct lt_writer *w)
+{
+    uint64_t oldest = atomic_load_explicit(&w->oldest_us, memory_order_relaxed), now = lt_mono_us();
+    uint64_t us = oldest != 0 && now > oldest ? now - oldest : 0;
+    return (uint32_t)((us + atomic_load_explicit(&w->behind_us, memory_order_relaxed)) / 1000);
 }
 
 void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret)
@@ -140,7 +181,7 @@ struct told {
 };
 
 /* One posted task for each loop. From the post on, units and commits belong to the loop. */
-static size_t tell(struct lt_tx *batch)
+static void tell(struct lt_tx *batch)
 {
     struct told told[LOOPS];
     size_t n = 0, last = 0;
@@ -176,7 +217,6 @@ static size_t tell(struct lt_tx *batch)
         task->fn = on_done;
         lt_loop_post(told[i].loop, task);
     }
-    return n;
 }
 
 /* ---- a batch ---- */
@@ -256,9 +296,19 @@ static void note_outage(struct lt_writer *w, enum lt_code code, const struct lt_
     w->broken = code != LT_OK;
 }
 
+/* After a batch, with the queue as it is now. Under the mutex. */
+static void note_delay(struct lt_writer *w, uint64_t batch_us)
+{
+    const struct lt_tx *next = w->taken ? w->taken : w->head;
+    size_t batches = (w->taken_n + w->queued + BATCH - 1) / BATCH;
+    atomic_store_explicit(&w->oldest_us, next ? next->queued_us : 0, memory_order_relaxed);
+    atomic_store_explicit(&w->behind_us, batches > 1 ? (batches - 1) * batch_us : 0, memory_order_relaxed);
+}
+
 static void write_batch(struct lt_writer *w, struct lt_tx *batch, size_t n)
 {
     struct lt_error err = {0};
+    uint64_t began = lt_mono_us();
     enum lt_code code = write_together(w, batch, &err);
     if (code != LT_OK && code != LT_ESTORE)
         code = write_one_by_one(w, batch, &err);
@@ -277,9 +327,11 @@ static void write_batch(struct lt_writer *w, struct lt_tx *batch, size_t n)
     w->stats.queued_bytes -= bytes;
     if (n > w->stats.largest_batch)
         w->stats.largest_batch = n;
+    note_delay(w, lt_mono_us() - began);
     pthread_mutex_unlock(&w->mutex);
     w->wal_moved = w->wal_cut = false;
-    w->several_loops = tell(batch) > 1;
+    w->busy = n >= BUSY_UNITS;
+    tell(batch);
 }
 
 /* ---- the WAL ---- */
@@ -324,54 +376,80 @@ static void checkpoint_when_idle(struct lt_writer *w)
 
 /* ---- the thread ---- */
 
-/* Under the mutex. Until something is queued, the end is asked for, or it is time for the WAL. */
-static void wait_for_work(struct lt_writer *w)
+/* Under the mutex. */
+static void wait_until(struct lt_writer *w, uint64_t us)
 {
-    if (w->wal_cut) {
-        pthread_cond_wait(&w->wake, &w->mutex);
-        return;
-    }
-    uint64_t until = w->idle_since_ms + (w->wal_moved ? LONG_IDLE_MS : IDLE_MS);
-    struct timespec ts = {.tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000) * 1000000};
+    struct timespec ts = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
     pthread_cond_timedwait(&w->wake, &w->mutex, &ts);
 }
 
-/* The whole queue; behind what is left of the last one. False at the end. */
-static bool take(struct lt_writer *w)
+/* Under the mutex. Until somebody waits for what is queued, or for as long as patient units may lie. */
+static void doze(struct lt_writer *w)
 {
+    uint64_t until = lt_mono_us() + PATIENCE_US;
+    while (w->urgent == 0 && !w->stop && lt_mono_us() < until) {
+        w->sleep = DOZING;
+        wait_until(w, until);
+    }
+    w->sleep = AWAKE;
+}
+
+/*
+ * Under the mutex. A commit costs the processor as much as several calls do, so the units of a busy daemon wait for company as long as
+ * the last commit took, a millisecond at most. A daemon with little to do waits for nothing.
+ */
+static void gather(struct lt_writer *w)
+{
+    uint64_t us = w->stats.commit_us_last < GATHER_US ? w->stats.commit_us_last : GATHER_US;
+    if (!w->busy || w->stop || w->queued >= GATHERED)
+        return;
+    pthread_mutex_unlock(&w->mutex);
+    usleep((useconds_t)us);
     pthread_mutex_lock(&w->mutex);
+}
+
+/* Under the mutex. Until something is queued, the end is asked for, or it is time for the WAL. */
+static void sleep_idle(struct lt_writer *w)
+{
+    w->sleep = ASLEEP;
+    if (w->wal_cut)
+        pthread_cond_wait(&w->wake, &w->mutex);
+    else
+        wait_until(w, (w->idle_since_ms + (w->wal_moved ? LONG_IDLE_MS : IDLE_MS)) * 1000);
+    w->sleep = AWAKE;
+}
+
+/* Under the mutex. True when there is work, false at the end. */
+static bool wait_for_work(struct lt_writer *w)
+{
     w->idle_since_ms = lt_mono_ms();
+    doze(w); /* more often than not the next unit comes within this time, and then patient ones wake nobody */
     while (!w->head && !w->stop) {
-        w->waiting = true;
-        wait_for_work(w);
-        w->waiting = false;
+        sleep_idle(w);
+        if (w->head && !w->stop)
+            doze(w);
         if (w->head || w->stop)
             break;
         pthread_mutex_unlock(&w->mutex);
         checkpoint_when_idle(w);
         pthread_mutex_lock(&w->mutex);
     }
-    w->taken = w->head;
-    w->head = NULL;
-    w->tail = &w->head;
-    pthread_mutex_unlock(&w->mutex);
-    return w->taken != NULL;
+    return w->head != NULL;
 }
 
-/* When several loops are busy, a short wait gathers units of all of them into one commit. */
-static void gather(struct lt_writer *w)
+/* The whole queue. False at the end. */
+static bool take(struct lt_writer *w)
 {
-    if (w->pause_us == 0 || !w->several_loops)
-        return;
-    usleep(w->pause_us);
-    struct lt_tx **end = &w->taken;
-    while (*end)
-        end = &(*end)->next;
     pthread_mutex_lock(&w->mutex);
-    *end = w->head;
+    if (wait_for_work(w))
+        gather(w);
+    w->taken = w->head;
+    w->taken_n = w->queued;
     w->head = NULL;
     w->tail = &w->head;
+    w->queued = w->urgent = 0;
     pthread_mutex_unlock(&w->mutex);
+    return w->taken != NULL;
 }
 
 static bool queue_is_empty(struct lt_writer *w)
@@ -387,7 +465,6 @@ static void *run(void *arg)
     struct lt_writer *w = arg;
     pthread_setname_np(pthread_self(), "store-writer");
     while (take(w)) {
-        gather(w);
         while (w->taken) {
             struct lt_tx *batch = w->taken, *last = batch;
             size_t n = 1;
@@ -395,6 +472,7 @@ static void *run(void *arg)
                 last = last->next;
             w->taken = last->next;
             last->next = NULL;
+            w->taken_n -= n;
             write_batch(w, batch, n);
             checkpoint_after_batch(w, !w->taken && queue_is_empty(w));
         }
@@ -403,13 +481,12 @@ static void *run(void *arg)
     return NULL;
 }
 
-enum lt_code lt_writer_start(struct lt_db *db, uint32_t batch_pause_us, struct lt_writer **ret, struct lt_error *err)
+enum lt_code lt_writer_start(struct lt_db *db, struct lt_writer **ret, struct lt_error *err)
 {
     struct lt_writer *w = calloc(1, sizeof(*w));
     if (!w)
         return lt_fail(err, LT_ESTORE, "out of memory");
     w->db = db;
-    w->pause_us = batch_pause_us;
     w->tail = &w->head;
     w->checkpoint_at = CHECKPOINT_PAGES;
     pthread_mutex_init(&w->mutex, NULL);

@@ -7,11 +7,15 @@
 struct lt_writer;
 
 /* Takes the connection over and starts the thread. */
-enum lt_code lt_writer_start(struct lt_db *db, uint32_t batch_pause_us, struct lt_writer **ret, struct lt_error *err);
+enum lt_code lt_writer_start(struct lt_db *db, struct lt_writer **ret, struct lt_error *err);
 /* Writes what is queued, moves the WAL into the database, closes the connection. NULL is allowed. */
 void lt_writer_stop(struct lt_writer *w);
 /* Any thread. Takes the unit over, also when it is refused: LT_EOVERLOADED, LT_ETOO_LARGE. */
 enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_error *err);
+/* Any thread. Somebody waits now for a unit that was queued as patient. */
+void lt_writer_hurry(struct lt_writer *w);
+/* See lt_store_delay_ms(). */
+uint32_t lt_writer_delay_ms(struct lt_writer *w);
 void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret);
 /* Blocks until a commit that belongs to no loop is done. */
 void lt_writer_block(struct lt_commit *commit);

@@ -4,13 +4,13 @@
  */
 #include "text/json.h"
 
-#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unicode/uchar.h>
 
+#include "text/json_plain.h"
 #include "text/json_tree.h"
 
 struct parser {
@@ -166,16 +166,6 @@ static inline bool skip(struct parser *j)
 
 /* ---- strings ---- */
 
-#define ONES  0x0101010101010101u
-#define HIGHS 0x8080808080808080u
-
-/* The lowest high bit set marks the first byte that may end a plain run: the quote, backslash, control, not ASCII. */
-static inline uint64_t special_bytes(uint64_t w, uint64_t quotes)
-{
-    uint64_t quote = w ^ quotes, back = w ^ (ONES * '\\');
-    return (w | (w - ONES * 0x20) | ((quote - ONES) & ~quote) | ((back - ONES) & ~back)) & HIGHS;
-}
-
 /* Length of the well-formed sequence at p, whose first byte is not ASCII; 0 when there is none. */
 static inline size_t sequence(const unsigned char *p, const unsigned char *end)
 {
@@ -195,29 +185,17 @@ static inline size_t sequence(const unsigned char *p, const unsigned char *end)
 /* From p to the first byte that is not plain text of a string: `quote`, backslash, control, broken UTF-8, the end. */
 static inline const char *plain_run(const char *p, const char *end, char quote)
 {
-    const uint64_t quotes = ONES * (unsigned char)quote;
-    while (p < end) {
-        uint64_t word, hit = 0;
-        while (!hit && end - p >= 8) { /* eight bytes at a time */
-            memcpy(&word, p, 8);
-            hit = special_bytes(le64toh(word), quotes);
-            p += hit ? __builtin_ctzll(hit) / 8 : 8;
-        }
-        if (p == end)
-            break;
-        unsigned char c = (unsigned char)*p;
-        if (c == (unsigned char)quote || c == '\\' || c < 0x20)
-            return p;
-        size_t n = 1;
-        for (; p < end && (c = (unsigned char)*p) >= 0x80; p += n) {
+    for (;;) {
+        p += lt_json_plain(p, (size_t)(end - p), quote);
+        size_t n = 0;
+        for (; p < end && (unsigned char)*p >= 0x80; p += n) {
             n = sequence((const unsigned char *)p, (const unsigned char *)end);
             if (n == 0)
                 return p;
         }
-        if (end - p < 8 && p < end && c != (unsigned char)quote && c != '\\' && c >= 0x20)
-            p++;
+        if (n == 0)
+            return p; /* what stopped it was ASCII, or the end */
     }
-    return p;
 }
 
 static int hex_digit(char c)
@@ -860,7 +838,7 @@ enum lt_code lt_json_parse(struct lt_arena *arena, struct lt_str text, int mode,
     if (text.n > LT_JSON_TEXT_MAX)
         return lt_fail(err, LT_EINVALID_JSON, "the text has %zu bytes, at most %d are read", text.n, LT_JSON_TEXT_MAX);
     const char *start = text.p ? text.p : "";
-    _Alignas(16) char first_stack[2048];
+    static _Thread_local _Alignas(16) char first_stack[2048]; /* parsing gives way to nobody; the stacks of fibers stay small */
     struct parser j = {.arena = arena,
                        .start = start,
                        .p = start,

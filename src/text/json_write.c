@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "text/json_plain.h"
 #include "text/json_tree.h"
 
 /* How a byte is written inside a string: 0 as it is, 1 as \u00XX, 2 part of a longer sequence, else \ and this letter. */
@@ -32,30 +33,48 @@ static size_t whole_sequence(const char *p, size_t n)
     return len <= n && lt_utf8_valid(p, len) ? len : 0;
 }
 
-void lt_json_escape(struct lt_buf *out, struct lt_str s)
+/* The rest of s from `i` on, where something stands that is not plain. */
+static void escape_rest(struct lt_buf *out, struct lt_str s, size_t i)
 {
-    size_t from = 0, i = 0;
+    size_t from = 0;
     while (i < s.n) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t len = escapes[c] == 0 ? 1 : escapes[c] == 2 ? whole_sequence(s.p + i, s.n - i) : 0;
-        if (len > 0) {
-            i += len;
-            continue;
-        }
-        if (i > from)
+        size_t len = c >= 0x80 ? whole_sequence(s.p + i, s.n - i) : 0;
+        if (len == 0) {
             lt_buf_put(out, s.p + from, i - from);
-        if (c >= 0x80)
-            lt_buf_put(out, "\xEF\xBF\xBD", 3);
-        else
-            put_escape(out, c);
-        from = ++i;
+            if (c >= 0x80)
+                lt_buf_put(out, "\xEF\xBF\xBD", 3);
+            else
+                put_escape(out, c);
+            len = 1;
+            from = i + 1;
+        }
+        i += len;
+        i += lt_json_plain(s.p + i, s.n - i, '"');
     }
-    if (i > from)
-        lt_buf_put(out, s.p + from, i - from);
+    lt_buf_put(out, s.p + from, s.n - from);
+}
+
+void lt_json_escape(struct lt_buf *out, struct lt_str s)
+{
+    size_t plain = lt_json_plain(s.p, s.n, '"');
+    if (plain == s.n)
+        lt_buf_put(out, s.p, s.n);
+    else
+        escape_rest(out, s, plain);
 }
 
 static void put_string(struct lt_buf *out, struct lt_str s)
 {
+    if (lt_json_plain(s.p, s.n, '"') == s.n && lt_buf_reserve(out, s.n + 2)) { /* nearly always */
+        char *p = out->p + out->n;
+        *p++ = '"';
+        if (s.n > 0)
+            memcpy(p, s.p, s.n);
+        p[s.n] = '"';
+        out->n += s.n + 2;
+        return;
+    }
     lt_buf_putc(out, '"');
     lt_json_escape(out, s);
     lt_buf_putc(out, '"');

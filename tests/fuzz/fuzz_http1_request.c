@@ -59,7 +59,8 @@ static void check_query(struct lt_str query)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct lt_http_head head, part;
+    static struct lt_http_field fields[2][LT_HTTP_FIELDS_MAX];
+    static struct lt_http_head head = {.fields = fields[0]}, part = {.fields = fields[1]};
     struct lt_error err;
     size_t used, some;
     const char *p = (const char *)data;

@@ -202,7 +202,7 @@ def upstream():
 def add_vendor(daemon, upstream, name="vendor", first=True, **config):
     """Configures the double as a provider instance of the demo site, by the API; its id."""
     answer = daemon.request("POST", "/v1/providers", daemon.admin_key, {
-        "name": name, "plugin": "openai", "config": {"endpoint": upstream.url, "model": "m", "api_key": "test-key-123", **config}})
+        "name": name, "plugin": "openai", "config": {"endpoint": upstream.url, "model": "m", "api_key": "test-key-123", "retries": 0, "breaker_faults": 0, **config}})
     assert answer.status == 201, answer
     if first:
         ordered = daemon.request("PUT", "/v1/providers/order", daemon.admin_key, {"ids": [answer.json["id"]]})

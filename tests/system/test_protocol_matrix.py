@@ -12,7 +12,9 @@ import json
 import pathlib
 import re
 import socket
+import ssl
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -75,14 +77,16 @@ def answers_in(raw, bodiless=False):
 class Wire:
     """A raw connection to the daemon."""
 
-    def __init__(self, bench, receive_buffer=None):
+    def __init__(self, bench, receive_buffer=None, source=None, port=None):
         self.bench, self.raw = bench, b""
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(20)
-        self.socket.connect(("127.0.0.1", bench.daemon.port))
+        if source:
+            self.socket.bind((source, 0))
+        self.socket.connect(("127.0.0.1", port or bench.daemon.port))
 
     def __enter__(self):
         return self
@@ -666,6 +670,112 @@ slow_row("connection that sends nothing", (), (60, 66), b"", b"")
 slow_row("connection that sends nothing more", (200,), (60, 66), GOOD, b"")
 
 
+class Tls:
+    """A TLS client that hands its bytes on when it is told to."""
+
+    def __init__(self, daemon):
+        self.daemon, self.incoming, self.outgoing = daemon, ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.socket = socket.create_connection(("127.0.0.1", daemon.port), timeout=90)
+
+    def step(self, function, *args):
+        """What the function gives, or None when it needs more from the daemon."""
+        try:
+            return function(*args)
+        except ssl.SSLWantReadError:
+            return None
+
+    def hello(self):
+        """The first bytes of a handshake."""
+        self.step(self.tls.do_handshake)
+        return self.outgoing.read()
+
+    def handshake(self):
+        self.socket.sendall(self.hello())
+        while True:
+            self.incoming.write(self.socket.recv(65536))
+            try:
+                self.tls.do_handshake()
+                return self.socket.sendall(self.outgoing.read())
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.outgoing.read())
+
+    def record(self, data):
+        self.tls.write(data)
+        return self.outgoing.read()
+
+    def read_to_end(self):
+        """What came in clear until the daemon closed."""
+        clear = b""
+        try:
+            while data := self.socket.recv(65536):
+                self.incoming.write(data)
+                while more := self.step(self.tls.read, 65536):
+                    clear += more
+        except (ConnectionResetError, ssl.SSLError):
+            pass
+        return clear
+
+
+def tls_row(name, expect, between, begin):
+    """begin(client) sends what there is; then the client waits for the end."""
+    low, high = between
+
+    @check("slow", f"TLS: {name}", f"{expect or 'no answer'}, closed after {low} to {high} s", slow=True)
+    def run(bench):
+        client = Tls(bench.tls_daemon)
+        try:
+            start = time.monotonic()
+            begin(client)
+            clear = client.read_to_end()
+            took = time.monotonic() - start
+        finally:
+            client.socket.close()
+        statuses = [status for status, _, _ in answers_in(clear)[0]]
+        assert statuses == list(expect) and low - 0.2 <= took <= high, (statuses, took, clear[:200])
+
+
+def drip_hello(client):
+    hello = client.hello()
+    for byte in hello[:30]:  # then nothing; the daemon is done with it after 40
+        client.socket.sendall(bytes([byte]))
+        time.sleep(0.25)
+    try:
+        for byte in hello[30:60]:
+            client.socket.sendall(bytes([byte]))
+            time.sleep(0.25)
+    except OSError:
+        pass
+
+
+def half_hello(client):
+    hello = client.hello()
+    client.socket.sendall(hello[: len(hello) // 2])
+
+
+def half_record(*whole):
+    def begin(client):
+        client.handshake()
+        for data in whole:
+            client.socket.sendall(client.record(data.replace(TOKEN, client.daemon.learner.encode())))
+        record = client.record(b"A: " + b"b" * 200)
+        client.socket.sendall(record[: len(record) // 2])
+
+    return begin
+
+
+tls_row("handshake that never ends", (), (10, 16), half_hello)
+tls_row("handshake, byte by byte", (), (10, 16), drip_hello)
+tls_row("no handshake", (), (60, 66), lambda client: None)
+tls_row("no request after the handshake", (408,), (10, 16), lambda client: client.handshake())
+tls_row("half a record for a request", (408,), (10, 16), half_record())
+tls_row("half a record within a head", (408,), (10, 16), half_record(GET))
+tls_row("half a record within a body", (408,), (10, 18), half_record(put(b"Content-Length: 5000\r\n")))
+tls_row("half a record after a good request", (200,), (60, 66), half_record(GOOD))
+
+
 @check("slow", "body of 4 KiB/s for 12 s", "200, open", slow=True)
 def patient(bench):
     body = body_of(48 * 1024)
@@ -676,6 +786,36 @@ def patient(bench):
             time.sleep(0.25)
         assert wire.read_answers(1)[0][0] == 200
 
+
+# ---- too many connections ----
+
+
+def cap_row(name, expected, sources):
+    """sources: (address, statuses of one connection after the other) …; all stay open, then all close and it works again."""
+
+    @check("caps", name, expected)
+    def run(bench):
+        for _ in range(2):
+            opened = []
+            try:
+                for source, statuses in sources:
+                    for status in statuses:
+                        wire = Wire(bench, source=source, port=bench.capped_daemon.port)
+                        opened.append(wire)
+                        wire.send(GOOD)
+                        found = wire.read_answers(1)
+                        assert found and found[0][0] == status, (source, status, found)
+                        assert status == 200 or (found[0][1]["retry-after"] == "1" and found[0][1]["connection"] == "close"), found
+            finally:
+                for wire in opened:
+                    wire.socket.close()
+            wait_until(bench.capped_is_empty, what="the end of the connections")
+
+
+cap_row("4 connections from an address that may have 3", "200 × 3, then 503 with Retry-After", (("127.0.0.2", (200, 200, 200, 503)),))
+cap_row("two addresses", "each has its 3", (("127.0.0.2", (200, 200, 200, 503)), ("127.0.0.3", (200, 200, 200, 503))))
+cap_row("this machine and a trusted proxy", "not counted apart", (("127.0.0.1", (200,) * 4), ("127.0.0.9", (200,) * 4)))
+cap_row("13 connections to a process that takes 12", "503 with Retry-After", (("127.0.0.1", (200,) * 12 + (503,)), ("127.0.0.2", (503,))))
 
 # ---- the daemon as a client: an AI service that misbehaves ----
 
@@ -716,7 +856,7 @@ POISON = reply(completion("POISON"))
 
 
 class Service:
-    """A raw socket server. A script is what it does with one request: bytes to send, seconds to sleep, CLOSE, RESET, STALL."""
+    """A raw socket server. A script is what it does with one request: bytes to send, seconds to sleep, a function, CLOSE, RESET, STALL."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -770,6 +910,8 @@ class Service:
             connection.sendall(step)
         elif isinstance(step, (int, float)):
             time.sleep(step)
+        elif callable(step):
+            step()
         elif step == STALL:
             stream.read(1)
         else:
@@ -927,6 +1069,24 @@ def stale(bench):
     assert first == second != third
 
 
+def stray_row(name, *stray):
+    @check("AI service", f"a kept connection, idle: {name}", "not taken for the next answer, a new connection")
+    def run(bench):
+        for pause in (0, 0.05):
+            sent = threading.Event()
+            bench.service.begin((reply(completion("one")), pause, *stray[:-1], sent.set, *stray[-1:]))
+            assert bench.ask()["response"]["generated_content"] == "one"
+            assert sent.wait(10)
+            assert bench.ask()["response"]["generated_content"] == "plain answer"
+            assert len({number for number, _, _ in bench.service.requests}) == 2
+
+
+stray_row("a whole second answer", reply(completion("evil")), 0)
+stray_row("one byte", b"H", 0)
+stray_row("an error answer", reply(b"{}", line=b"HTTP/1.1 500 X"), 0)
+stray_row("408 and the end", reply(b"", line=b"HTTP/1.1 408 Request Timeout"), CLOSE)
+
+
 @check("AI service", "a kept connection breaks within the answer", f"{INVALID}, not sent again")
 def stale_half(bench):
     bench.service.begin((reply(completion("one")),), (reply(DATA)[:-1], CLOSE))
@@ -1033,7 +1193,7 @@ def slow_reader(bench):
     assert text == "".join(f"{i:05d}" + "x" * 500 for i in range(PIECES))
 
 
-@check("slow", "does not read a long streamed answer", "cut after 30 s without progress, the answer is kept", slow=True)
+@check("slow", "does not read a long streamed answer", "cut after 30 s without progress, what came is kept", slow=True)
 def no_reader(bench):
     with Wire(bench, 4096) as wire:
         call = begin_long(bench, wire)
@@ -1041,8 +1201,9 @@ def no_reader(bench):
         while wire.read():
             pass
         assert not wire.raw.endswith(b"\r\n0\r\n\r\n") and len(wire.raw) < PIECES * 500
-    state = bench.daemon.request("GET", f"/v1/actions/calls/{call}", bench.daemon.admin_key)
-    assert state.status == 200 and len(state.json["response"]["generated_content"]) == PIECES * 505, state
+    state = bench.daemon.request("GET", f"/v1/actions/calls/{call}", bench.daemon.admin_key).json
+    kept, whole = state["response"].get("generated_content") or state["partial"], "".join(f"{i:05d}" + "x" * 500 for i in range(PIECES))
+    assert len(kept) > 100_000 and whole.startswith(kept) and state["success"] == (kept == whole), (len(kept), state["state"])
 
 
 # ---- running them ----
@@ -1053,6 +1214,10 @@ class Bench:
 
     def __init__(self, directory):
         self.daemon = Daemon(pathlib.Path(directory) / "data", "--threads", "1")
+        self.capped_daemon = Daemon(
+            pathlib.Path(directory) / "capped", "--max-connections", "12", "--max-connections-per-address", "3", "--trusted-proxies", "127.0.0.9"
+        )
+        self.tls_daemon = Daemon(pathlib.Path(directory) / "tls", "--threads", "1", *self.certificate(pathlib.Path(directory)))
         self.service, self.long = Service(), Service()
         self.long.scripts = [(long_stream(),) for _ in range(8)]
         self.endpoint = f"http://127.0.0.1:{self.service.port}/v1"
@@ -1070,12 +1235,27 @@ class Bench:
                         "api_key": "k",
                         "first_byte_ms": 1200,
                         "idle_ms": 1200,
+                        "retries": 0,
+                        "breaker_faults": 0,
                     },
                 },
             )
             assert made.status == 201, made
         self.pool = concurrent.futures.ThreadPoolExecutor(64)
         self.slow = {}
+
+    @staticmethod
+    def certificate(directory):
+        """Options for serving TLS with a fresh certificate."""
+        cert, key = directory / "cert.pem", directory / "key.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"]
+        subprocess.run(command, check=True, capture_output=True)
+        return "--tls-cert", str(cert), "--tls-key", str(key)
+
+    def capped_is_empty(self):
+        """Has no connection but the one that asks."""
+        answer = self.capped_daemon.request("GET", "/metrics", self.capped_daemon.admin_key)
+        return answer.status == 200 and b"\nlectern_http_connections 1\n" in answer.body
 
     def fill_in(self, data):
         return data.replace(KEY, self.daemon.admin_key.encode()).replace(TOKEN, self.daemon.learner.encode())
@@ -1093,6 +1273,8 @@ class Bench:
                     "api_key": "k",
                     "first_byte_ms": 1200,
                     "idle_ms": 1200,
+                    "retries": 0,
+                    "breaker_faults": 0,
                     "organization": None,
                     "headers": None,
                     "api_key_header": None,
@@ -1129,7 +1311,8 @@ class Bench:
         self.pool.shutdown()
         for service in (self.service, self.long):
             service.listener.close()
-        check_end(self.daemon)
+        for daemon in (self.daemon, self.capped_daemon, self.tls_daemon):
+            check_end(daemon)
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,7 @@ struct peer {
     size_t at, n;
     char buf[BUF];
     struct lt_http_head head;
+    struct lt_http_field fields[LT_HTTP_FIELDS_MAX]; /* of head */
     char body[BUF];
     size_t body_n;
 };
@@ -166,6 +167,7 @@ UNUSED_FN static struct peer *peer_connect(int port)
     struct timeval limit = {.tv_sec = WAIT_S};
     int one = 1;
     p->at = p->n = p->body_n = 0;
+    p->head.fields = p->fields;
     p->fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "actions/builtin.h"
+#include "actions/message_parts.h"
 #include "actions/text_answer.h"
 #include "core/registry.h"
 #include "text/json_schema.h"
@@ -77,14 +78,14 @@ static enum lt_code check_input(const char *name, const struct lt_json *input)
 
 /* ---- the registry ---- */
 
-static void four_actions_are_registered(void **state)
+static void five_actions_are_registered(void **state)
 {
-    static const char *const names[] = {"continue_conversation", "explain_text", "generate_text", "summarise_text"};
-    assert_int_equal(lt_registry_count(LT_KIND_ACTION), 4);
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"continue_conversation", "embed_text", "explain_text", "generate_text", "summarise_text"};
+    assert_int_equal(lt_registry_count(LT_KIND_ACTION), LT_COUNT(names));
+    for (size_t i = 0; i < LT_COUNT(names); i++) {
         const struct lt_action *a = action(names[i]);
         assert_string_equal(a->name, names[i]);
-        assert_true(strlen(a->instruction) > 100);
+        assert_true(a->kind == LT_NEUTRAL_EMBEDDING || strlen(a->instruction) > 100);
         assert_true(strlen(a->title) > 0 && strlen(a->description) > 0);
         assert_non_null(a->compile);
         assert_non_null(a->finish);
@@ -110,6 +111,10 @@ static void schemas_compile(void **state)
 
 #define TOOL "{\"type\":\"function\",\"function\":{\"name\":\"find\",\"parameters\":{\"type\":\"object\"}}}"
 #define CALLED "{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"find\",\"arguments\":\"{}\"}}"
+
+#define PARTS(parts) "{\"role\":\"user\",\"content\":[" parts "]}"
+#define TEXT_PART(text) "{\"type\":\"text\",\"text\":\"" text "\"}"
+#define IMAGE_PART(url) "{\"type\":\"image_url\",\"image_url\":{\"url\":\"" url "\"}}"
 
 /* `field`: where the first fault lies, NULL when the input is good. Schema first, then compile(), as the manager does. */
 static const struct {
@@ -143,6 +148,31 @@ static const struct {
      "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" CALLED
      "]},{\"role\":\"tool\",\"content\":\"\",\"tool_call_id\":\"c1\"}]}",
      NULL},
+    {"continue_conversation", "{\"messages\":[" PARTS(TEXT_PART("What is this?") "," IMAGE_PART("data:image/png;base64,iVBORw==")) "]}", NULL},
+    {"continue_conversation", "{\"messages\":[" PARTS(IMAGE_PART("data:image/JPEG;base64,iVBORw==")) "]}", NULL},
+    {"continue_conversation", "{\"messages\":[" PARTS(IMAGE_PART("https://example.org/a.png")) "]}", NULL},
+    {"continue_conversation", "{\"messages\":[" PARTS(TEXT_PART("a") "," TEXT_PART("b")) "]}", NULL},
+    {"continue_conversation", "{\"messages\":[" PARTS(TEXT_PART(" ")) "]}", "/messages/0/content"},
+    {"continue_conversation", "{\"messages\":[" PARTS("") "]}", "/messages/0/content"},
+    {"continue_conversation", "{\"messages\":[" PARTS("{\"type\":\"audio\"}") "]}", "/messages/0/content/0"},
+    {"continue_conversation", "{\"messages\":[" PARTS(TEXT_PART("a") "," IMAGE_PART("http://example.org/a.png")) "]}",
+     "/messages/0/content/1/image_url/url"},
+    {"continue_conversation", "{\"messages\":[" PARTS(IMAGE_PART("file:///etc/passwd")) "]}", "/messages/0/content/0/image_url/url"},
+    {"continue_conversation", "{\"messages\":[" PARTS(IMAGE_PART("data:image/svg+xml;base64,iVBORw==")) "]}",
+     "/messages/0/content/0/image_url/url"},
+    {"continue_conversation", "{\"messages\":[" PARTS(IMAGE_PART("data:image/png;base64,iVBORw=")) "]}", "/messages/0/content/0/image_url/url"},
+    {"continue_conversation", "{\"messages\":[" PARTS(IMAGE_PART("data:image/png,iVBORw==")) "]}", "/messages/0/content/0/image_url/url"},
+    {"continue_conversation", "{\"messages\":[{\"role\":\"assistant\",\"content\":[" IMAGE_PART("https://example.org/a.png") "]}]}",
+     "/messages/0/content"},
+    {"continue_conversation",
+     "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{"
+     "\"name\":\"n\",\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"text\"}}}}}}",
+     "/response_format/json_schema/schema/properties/a/type"},
+    {"embed_text", "{\"texts\":[\"a\",\"b\"]}", NULL},
+    {"embed_text", "{\"texts\":[\"a\"],\"dimensions\":256}", NULL},
+    {"embed_text", "{\"texts\":[]}", "/texts"},
+    {"embed_text", "{\"texts\":[\"a\",\" \"]}", "/texts/1"},
+    {"embed_text", "{\"texts\":[\"a\"],\"dimensions\":0}", "/dimensions"},
     {"continue_conversation", "{\"messages\":[]}", "/messages"},
     {"continue_conversation", "{}", ""},
     {"continue_conversation", "{\"messages\":[{\"role\":\"developer\",\"content\":\"Hi\"}]}", "/messages/0/role"},
@@ -308,6 +338,86 @@ static void the_same_text_gives_the_same_prompt(void **state)
         lt_str_eq(compiled(&one, "summarise_text").messages[1].content, compiled(&two, "summarise_text").messages[1].content));
 }
 
+static void images_stand_behind_the_text_of_their_message(void **state)
+{
+    struct lt_action_call call =
+        call_of("continue_conversation", "{\"messages\":[" PARTS(TEXT_PART("One") "," IMAGE_PART("data:image/png;base64,iVBORw==") "," TEXT_PART(
+                                             "two") "," IMAGE_PART("https://example.org/a.png")) "]}");
+    struct lt_neutral_call n = compiled(&call, "continue_conversation");
+    const struct lt_message *m = &n.messages[1];
+    assert_text(m->content, "One\ntwo");
+    assert_int_equal(m->images_n, 2);
+    assert_text(m->images[0].media_type, "image/png");
+    assert_text(m->images[0].base64, "iVBORw==");
+    assert_int_equal(m->images[0].url.n, 0);
+    assert_text(m->images[1].url, "https://example.org/a.png");
+    assert_int_equal(m->images[1].base64.n, 0);
+}
+
+static void the_record_keeps_no_bytes_of_an_image(void **state)
+{
+    const struct lt_json *messages = json("[" PARTS(TEXT_PART("One") "," IMAGE_PART("data:image/png;base64,iVBORw==") "," IMAGE_PART(
+        "https://example.org/a.png")) "]");
+    struct lt_str text = lt_messages_for_record(arena, messages);
+    const struct lt_json *kept = NULL;
+    assert_int_equal(lt_json_parse(arena, text, LT_JSON_STRICT, &kept, &err), LT_OK);
+    assert_null(memmem(text.p, text.n, "iVBORw", 6));
+    assert_text(lt_json_str(lt_json_at_pointer(kept, "/0/content/0/text")), "One");
+    assert_text(lt_json_str(lt_json_at_pointer(kept, "/0/content/1/image_url")), "data:image/png;… (6 bytes)");
+    assert_text(lt_json_str(lt_json_at_pointer(kept, "/0/content/2/image_url/url")), "https://example.org/a.png");
+}
+
+static void images_are_bounded_in_number_and_bytes(void **state)
+{
+    const struct {
+        int images;
+        size_t bytes; /* of each */
+        const char *field;
+    } cases[] = {{LT_IMAGES_MAX, 4, NULL},
+                 {LT_IMAGES_MAX + 1, 4, "/messages"},
+                 {2, LT_IMAGES_BYTES_MAX / 2, NULL},
+                 {2, LT_IMAGES_BYTES_MAX / 2 + 4, "/messages"}};
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_buf b;
+        lt_buf_init(&b, 4 * LT_IMAGES_BYTES_MAX);
+        lt_buf_put_str(&b, LT_STR("{\"messages\":[{\"role\":\"user\",\"content\":["));
+        for (int k = 0; k < cases[i].images; k++) {
+            lt_buf_printf(&b, "%s{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/gif;base64,", k ? "," : "");
+            for (size_t n = 0; n < cases[i].bytes; n++)
+                lt_buf_put_str(&b, LT_STR("A"));
+            lt_buf_put_str(&b, LT_STR("\"}}"));
+        }
+        lt_buf_put_str(&b, LT_STR("]}]}"));
+        struct lt_action_call call = call_of("continue_conversation", lt_strz(arena, lt_buf_str(&b)));
+        lt_buf_free(&b);
+        struct lt_neutral_call ret;
+        err = (struct lt_error){0};
+        assert_int_equal(action("continue_conversation")->compile(&call, &ret, &err), cases[i].field ? LT_EINVALID_INPUT : LT_OK);
+        assert_string_equal(err.field, cases[i].field ? cases[i].field : "");
+    }
+}
+
+static void vectors_are_written_as_short_as_their_precision(void **state)
+{
+    static const float vectors[] = {0.1f, -1.0f, 1e-8f, 0.33333334f};
+    struct lt_action_call call = call_of("embed_text", "{\"texts\":[\"a\",\"b\"]}");
+    struct lt_neutral_result result = {.vectors = vectors, .vectors_n = 2, .dimensions = 2};
+    struct lt_buf b;
+    struct lt_jw w;
+    lt_buf_init(&b, 4096);
+    lt_jw_init(&w, &b);
+    assert_int_equal(action("embed_text")->finish(&call, &result, &w, &err), LT_OK);
+    assert_text(lt_buf_str(&b), "{\"embeddings\":[[0.1,-1],[1e-08,0.33333334]],\"dimensions\":2}");
+    result.vectors_n = 1;
+    assert_int_equal(action("embed_text")->finish(&call, &result, &w, &err), LT_EUPSTREAM_INVALID);
+    static const float zero[] = {0, 0, 1, 0}, nan_[] = {1, 0, __builtin_nanf(""), 0};
+    result = (struct lt_neutral_result){.vectors = zero, .vectors_n = 2, .dimensions = 2};
+    assert_int_equal(action("embed_text")->finish(&call, &result, &w, &err), LT_EUPSTREAM_INVALID);
+    result.vectors = nan_;
+    assert_int_equal(action("embed_text")->finish(&call, &result, &w, &err), LT_EUPSTREAM_INVALID);
+    lt_buf_free(&b);
+}
+
 static void a_conversation_keeps_its_messages_and_settings(void **state)
 {
     struct lt_action_call call =
@@ -435,7 +545,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(four_actions_are_registered),
+        T(five_actions_are_registered),
         T(schemas_compile),
         T(input_is_taken_or_refused_with_the_field),
         T(text_may_have_400_000_characters_and_no_more),
@@ -446,6 +556,10 @@ int main(void)
         T(a_text_cannot_end_its_own_mark),
         T(the_same_text_gives_the_same_prompt),
         T(a_conversation_keeps_its_messages_and_settings),
+        T(images_stand_behind_the_text_of_their_message),
+        T(the_record_keeps_no_bytes_of_an_image),
+        T(images_are_bounded_in_number_and_bytes),
+        T(vectors_are_written_as_short_as_their_precision),
         T(results_become_responses_that_fit_their_schema),
         T(columns_are_stored_in_order),
     };

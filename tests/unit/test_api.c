@@ -95,7 +95,7 @@ static void the_table_is_sound(void **state)
 
 static void a_stream_is_found_by_its_site_and_knows_its_owner(void **state)
 {
-    struct lt_streams *s = lt_streams_new();
+    struct lt_streams *s = lt_streams_new(0);
     struct lt_sse_log *log = lt_sse_log_new(NULL), *found;
     struct lt_uuid id = lt_uuid_new(), other = lt_uuid_new();
     bool owner, running;
@@ -115,33 +115,38 @@ static void a_stream_is_found_by_its_site_and_knows_its_owner(void **state)
     assert_null(lt_streams_find(s, id, 2, LT_STR("anna"), &owner, &running));
     assert_null(lt_streams_find(s, other, 1, LT_STR("anna"), &owner, &running));
 
-    lt_streams_ended(s, id, 100);
-    lt_streams_ended(s, id, 100); /* counts once */
+    lt_sse_log_finish(log, LT_SSE_DONE, LT_STR("{}"));
+    lt_streams_ended(s, id);
+    lt_streams_ended(s, id); /* counts once */
     assert_int_equal(lt_streams_running(s), 0);
     lt_streams_sweep(s);
-    found = lt_streams_find(s, id, 1, LT_STR("anna"), &owner, &running);
-    assert_ptr_equal(found, log);
-    assert_false(running);
-    lt_sse_log_unref(found);
     lt_sse_log_unref(log);
+    found = lt_streams_find(s, id, 1, LT_STR("anna"), &owner, &running);
+    assert_non_null(found);
+    assert_true(owner && !running);
     lt_streams_free(s);
+    assert_in_range(lt_sse_log_size(found), 4, 1024); /* who has it may go on */
+    lt_sse_log_unref(found);
 }
 
 /* Whatever the ids, what has ended never holds more than its share; what runs is never dropped. */
 static void ended_streams_are_bounded(void **state)
 {
-    enum { STREAMS = 2000, BYTES = 256 * 1024 };
+    enum { STREAMS = 600, BYTES = 256 * 1024 };
+    static char data[BYTES];
     static struct lt_uuid ids[STREAMS];
-    struct lt_streams *s = lt_streams_new();
-    struct lt_sse_log *log = lt_sse_log_new(NULL), *found;
+    struct lt_streams *s = lt_streams_new(0);
+    struct lt_sse_log *log = lt_sse_log_new(NULL), *large = lt_sse_log_new(NULL), *found;
     struct lt_uuid running_id = lt_uuid_new();
     bool owner, running;
     size_t kept = 0;
+    memset(data, 'x', sizeof(data));
+    lt_sse_log_finish(large, LT_SSE_DONE, (struct lt_str){data, sizeof(data)});
     lt_streams_add(s, running_id, 1, LT_STR(""), log);
     for (size_t i = 0; i < STREAMS; i++) {
         ids[i] = lt_uuid_new();
-        lt_streams_add(s, ids[i], 1, LT_STR("u"), log);
-        lt_streams_ended(s, ids[i], BYTES);
+        lt_streams_add(s, ids[i], 1, LT_STR("u"), large);
+        lt_streams_ended(s, ids[i]);
     }
     for (size_t i = 0; i < STREAMS; i++) {
         found = lt_streams_find(s, ids[i], 1, LT_STR("u"), &owner, &running);
@@ -154,6 +159,33 @@ static void ended_streams_are_bounded(void **state)
     assert_true(running);
     lt_sse_log_unref(found);
     lt_sse_log_unref(log);
+    lt_sse_log_unref(large);
+    lt_streams_free(s);
+}
+
+static void what_ended_is_kept_for_its_time(void **state)
+{
+    enum { KEPT_MS = 300 };
+    struct lt_streams *s = lt_streams_new(KEPT_MS);
+    struct lt_sse_log *log = lt_sse_log_new(NULL), *finished = lt_sse_log_new(NULL), *found;
+    struct lt_uuid ended = lt_uuid_new(), runs = lt_uuid_new();
+    bool owner, running;
+    lt_sse_log_finish(finished, LT_SSE_DONE, LT_STR("{}"));
+    lt_streams_add(s, ended, 1, LT_STR("u"), finished);
+    lt_sse_log_unref(finished);
+    lt_streams_add(s, runs, 1, LT_STR("u"), log);
+    lt_streams_ended(s, ended);
+    uint64_t start = lt_mono_ms();
+    while ((found = lt_streams_find(s, ended, 1, LT_STR("u"), &owner, &running))) {
+        lt_sse_log_unref(found);
+        assert_true(lt_mono_ms() - start < 10000);
+    }
+    assert_true(lt_mono_ms() - start >= KEPT_MS - 1);
+    lt_streams_sweep(s); /* frees it, not only its name */
+    found = lt_streams_find(s, runs, 1, LT_STR("u"), &owner, &running);
+    assert_ptr_equal(found, log);
+    lt_sse_log_unref(found);
+    lt_sse_log_unref(log);
     lt_streams_free(s);
 }
 
@@ -164,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_table_is_sound, setup, teardown),
         cmocka_unit_test(a_stream_is_found_by_its_site_and_knows_its_owner),
         cmocka_unit_test(ended_streams_are_bounded),
+        cmocka_unit_test(what_ended_is_kept_for_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

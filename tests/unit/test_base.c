@@ -1,10 +1,12 @@
 /* src/base: arenas, buffers, strings and UTF-8, errors, logs, clock, ids, secrets. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/shelf.h"
 #include "base/uuid.h"
 
 /* ---- arena ---- */
@@ -81,6 +84,48 @@ static void copies_end_with_a_nul_that_is_not_counted(void **state)
     assert_int_equal(long_one.n, 5000);
     assert_int_equal(long_one.p[5000], 0);
     lt_arena_free(a);
+}
+
+/* ---- shelf ---- */
+
+static bool is_mapped(const void *p)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char in;
+    return mincore((void *)((uintptr_t)p / page * page), page, &in) == 0 || errno != ENOMEM;
+}
+
+/* Small and large things, taken away oldest first, the last ones after the shelf itself. */
+static void what_lies_on_a_shelf_stays_whole_and_goes_with_its_chunk(void **state)
+{
+    enum { THINGS = 3000, KEPT = 500, LARGE = 300000 };
+    static struct {
+        unsigned char *p;
+        size_t n;
+    } things[THINGS];
+    unsigned seed = (unsigned)lt_now_ms();
+    struct lt_shelf *shelf = lt_shelf_new();
+    print_message("seed %u\n", seed);
+    for (int i = 0; i < THINGS + KEPT; i++) {
+        int old = i - KEPT;
+        if (i < THINGS) {
+            things[i].n = (size_t)(rand_r(&seed) % (i % 97 ? 5000 : LARGE));
+            things[i].p = lt_shelf_put(shelf, things[i].n);
+            assert_int_equal((uintptr_t)things[i].p % 16, 0);
+            memset(things[i].p, i & 0xff, things[i].n);
+        }
+        if (i == THINGS)
+            lt_shelf_free(shelf);
+        if (old < 0)
+            continue;
+        for (size_t k = 0; k < things[old].n; k++)
+            assert_int_equal(things[old].p[k], old & 0xff);
+        lt_shelf_drop(things[old].p);
+    }
+    for (int i = 0; i < THINGS; i += 97)
+        assert_false(is_mapped(things[i].p));
+    lt_shelf_drop(NULL);
+    lt_shelf_free(NULL);
 }
 
 /* ---- buffer ---- */
@@ -647,6 +692,7 @@ int main(void)
         cmocka_unit_test(allocations_are_aligned_and_apart),
         cmocka_unit_test(cleared_memory_is_zero_even_when_reused),
         cmocka_unit_test(copies_end_with_a_nul_that_is_not_counted),
+        cmocka_unit_test(what_lies_on_a_shelf_stays_whole_and_goes_with_its_chunk),
         cmocka_unit_test(a_buffer_never_passes_its_maximum),
         cmocka_unit_test(a_buffer_grows_and_consumes),
         cmocka_unit_test(integers_are_written_whole),

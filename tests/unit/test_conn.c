@@ -712,6 +712,83 @@ static void test_an_end_is_told_from_a_reset(void **state)
     play(ends_scene);
 }
 
+struct late {
+    int peer;
+    enum leaving how;
+    bool with_data, at_once;
+};
+
+static void send_and_leave(void *arg)
+{
+    struct late *l = arg;
+
+    if (!l->at_once)
+        lt_fiber_sleep(2);
+    if (l->with_data)
+        send_text(l->peer, "words");
+    leave(l->peer, l->how);
+}
+
+/* Waiting before the read ends for everything that ends a read: data, the peer's end, a reset that hides behind data. */
+static void await_case(struct lt_loop *loop, struct late l)
+{
+    struct lt_conn *c = tcp_pair(loop, &l.peer);
+    char buf[16];
+    size_t n = 1, total = 0;
+    enum lt_code code = LT_OK;
+
+    start(loop, send_and_leave, &l);
+    if (l.at_once)
+        join_all();
+    while (code == LT_OK && n > 0) {
+        assert_int_equal(lt_conn_await(c, in_time(loop)), LT_OK);
+        assert_false(lt_conn_must_wait(c));
+        code = lt_conn_read(c, buf, sizeof buf, in_time(loop), &n);
+        total += n;
+    }
+    assert_int_equal(code, l.how == BY_RESET ? LT_EIO : LT_OK);
+    if (l.how != BY_RESET)
+        assert_int_equal(total, l.with_data ? 5 : 0);
+    join_all();
+    lt_conn_close(c, false);
+    if (l.how == BY_HALF_CLOSE)
+        close(l.peer);
+}
+
+static void await_for_ever(void *arg)
+{
+    got_code = lt_conn_await(arg, LT_NEVER);
+}
+
+static void await_scene(struct lt_loop *loop)
+{
+    int peer;
+    struct lt_conn *c = tcp_pair(loop, &peer);
+    struct lt_fiber *f;
+
+    for (int how = BY_CLOSE; how <= BY_RESET; how++)
+        for (int bits = 0; bits < 4; bits++)
+            await_case(loop, (struct late){.how = (enum leaving)how, .with_data = bits & 1, .at_once = bits & 2});
+    assert_true(lt_conn_must_wait(c));
+    assert_int_equal(lt_conn_await(c, lt_loop_now(loop) + 5), LT_ETIMEOUT);
+    f = start(loop, await_for_ever, c);
+    lt_fiber_sleep(1);
+    lt_fiber_cancel(f);
+    join_all();
+    assert_int_equal(got_code, LT_ECANCELLED);
+    start(loop, await_for_ever, c);
+    lt_fiber_sleep(1);
+    lt_conn_close(c, false);
+    join_all();
+    assert_int_equal(got_code, LT_EIO);
+    close(peer);
+}
+
+static void test_waiting_before_a_read_ends_as_the_read_would(void **state)
+{
+    play(await_scene);
+}
+
 /* -- callbacks ------------------------------------------------------------------------------------------------------------- */
 
 static void expect_fired(int n)
@@ -1312,6 +1389,7 @@ int main(void)
         cmocka_unit_test(test_a_peer_s_leaving_is_noticed_while_nobody_reads),
         cmocka_unit_test(test_a_leaving_in_the_same_batch_as_data_is_not_missed),
         cmocka_unit_test(test_an_end_is_told_from_a_reset),
+        cmocka_unit_test(test_waiting_before_a_read_ends_as_the_read_would),
         cmocka_unit_test(test_on_readable_fires_once_when_there_is_something),
         cmocka_unit_test(test_on_writable_fires_once_when_there_is_room),
         cmocka_unit_test(test_on_deadline_follows_its_last_setting_and_callbacks_may_close),

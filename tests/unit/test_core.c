@@ -22,6 +22,12 @@ static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral
     struct lt_message *m = LT_NEW(call->arena, struct lt_message);
     *m = (struct lt_message){LT_STR("user"), lt_json_str(lt_json_get(call->input, "prompt"))};
     *ret = (struct lt_neutral_call){.kind = LT_NEUTRAL_COMPLETION, .messages = m, .messages_n = 1};
+    if (lt_str_is(m->content, "bad"))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/prompt", "must be good");
+    if (lt_json_get(call->input, "number")) { /* the answer is to be a JSON number */
+        lt_json_parse(call->arena, LT_STR("{\"type\":\"json_schema\"}"), LT_JSON_STRICT, &ret->response_format, NULL);
+        lt_schema_compile_text(call->arena, "{\"type\":\"number\"}", &ret->answer_schema, NULL);
+    }
     return LT_OK;
 }
 
@@ -46,8 +52,9 @@ static void store_values(const struct lt_action_call *call, const struct lt_neut
 static const char *const columns[] = {"prompt", "generatedcontent", "finishreason", NULL};
 static const struct lt_action generate_text = {
     .name = "generate_text",
+    .kind = LT_NEUTRAL_COMPLETION,
     .input_schema = "{\"type\":\"object\",\"required\":[\"prompt\"],\"additionalProperties\":false,"
-                    "\"properties\":{\"prompt\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100}}}",
+                    "\"properties\":{\"prompt\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100},\"number\":{\"type\":\"boolean\"}}}",
     .response_schema = "{\"type\":\"object\"}",
     .instruction = "",
     .columns = columns,
@@ -56,8 +63,12 @@ static const struct lt_action generate_text = {
     .store = store_values,
 };
 
-/* The instance's config says what happens: {"say":["a","b"]} pieces, {"fail":"code"} afterwards, {"wait":ms} before. */
+/*
+ * The instance's config says what happens: {"say":["a","b"]} pieces, {"fail":"code"} afterwards, {"wait":ms} before;
+ * {"until":n}: fails only up to the n-th call of all, {"retry_after":s}; {"answers":["a","b"]}: what the first call says, the second, …
+ */
 static int provider_calls;
+static struct lt_str last_message; /* of the last neutral call */
 
 static enum lt_code scripted(struct lt_provider_run *run, struct lt_error *err)
 {
@@ -69,19 +80,28 @@ static enum lt_code scripted(struct lt_provider_run *run, struct lt_error *err)
     for (size_t i = 0; i < lt_json_len(say); i++)
         if (run->on_text(run, lt_json_str(lt_json_at(say, i)), err))
             return err->code;
+    const struct lt_json *answers = lt_json_get(c, "answers");
+    if (lt_json_len(answers) > 0 && run->on_text(run, lt_json_str(lt_json_at(answers, (size_t)(provider_calls - 1) % lt_json_len(answers))), err))
+        return err->code;
+    last_message = run->call->messages[run->call->messages_n - 1].content;
     struct lt_str fail = lt_json_str(lt_json_get(c, "fail"));
+    if (provider_calls > lt_json_int64_or(lt_json_get(c, "until"), 1000))
+        fail = LT_STR_NULL;
     for (int code = 1; fail.n > 0 && code < LT_CODE_COUNT; code++)
-        if (lt_str_is(fail, lt_code_name((enum lt_code)code)))
-            return lt_fail(err, (enum lt_code)code, "scripted");
+        if (lt_str_is(fail, lt_code_name((enum lt_code)code))) {
+            lt_fail(err, (enum lt_code)code, "scripted");
+            err->retry_after_s = (int)lt_json_int64_or(lt_json_get(c, "retry_after"), 0);
+            return err->code;
+        }
     run->result.model = LT_STR("scripted-1");
     run->result.finish_reason = LT_STR("stop");
-    run->result.usage = (struct lt_usage){9, 12, -1};
+    run->result.usage = (struct lt_usage){9, 12, -1, -1};
     return LT_OK;
 }
 
 static bool configured(const struct lt_provider_instance *instance, char *why)
 {
-    snprintf(why, 128, "it is told not to be");
+    snprintf(why, LT_PROVIDER_WHY_MAX, "it is told not to be");
     return !lt_json_bool_or(lt_json_get(instance->config, "unconfigured"), false);
 }
 
@@ -407,7 +427,7 @@ static void after_the_first_shown_byte_there_is_no_fallback(void **state)
 
 static void all_fail(struct world *w)
 {
-    add_instance(w, "a", true, "{\"fail\":\"upstream_rate_limited\"}");
+    add_instance(w, "a", true, "{\"fail\":\"upstream_rate_limited\",\"retries\":0}");
     add_instance(w, "b", true, "{\"fail\":\"upstream_timeout\"}");
     reload(w);
     struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", false);
@@ -418,6 +438,183 @@ static void all_fail(struct world *w)
 static void when_all_fail_the_last_failure_is_returned_and_all_are_recorded(void **state)
 {
     run(all_fail);
+}
+
+/* ---- trying again, leaving alone ---- */
+
+static void try_again(struct world *w)
+{
+    static const struct {
+        const char *config;
+        enum lt_code code;
+        int calls;
+    } cases[] = {
+        {"{\"fail\":\"upstream_unavailable\",\"until\":1,\"say\":[]}", LT_EUPSTREAM_INVALID, 2}, /* the second answer is empty */
+        {"{\"fail\":\"upstream_unavailable\",\"retries\":0}", LT_EUPSTREAM_UNAVAILABLE, 1},
+        {"{\"fail\":\"upstream_unavailable\",\"retries\":2}", LT_EUPSTREAM_UNAVAILABLE, 3},
+        {"{\"fail\":\"upstream_rate_limited\",\"retry_after\":9,\"breaker_faults\":0}", LT_EUPSTREAM_RATE_LIMITED, 1}, /* too long to wait */
+        {"{\"fail\":\"upstream_timeout\"}", LT_EUPSTREAM_TIMEOUT, 1},
+        {"{\"fail\":\"upstream_bad_request\"}", LT_EUPSTREAM_BAD_REQUEST, 1},
+        {"{\"fail\":\"context_window_exceeded\"}", LT_ECONTEXT_WINDOW, 1},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "t%zu", i);
+        add_instance(w, name, true, cases[i].config);
+        reload(w);
+        provider_calls = 0;
+        w->caller.roles = 1u << LT_ROLE_ADMIN;
+        struct lt_call_request q = request(w, "{\"prompt\":\"x\"}");
+        q.provider = lt_str(name);
+        struct lt_call_result r;
+        assert_int_equal(lt_process_action(w->manager, &q, &r), cases[i].code);
+        assert_int_equal(provider_calls, cases[i].calls);
+        assert_int_equal(r.attempts_n, cases[i].calls);
+    }
+}
+static void what_may_pass_is_tried_again_and_recorded(void **state)
+{
+    run(try_again);
+}
+
+static void round_of_two(struct world *w)
+{
+    add_instance(w, "a", true, "{\"fail\":\"upstream_unavailable\",\"until\":2,\"answers\":[\"\",\"\",\"fine\"]}");
+    add_instance(w, "b", true, "{\"fail\":\"upstream_timeout\"}");
+    reload(w);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", true);
+    assert_true(r.success);
+    assert_int_equal(r.attempts_n, 3); /* a, then at once b, and a again after a pause */
+    assert_true(lt_str_is(r.attempts[1].instance->name, "b"));
+    assert_true(lt_str_is(r.attempts[2].instance->name, "a"));
+}
+static void the_next_instance_is_asked_before_one_is_asked_again(void **state)
+{
+    run(round_of_two);
+}
+
+static void circuit(struct world *w)
+{
+    add_instance(w, "a", true, "{\"fail\":\"upstream_unavailable\",\"until\":3,\"say\":[],\"retries\":0,\"breaker_faults\":3,\"breaker_open_ms\":150,"
+                               "\"answers\":[\"\",\"\",\"\",\"well\"]}");
+    reload(w);
+    const struct lt_provider_instance *a = w->caller.site->instances[0];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lt_provider_circuit(w->manager, a).state, LT_BREAKER_CLOSED);
+        assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_EUPSTREAM_UNAVAILABLE);
+    }
+    assert_int_equal(lt_provider_circuit(w->manager, a).state, LT_BREAKER_OPEN);
+    struct lt_call_result r = process(w, "{\"prompt\":\"x\"}", false);
+    assert_int_equal(r.error.code, LT_EUPSTREAM_UNAVAILABLE);
+    assert_int_equal(r.error.retry_after_s, 1);
+    assert_int_equal(r.attempts_n, 0);
+    assert_int_equal(provider_calls, 3); /* it was left alone */
+    lt_fiber_sleep(200);
+    assert_int_equal(lt_provider_circuit(w->manager, a).state, LT_BREAKER_HALF_OPEN);
+    assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
+    assert_int_equal(lt_provider_circuit(w->manager, a).state, LT_BREAKER_CLOSED);
+}
+static void a_circuit_opens_after_faults_and_closes_after_a_success(void **state)
+{
+    run(circuit);
+}
+
+static void mended_config(struct world *w)
+{
+    add_instance(w, "a", true, "{\"fail\":\"upstream_unauthorized\",\"breaker_faults\":1}");
+    reload(w);
+    process(w, "{\"prompt\":\"x\"}", false);
+    assert_int_equal(lt_provider_circuit(w->manager, w->caller.site->instances[0]).state, LT_BREAKER_OPEN);
+    OK(lt_admin_provider_set(w->store, LT_STR("s"), LT_STR("a"), parse(w, "{\"config\":{\"fail\":\"\",\"say\":[\"well\"]}}"), &w->err));
+    reload(w);
+    assert_true(process(w, "{\"prompt\":\"x\"}", false).success); /* at once: an admin who mends a key does not wait */
+}
+static void a_changed_configuration_closes_the_circuit(void **state)
+{
+    run(mended_config);
+}
+
+static void callers_faults(struct world *w)
+{
+    add_instance(w, "a", true, "{\"fail\":\"content_refused\",\"breaker_faults\":1}");
+    reload(w);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_ECONTENT_REFUSED);
+    assert_int_equal(provider_calls, 3);
+    struct lt_call_result r = process(w, "{\"prompt\":\"bad\"}", false);
+    assert_int_equal(r.error.code, LT_EINVALID_INPUT);
+    assert_string_equal(r.error.field, "/input/prompt");
+    assert_int_equal(lt_provider_circuit(w->manager, w->caller.site->instances[0]).state, LT_BREAKER_CLOSED);
+}
+static void the_callers_own_faults_open_no_circuit(void **state)
+{
+    run(callers_faults);
+}
+
+static void vendor_says_when(struct world *w)
+{
+    add_instance(w, "a", true, "{\"fail\":\"upstream_rate_limited\",\"retry_after\":30}");
+    add_instance(w, "b", true, "{\"say\":[\"b\"]}");
+    reload(w);
+    assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).attempts_n, 2);
+    assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).attempts_n, 1); /* a wants to be left alone for 30 s */
+    struct lt_breaker_view view = lt_provider_circuit(w->manager, w->caller.site->instances[0]);
+    assert_int_equal(view.state, LT_BREAKER_OPEN);
+    assert_in_range(view.wait_ms, 25000, 30000);
+}
+static void a_vendor_that_says_how_long_is_left_alone_so_long(void **state)
+{
+    run(vendor_says_when);
+}
+
+/* ---- answers that are to have a form ---- */
+
+static void mend(struct world *w)
+{
+    static const struct {
+        const char *answers;
+        bool success;
+        int calls;
+    } cases[] = {
+        {"[\"7\"]", true, 1},
+        {"[\"<think>hm</think>7\"]", true, 1},
+        {"[\"```json\\n7\\n```\"]", true, 1},
+        {"[\"seven\",\"7\"]", true, 2},
+        {"[\"\\\"7\\\"\",\"7\"]", true, 2},
+        {"[\"seven\",\"SEVEN\"]", false, 2},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        char name[16], config[200];
+        snprintf(name, sizeof(name), "m%zu", i);
+        snprintf(config, sizeof(config), "{\"answers\":%s}", cases[i].answers);
+        add_instance(w, name, true, config);
+        reload(w);
+        w->caller.roles = 1u << LT_ROLE_ADMIN;
+        for (int stream = 0; stream < 2; stream++) {
+            provider_calls = 0;
+            lt_buf_reset(&w->shown);
+            struct lt_call_request q = request(w, "{\"prompt\":\"x\",\"number\":true}");
+            q.provider = lt_str(name);
+            q.stream = stream;
+            q.on_text = stream ? hear : NULL;
+            struct lt_call_result r;
+            lt_process_action(w->manager, &q, &r);
+            assert_int_equal(r.success, cases[i].success);
+            assert_int_equal(provider_calls, cases[i].calls);
+            assert_int_equal(r.attempts_n, cases[i].calls);
+            if (cases[i].calls == 2)
+                assert_non_null(memmem(last_message.p, last_message.n, "as JSON and nothing else", 24));
+            if (stream) /* held until it was checked */
+                assert_true(lt_str_is(lt_buf_str(&w->shown), cases[i].success ? "7" : ""));
+            if (r.success)
+                assert_true(lt_str_is(r.response, "{\"generated_content\":\"7\",\"finish_reason\":\"stop\"}"));
+        }
+    }
+    assert_int_equal(lt_provider_circuit(w->manager, w->caller.site->instances[5]).faults, 0); /* a clumsy model is not a sick vendor */
+}
+static void an_answer_of_the_wrong_form_is_mended_once_and_never_shown(void **state)
+{
+    run(mend);
 }
 
 static void chosen(struct world *w)
@@ -664,6 +861,13 @@ int main(void)
         cmocka_unit_test(a_failure_before_the_first_byte_goes_to_the_next_instance),
         cmocka_unit_test(after_the_first_shown_byte_there_is_no_fallback),
         cmocka_unit_test(when_all_fail_the_last_failure_is_returned_and_all_are_recorded),
+        cmocka_unit_test(what_may_pass_is_tried_again_and_recorded),
+        cmocka_unit_test(the_next_instance_is_asked_before_one_is_asked_again),
+        cmocka_unit_test(a_circuit_opens_after_faults_and_closes_after_a_success),
+        cmocka_unit_test(a_changed_configuration_closes_the_circuit),
+        cmocka_unit_test(the_callers_own_faults_open_no_circuit),
+        cmocka_unit_test(a_vendor_that_says_how_long_is_left_alone_so_long),
+        cmocka_unit_test(an_answer_of_the_wrong_form_is_mended_once_and_never_shown),
         cmocka_unit_test(a_provider_is_chosen_only_with_permission),
         cmocka_unit_test(each_gate_refuses_with_its_own_code_in_order),
         cmocka_unit_test(refusals_are_recorded_up_to_the_rate),

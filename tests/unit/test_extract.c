@@ -377,7 +377,7 @@ static void on_a_fiber_the_work_is_done_by_a_worker_with_the_same_answer(void **
 static void it_says_what_it_is_and_needs_nothing(void **state)
 {
     const struct lt_provider *p = &lt_provider_extract;
-    char why[128] = "";
+    char why[LT_PROVIDER_WHY_MAX] = "";
     struct lt_provider_instance bare = {.provider = p};
     assert_string_equal(p->name, "extract");
     assert_non_null(strstr(p->title, "does not write"));

@@ -10,9 +10,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/stack.h"
 #include "io/worker.h"
 
 #if __has_include(<valgrind/valgrind.h>)
@@ -249,6 +251,114 @@ static void reuse_scene(struct lt_loop *loop)
 static void test_a_stack_is_used_again(void **state)
 {
     play(reuse_scene);
+}
+
+enum { DEEP = 64 * 1024, KEPT = 3 * 4096 };
+
+struct diver {
+    struct lt_fiber *fiber;
+    char *deep;           /* lowest byte of what a call touched that is over */
+    unsigned char want;   /* what the frame that stays holds */
+    int dives;
+    bool over;
+};
+
+__attribute__((noinline)) static void dive(struct diver *d)
+{
+    volatile char water[DEEP];
+
+    for (size_t i = 0; i < DEEP; i += 512)
+        water[i] = (char)(i + d->want);
+    for (size_t i = 0; i < DEEP; i += 512)
+        assert_int_equal(water[i], (char)(i + d->want));
+    d->deep = (char *)(uintptr_t)&water[0];
+    d->dives++;
+}
+
+/* How many of the pages from `deep` on, up to half of what was touched, take memory. */
+static int pages_in_use(const struct diver *d)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)d->deep + page - 1) / page * page;
+    unsigned char in[DEEP / 4096];
+    size_t n = DEEP / 2 / page;
+    int used = 0;
+
+    assert_int_equal(mincore((void *)from, n * page, in), 0);
+    for (size_t i = 0; i < n; i++)
+        used += in[i] & 1;
+    return used;
+}
+
+/* Goes deep and waits, again and again, while a frame of several pages stays. */
+static void dive_and_wait(void *arg)
+{
+    struct diver *d = arg;
+    volatile unsigned char kept[KEPT];
+
+    for (size_t i = 0; i < KEPT; i++)
+        kept[i] = (unsigned char)(i * 31 + d->want);
+    while (!d->over) {
+        dive(d);
+        lt_fiber_wait(LT_NEVER);
+        for (size_t i = 0; i < KEPT; i++)
+            assert_int_equal(kept[i], (unsigned char)(i * 31 + d->want));
+    }
+}
+
+static void shrink_scene(struct lt_loop *loop)
+{
+    struct diver divers[3] = {{.want = 1}, {.want = 2}, {.want = 3}};
+
+    for (int i = 0; i < 3; i++)
+        divers[i].fiber = start(loop, dive_and_wait, &divers[i]);
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            struct diver *d = &divers[i];
+            for (int ms = 0; ms < 30000 && (d->dives < round || pages_in_use(d) > 0); ms += 5)
+                lt_fiber_sleep(5);
+            assert_int_equal(d->dives, round);
+            assert_int_equal(pages_in_use(d), 0);
+        }
+        for (int i = 0; i < 3; i++) { /* the frames that stay are looked at, and the pages come back */
+            divers[i].over = round == 2;
+            lt_fiber_wake(divers[i].fiber);
+        }
+    }
+    join_all();
+}
+
+static void test_a_fiber_that_waits_long_gives_back_the_stack_below_its_frames(void **state)
+{
+#ifdef LT_STACK_UCONTEXT
+    skip(); /* where its frames end is not known */
+#endif
+    play(shrink_scene);
+}
+
+static void quick_scene(struct lt_loop *loop)
+{
+    uint64_t took = 1000;
+
+    for (int i = 0; i < 100 && took >= 200; i++) { /* a machine that is busy may make it old */
+        struct diver d = {.want = 7};
+        uint64_t began = lt_mono_ms();
+        d.fiber = start(loop, dive_and_wait, &d);
+        lt_fiber_sleep(5);
+        int used = pages_in_use(&d);
+        took = lt_mono_ms() - began;
+        d.over = true;
+        lt_fiber_wake(d.fiber);
+        join_all();
+        if (took < 200)
+            assert_int_equal(used, DEEP / 2 / sysconf(_SC_PAGESIZE));
+    }
+    assert_in_range(took, 0, 199);
+}
+
+static void test_a_fiber_that_is_quick_keeps_its_stack(void **state)
+{
+    play(quick_scene);
 }
 
 /* Eight MiB, more than any fiber's stack. */
@@ -945,6 +1055,8 @@ int main(void)
         cmocka_unit_test(test_one_fiber_above_the_limit_is_refused),
         cmocka_unit_test(test_a_burst_leaves_a_bounded_pool),
         cmocka_unit_test(test_a_stack_is_used_again),
+        cmocka_unit_test(test_a_fiber_that_waits_long_gives_back_the_stack_below_its_frames),
+        cmocka_unit_test(test_a_fiber_that_is_quick_keeps_its_stack),
         cmocka_unit_test(test_a_stack_overflow_hits_the_guard_page),
         cmocka_unit_test(test_a_wake_before_the_wait_is_kept_but_not_counted),
         cmocka_unit_test(test_a_wait_ends_at_its_deadline_and_not_before),

@@ -15,7 +15,8 @@
 
 #define H "Host: a\r\n"
 
-static struct lt_http_head head;
+static struct lt_http_field head_fields[LT_HTTP_FIELDS_MAX];
+static struct lt_http_head head = {.fields = head_fields};
 static size_t used;
 static struct lt_error err;
 

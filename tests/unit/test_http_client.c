@@ -24,7 +24,7 @@ static struct {
     pthread_t thread;
     struct script scripts[8]; /* for the 1st, 2nd, … request; the last one repeats */
     int scripts_n;
-    _Atomic int accepted, requests, ended;
+    _Atomic int accepted, requests, sent, ended;
     pthread_mutex_t lock;
     char seen[70000];         /* the last request */
     size_t seen_n, first_read;
@@ -34,7 +34,8 @@ static struct {
 static bool read_request(int fd, char *buf, size_t size)
 {
     size_t n = 0, used, first = 0;
-    struct lt_http_head head;
+    struct lt_http_field fields[LT_HTTP_FIELDS_MAX];
+    struct lt_http_head head = {.fields = fields};
     for (;;) {
         ssize_t got = recv(fd, buf + n, size - n, 0);
         if (got <= 0)
@@ -64,6 +65,7 @@ static bool play(int fd, const struct script *s, char *buf, size_t size)
     size_t from = s->cut < n ? s->cut : 0;
     if (n > 0)
         send(fd, s->answer + from, n - from, MSG_NOSIGNAL);
+    up.sent++;
     if (s->later) {
         usleep(20000);
         send(fd, s->later, strlen(s->later), MSG_NOSIGNAL);
@@ -134,7 +136,7 @@ static void up_plays(int n, const struct script *scripts)
     pthread_mutex_lock(&up.lock);
     memcpy(up.scripts, scripts, sizeof(*scripts) * (size_t)n);
     up.scripts_n = n;
-    up.accepted = up.requests = up.ended = 0;
+    up.accepted = up.requests = up.sent = up.ended = 0;
     pthread_mutex_unlock(&up.lock);
 }
 #define PLAY(...) up_plays((int)(sizeof((struct script[]){__VA_ARGS__}) / sizeof(struct script)), (struct script[]){__VA_ARGS__})
@@ -146,7 +148,9 @@ static struct node node;
 struct call {
     struct lt_http_call c;
     char url[200];
+    void (*look)(const struct lt_http_head *head); /* before the body is read; may be NULL */
     size_t read_at_most;      /* pieces; 0: all */
+    bool finish;              /* and that is all the caller needs */
     enum lt_code code;
     struct lt_error err;
     int status, pieces;
@@ -171,13 +175,18 @@ static void do_call(struct call *k)
     if (k->code != LT_OK)
         return;
     k->status = lt_http_reply_head(reply)->status;
+    if (k->look)
+        k->look(lt_http_reply_head(reply));
     while ((k->read_at_most == 0 || (size_t)k->pieces < k->read_at_most) &&
            (k->code = lt_http_reply_read(reply, &piece, &k->err)) == LT_OK && piece.n > 0) {
         memcpy(k->body + k->body_n, piece.p, piece.n);
         k->body_n += piece.n;
         k->pieces++;
     }
-    lt_http_reply_close(reply);
+    if (k->finish)
+        lt_http_reply_finish(reply);
+    else
+        lt_http_reply_close(reply);
 }
 
 static void call_fiber(void *arg)
@@ -325,6 +334,62 @@ static void test_an_answer_split_at_every_byte(void **state)
         assert_good(200, "hello world");
     }
     assert_counts(1, 0);
+}
+
+enum { MANY_FIELDS = 62 };
+static int fields_sent;
+static size_t pad_sent;
+
+/* The n-th field: its name, and how long its value of one letter is. The first one is as long as the case wants. */
+static size_t nth_field(int n, char name[8], char *ret_letter)
+{
+    snprintf(name, 8, "X-%d", n);
+    *ret_letter = (char)('a' + n % 26);
+    return n == 0 ? pad_sent : (size_t)n;
+}
+
+static void look_at_fields(const struct lt_http_head *head)
+{
+    assert_int_equal(head->fields_n, fields_sent + 1);
+    for (int i = 0; i < fields_sent; i++) {
+        char name[8], letter;
+        size_t n = nth_field(i, name, &letter);
+        struct lt_str value = lt_http_field(head, name, NULL);
+        assert_int_equal(value.n, n);
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal(value.p[k], letter);
+    }
+    assert_true(lt_str_is(head->reason, "OK"));
+}
+
+/* Whether head, fields and the beginning of the body fit the first buffer, fill it to the last byte or need larger ones. */
+static void test_heads_of_any_size_are_there_until_the_body_is_read(void **state)
+{
+    static const size_t bodies[] = {0, 1, 3000, 40000};
+    static char answer[60000];
+    for (int i = 0; i < 4; i++)
+        for (fields_sent = 1; fields_sent <= MANY_FIELDS; fields_sent += 61)
+            for (pad_sent = 1; pad_sent < 12000; pad_sent += pad_sent > 3300 && pad_sent < 4200 ? 13 : 711) {
+                size_t n = (size_t)sprintf(answer, OK "Content-Length: %zu\r\n", bodies[i]);
+                for (int f = 0; f < fields_sent; f++) {
+                    char name[8], letter;
+                    size_t value = nth_field(f, name, &letter);
+                    n += (size_t)sprintf(answer + n, "%s: ", name);
+                    memset(answer + n, letter, value);
+                    n += value;
+                    n += (size_t)sprintf(answer + n, "\r\n");
+                }
+                n += (size_t)sprintf(answer + n, "\r\n");
+                memset(answer + n, 'B', bodies[i]);
+                answer[n + bodies[i]] = '\0';
+                PLAY({.answer = answer});
+                fresh_call();
+                call.look = look_at_fields;
+                get("/");
+                assert_int_equal(call.code, LT_OK);
+                assert_int_equal(call.body_n, bodies[i]);
+                wait_for(&up.sent, 1); /* `answer` is not looked at any more */
+            }
 }
 
 static void test_what_is_sent(void **state)
@@ -514,6 +579,35 @@ static void test_idle_connections_are_watched(void **state)
     wait_for_idle(0); /* the server left */
 }
 
+/* Two calls with a pause between them in which the loop does not turn: what came meanwhile has been told to nobody yet. */
+static void call_twice(void *arg)
+{
+    do_call(arg);
+    usleep(100000);
+    do_call(arg);
+}
+
+static void test_what_came_unseen_is_not_the_next_answer(void **state)
+{
+    static const struct script good = {.answer = OK "Content-Length: 2\r\n\r\nok"}, first[] = {
+        {.answer = OK "Content-Length: 3\r\n\r\none", .later = OK "Content-Length: 4\r\n\r\nevil"},
+        {.answer = OK "Content-Length: 3\r\n\r\none", .later = "H"},
+        {.answer = OK "Content-Length: 3\r\n\r\none", .close = true},
+        {.answer = OK "Content-Length: 3\r\n\r\none", .reset = true},
+    };
+    for (size_t i = 0; i < LT_COUNT(first); i++) {
+        PLAY(first[i], good);
+        fresh_call();
+        call.c.method = "POST";
+        call.c.body = LT_STR("x");
+        snprintf(call.url, sizeof(call.url), "http://127.0.0.1:%d/", up.port);
+        node_run(&node, call_twice, &call);
+        assert_good(200, "ok");
+        assert_int_equal(up.accepted, i == 0 ? 2 : 1); /* the last row's second connection is this one's first */
+        assert_int_equal(up.requests, 2);
+    }
+}
+
 static void test_cancel_closes_upstream_at_once(void **state)
 {
     static const struct script phases[] = {
@@ -545,6 +639,83 @@ static void test_an_unread_end_does_not_cost_the_connection(void **state)
     call.read_at_most = 1;
     get("/");
     assert_counts(1, 0);
+}
+
+/*
+ * Nor does one that comes later. The caller does not wait for it; a call made meanwhile has a connection of its own. Whatever else comes
+ * costs the connection, and is never taken for the next answer.
+ */
+static void test_an_end_that_comes_later_does_not_cost_the_connection(void **state)
+{
+#define BEGUN OK "Transfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n"
+#define OTHER OK "Content-Length: 5\r\n\r\nother"
+    static const struct {
+        struct script script;
+        bool reused;
+    } rows[] = {
+        {{.answer = BEGUN, .later = "0\r\n\r\n"}, true},
+        {{.answer = OK "Transfer-Encoding: chunked\r\n\r\n4\r\nlast", .later = "\r\n0\r\nTrailer: x\r\n\r\n"}, true},
+        {{.answer = BEGUN, .later = "1\r\n\n\r\n0\r\n\r\n"}, true},
+        {{.answer = BEGUN "0\r\n", .later = "\r\n"}, true},
+        {{.answer = BEGUN, .later = "0\r\n\r\n" OTHER}, false},
+        {{.answer = BEGUN, .later = "0\r\n\r\nx"}, false},
+        {{.answer = BEGUN, .later = OTHER}, false},
+        {{.answer = BEGUN, .later = "40\r\n0123456789012345678901234567890123456789012345678901234567890123\r\n0\r\n\r\n"}, false},
+        {{.answer = BEGUN, .close = true}, false},
+        {{.answer = BEGUN, .reset = true}, false},
+        {{.answer = BEGUN, .stall = true}, false}, /* nothing comes: a second */
+    };
+    for (size_t i = 0; i < LT_COUNT(rows); i++) {
+        int counts[2] = {0, 1};
+        print_message("row %zu\n", i);
+        fresh_call();
+        up_plays(1, &rows[i].script);
+        call.read_at_most = 1;
+        call.finish = true;
+        get("/");
+        assert_good(200, "last");
+        for (int k = 0; k < WAIT_S * 1000 && counts[1] > 0; k++) {
+            node_run(&node, read_counts, counts);
+            usleep(1000);
+        }
+        assert_counts(rows[i].reused ? 1 : 0, 0);
+        fresh_call();
+        PLAY({.answer = OK "Content-Length: 4\r\n\r\nnext", .close = true});
+        get("/");
+        assert_good(200, "next");
+        assert_int_equal(up.accepted, rows[i].reused ? 0 : 1);
+        wait_for_idle(0);
+    }
+#undef BEGUN
+#undef OTHER
+}
+
+static void call_while_one_ends(void *arg)
+{
+    int idle, busy;
+    do_call(arg);
+    lt_http_client_counts(node.loop, &idle, &busy);
+    assert_int_equal(idle, 0);
+    assert_int_equal(busy, 1);
+    do_call(arg);
+}
+
+static void test_a_connection_that_ends_is_not_used(void **state)
+{
+    PLAY({.answer = OK "Transfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n", .later = "0\r\n\r\n"});
+    call.read_at_most = 1;
+    call.finish = true;
+    call.c.method = "GET";
+    snprintf(call.url, sizeof(call.url), "http://127.0.0.1:%d/", up.port);
+    node_run(&node, call_while_one_ends, &call);
+    assert_good(200, "last");
+    assert_int_equal(up.accepted, 2);
+    wait_for_idle(2);
+    fresh_call(); /* one that ends with its loop */
+    PLAY({.answer = OK "Transfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n", .stall = true});
+    call.read_at_most = 1;
+    call.finish = true;
+    get("/");
 }
 
 static void test_an_early_refusal_is_read(void **state)
@@ -741,6 +912,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_bodies),
         T(test_an_answer_split_at_every_byte),
+        T(test_heads_of_any_size_are_there_until_the_body_is_read),
         T(test_what_is_sent),
         T(test_answers_that_cannot_be_used),
         T(test_the_largest_body),
@@ -749,8 +921,11 @@ int main(void)
         T(test_a_stale_connection_is_replaced_once),
         T(test_a_part_of_an_answer_forbids_a_second_try),
         T(test_idle_connections_are_watched),
+        T(test_what_came_unseen_is_not_the_next_answer),
         T(test_cancel_closes_upstream_at_once),
         T(test_an_unread_end_does_not_cost_the_connection),
+        T(test_an_end_that_comes_later_does_not_cost_the_connection),
+        T(test_a_connection_that_ends_is_not_used),
         T(test_an_early_refusal_is_read),
         T(test_bad_urls_and_fields),
         T(test_many_calls_at_once),

@@ -17,6 +17,45 @@ static void on_gone(void *arg)
     ++*(_Atomic int *)arg;
 }
 
+/* ---- answers from callbacks, which do not wait ---- */
+
+enum { PIECES_TOTAL = 12 * 1024 * 1024, PIECE_MAX = 300 * 1024 };
+
+/* The n bytes at `offset` of a text in which no two neighbourhoods are alike. */
+static void fill_text(char *out, size_t offset, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)((offset + i) * 2654435761u >> 13);
+}
+
+static void wake_handler(void *arg)
+{
+    lt_fiber_wake(arg);
+}
+
+/* As an event stream's log does: a piece is taken or it is not, and then comes again when there is room. */
+static void answer_in_pieces(struct lt_http_request *req)
+{
+    char *piece = malloc(PIECE_MAX);
+    size_t at = 0, turn = 0;
+    lt_http_stream_begin(req, 200, "text/plain", NULL, 0);
+    while (at < PIECES_TOTAL) {
+        size_t n = 1 + turn++ * 7919 % PIECE_MAX;
+        n = n < PIECES_TOTAL - at ? n : PIECES_TOTAL - at;
+        fill_text(piece, at, n);
+        if (lt_http_stream_try_write(req, piece, n)) {
+            at += n;
+            continue;
+        }
+        holding++;
+        lt_http_stream_on_writable(req, wake_handler, lt_fiber_self());
+        assert_int_equal(lt_fiber_wait(lt_loop_now(req->loop) + 20000), LT_OK);
+    }
+    assert_int_equal(lt_http_stream_end(req), LT_OK);
+    free(piece);
+    finished++;
+}
+
 /* What the handler does is in the path. */
 static void handler(struct lt_http_request *req, void *ctx)
 {
@@ -81,6 +120,8 @@ static void handler(struct lt_http_request *req, void *ctx)
             rc = lt_http_stream_write(req, big, 65536);
         last_code = (int)rc;
         finished++;
+    } else if (lt_str_is(path, "/pieces")) {
+        answer_in_pieces(req);
     } else if (lt_str_is(path, "/last-words")) { /* cancelled by someone else while its client is there */
         lt_fiber_cancel(lt_fiber_self());
         assert_int_equal(lt_fiber_sleep(1000), LT_ECANCELLED);
@@ -559,6 +600,38 @@ static void test_a_client_that_does_not_read(void **state)
     peer_close(p);
 }
 
+/* Whatever the socket took of a piece, the rest follows: nothing is lost, doubled or moved. */
+static void test_pieces_arrive_whole_at_a_slow_reader(void **state)
+{
+    struct peer *p = client();
+    struct lt_chunked chunks = {0};
+    char *want = malloc(BUF);
+    size_t used, total = 0;
+    struct lt_error err;
+    peer_send(p, "GET /pieces HTTP/1.1\r\n" H "\r\n");
+    wait_for(&holding, 1);
+    while (lt_http1_read_response(p->buf, p->n, &p->head, &used, &err) == LT_EAGAIN)
+        assert_true(peer_fill(p, NULL));
+    p->at = used;
+    while (!chunks.done) {
+        struct lt_str piece;
+        if (p->at == p->n) {
+            p->at = p->n = 0;
+            assert_true(peer_fill(p, NULL));
+        }
+        assert_int_equal(lt_chunked_read(&chunks, p->buf + p->at, p->n - p->at, &piece, &used, &err), LT_OK);
+        p->at += used;
+        fill_text(want, total, piece.n);
+        if (piece.n > 0)
+            assert_memory_equal(piece.p, want, piece.n);
+        total += piece.n;
+    }
+    assert_int_equal(total, PIECES_TOTAL);
+    wait_for(&finished, 1);
+    free(want);
+    peer_close(p);
+}
+
 static int setup_few(void **state)
 {
     start(&(struct lt_http_server_options){.max_connections = 2});
@@ -737,6 +810,7 @@ int main(void)
         T(test_http_1_0),
         T(test_streams),
         T(test_large_answers_and_slow_readers),
+        T(test_pieces_arrive_whole_at_a_slow_reader),
         T(test_a_handler_that_does_not_answer),
         T(test_a_cancelled_request_can_still_answer),
         T(test_a_client_that_leaves_before_the_head_is_whole),

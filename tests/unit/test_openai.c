@@ -2,58 +2,17 @@
  * The provider `openai`. First its reading of answers as a pure function over bytes, at any chunking; then whole calls on a fiber
  * against a small server that plays canned bytes.
  */
-#include <arpa/inet.h>
-#include <math.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "core/provider.h"
 #include "core/registry.h"
-#include "io/fiber.h"
-#include "io/http_client.h"
 #include "providers/builtin.h"
-#include "providers/openai_answer.h"
+#include "providers/openai_family.h"
+#include "provider_rig.h"
 #include "text/json_schema.h"
 
-extern const struct lt_provider lt_provider_openai;
+extern const struct lt_provider lt_provider_openai, lt_provider_openai_compatible;
 
-static struct lt_arena *arena;
-static struct lt_error err;
-
-static int set_up(void **state)
+static void client_new(const char *more, const char *settings, bool stream)
 {
-    arena = lt_arena_new();
-    err = (struct lt_error){0};
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lt_arena_free(arena);
-    return 0;
-}
-
-static const struct lt_json *json(const char *text)
-{
-    const struct lt_json *v = NULL;
-    if (text && lt_json_parse(arena, lt_str(text), LT_JSON_STRICT, &v, &err))
-        fail_msg("%s in %s", err.detail, text);
-    return v;
-}
-
-static void assert_text(struct lt_str s, const char *z)
-{
-    if (!lt_str_is(s, z))
-        fail_msg("expected \"%s\", got \"%.*s\"", z, LT_FMT(s));
+    client_new_of(&lt_provider_openai, more, settings, stream);
 }
 
 /* ---- answers ---- */
@@ -82,7 +41,7 @@ struct scenario {
 #define USAGE "\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":568,\"total_tokens\":579}"
 #define WHOLE(message) "{" HEAD "," USAGE ",\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"message\":{" message "}}]}"
 #define OK(text_) {LT_OK, text_, "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, UNKNOWN, NULL}
-#define OK_USAGE(text_) {LT_OK, text_, "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {11, 568, 579}, NULL}
+#define OK_USAGE(text_) {LT_OK, text_, "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {11, 568, 579, -1}, NULL}
 #define BAD(code_, detail_) {.code = code_, .detail = detail_}
 #define INVALID(detail_) BAD(LT_EUPSTREAM_INVALID, detail_)
 #define CALL(id, name, arguments) \
@@ -108,7 +67,31 @@ static const struct scenario scenarios[] = {
      "{" HEAD ",\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":3},\"choices\":[{\"message\":{\"content\":\"A\"},"
      "\"finish_reason\":\"stop\"}]}",
      false,
-     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {2, 3, 5}, NULL}},
+     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {2, 3, 5, -1}, NULL}},
+    {"usage with what was in the cache",
+     "{" HEAD ",\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":3,\"total_tokens\":23,\"prompt_tokens_details\":{\"cached_tokens\":16}},"
+     "\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"stop\"}]}",
+     false,
+     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {20, 3, 23, 16}, NULL}},
+    {"the cache in DeepSeek's words",
+     "{" HEAD ",\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":3,\"total_tokens\":23,\"prompt_cache_hit_tokens\":4},"
+     "\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"stop\"}]}",
+     false,
+     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {20, 3, 23, 4}, NULL}},
+    {"a filter that lets nothing through", "{\"choices\":[{\"message\":{\"content\":null},\"finish_reason\":\"content_filter\"}]}", false,
+     BAD(LT_ECONTENT_REFUSED, "filter")},
+    {"a filter that cuts",
+     "{\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"content_filter\"}]}",
+     false,
+     {LT_OK, "A", "content_filter", "", "", "", NULL, UNKNOWN, NULL}},
+    {"an older name of tool_calls",
+     "{\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"function_call\"}]}",
+     false,
+     {LT_OK, "A", "tool_calls", "", "", "", NULL, UNKNOWN, NULL}},
+    {"a tool call without arguments",
+     "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"1\",\"function\":{\"name\":\"now\"}}]}}]}",
+     false,
+     {LT_OK, "", "tool_calls", "", "", "", "[" CALL("1", "now", "\"{}\"") "]", UNKNOWN, NULL}},
     {"bare", "{\"choices\":[{\"message\":{\"content\":\"A\"}}]}", false, {LT_OK, "A", "stop", "", "", "", NULL, UNKNOWN, NULL}},
     {"length",
      "{\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"length\"}]}",
@@ -233,9 +216,9 @@ static void assert_result(const char *name, const struct lt_neutral_result *resu
     assert_text(result->fingerprint, expected->fingerprint);
     if (result->usage.prompt_tokens != expected->usage.prompt_tokens ||
         result->usage.completion_tokens != expected->usage.completion_tokens ||
-        result->usage.total_tokens != expected->usage.total_tokens)
-        fail_msg("%s: usage %lld/%lld/%lld", name, (long long)result->usage.prompt_tokens,
-                 (long long)result->usage.completion_tokens, (long long)result->usage.total_tokens);
+        result->usage.total_tokens != expected->usage.total_tokens || result->usage.cached_tokens != expected->usage.cached_tokens)
+        fail_msg("%s: usage %lld/%lld/%lld/%lld", name, (long long)result->usage.prompt_tokens, (long long)result->usage.completion_tokens,
+                 (long long)result->usage.total_tokens, (long long)result->usage.cached_tokens);
     if (!expected->tool_calls)
         assert_null(result->tool_calls);
     else
@@ -245,16 +228,16 @@ static void assert_result(const char *name, const struct lt_neutral_result *resu
 /* Feeds the body in pieces of the lengths that next() gives. */
 static void run_scenario(const struct scenario *s, size_t (*next)(void))
 {
-    struct lt_openai_answer a;
+    struct lt_wire_answer a;
     struct lt_neutral_result result = {0};
     struct lt_str body = lt_str(s->body);
     enum lt_code code = LT_OK;
     err = (struct lt_error){0};
-    lt_openai_answer_init(&a, arena, LT_STR_NULL);
+    lt_wire_answer_init(&a, &lt_openai_chat_format, NULL, arena, LT_STR_NULL);
     struct lt_buf text;
     lt_buf_init(&text, 1 << 20);
     if (!s->stream)
-        code = lt_openai_answer_json(&a, body, &err);
+        code = lt_wire_answer_json(&a, body, &err);
     do {
         size_t n = next();
         n = n < body.n ? n : body.n;
@@ -262,7 +245,7 @@ static void run_scenario(const struct scenario *s, size_t (*next)(void))
             break;
         char *piece = malloc(n + 1); /* a block of its own, so that a sanitizer sees a read beyond it */
         memcpy(piece, body.p, n);
-        code = lt_openai_answer_feed(&a, (struct lt_str){piece, n}, &err);
+        code = lt_wire_answer_feed(&a, (struct lt_str){piece, n}, &err);
         free(piece);
         lt_buf_put_str(&text, lt_buf_str(&a.text));
         lt_buf_reset(&a.text);
@@ -270,7 +253,7 @@ static void run_scenario(const struct scenario *s, size_t (*next)(void))
         body.n -= n;
     } while (!code && body.n > 0);
     if (!code)
-        code = lt_openai_answer_end(&a, &result, &err);
+        code = lt_wire_answer_end(&a, &result, &err);
     lt_buf_put_str(&text, lt_buf_str(&a.text));
     lt_buf_putc(&text, '\0');
     if (code != s->expected.code || err.code != code)
@@ -282,7 +265,7 @@ static void run_scenario(const struct scenario *s, size_t (*next)(void))
     if (!code)
         assert_result(s->name, &result, &s->expected);
     lt_buf_free(&text);
-    lt_openai_answer_free(&a);
+    lt_wire_answer_free(&a);
 }
 
 static size_t everything(void)
@@ -321,16 +304,16 @@ static void streams_are_read_alike_however_they_are_cut(void **state)
 
 static void nul_in_text_is_kept(void **state)
 {
-    struct lt_openai_answer a;
-    lt_openai_answer_init(&a, arena, LT_STR_NULL);
-    assert_int_equal(lt_openai_answer_json(&a, LT_STR(WHOLE("\"content\":\"a\\u0000b\"")), &err), LT_OK);
+    struct lt_wire_answer a;
+    lt_wire_answer_init(&a, &lt_openai_chat_format, NULL, arena, LT_STR_NULL);
+    assert_int_equal(lt_wire_answer_json(&a, LT_STR(WHOLE("\"content\":\"a\\u0000b\"")), &err), LT_OK);
     assert_true(lt_str_eq(lt_buf_str(&a.text), ((struct lt_str){"a\0b", 3})));
-    lt_openai_answer_free(&a);
+    lt_wire_answer_free(&a);
 }
 
 static void too_much_is_refused(void **state)
 {
-    struct lt_openai_answer a;
+    struct lt_wire_answer a;
     struct lt_buf event;
     lt_buf_init(&event, 8 * 1024 * 1024);
 
@@ -339,39 +322,39 @@ static void too_much_is_refused(void **state)
     for (int i = 0; i < 1024 * 1024; i++)
         lt_buf_putc(&event, 'x');
     lt_buf_put_str(&event, LT_STR("\"}}]}\n\n"));
-    lt_openai_answer_init(&a, arena, LT_STR_NULL);
+    lt_wire_answer_init(&a, &lt_openai_chat_format, NULL, arena, LT_STR_NULL);
     int pieces = 0;
     enum lt_code code = LT_OK;
     while (!code && pieces < 20) {
-        code = lt_openai_answer_feed(&a, lt_buf_str(&event), &err);
+        code = lt_wire_answer_feed(&a, lt_buf_str(&event), &err);
         lt_buf_reset(&a.text);
         pieces++;
     }
     assert_int_equal(code, LT_EUPSTREAM_INVALID);
     assert_int_equal(pieces, 17);
-    lt_openai_answer_free(&a);
+    lt_wire_answer_free(&a);
 
     /* one event without an end */
-    lt_openai_answer_init(&a, arena, LT_STR_NULL);
-    code = lt_openai_answer_feed(&a, LT_STR("data: "), &err);
+    lt_wire_answer_init(&a, &lt_openai_chat_format, NULL, arena, LT_STR_NULL);
+    code = lt_wire_answer_feed(&a, LT_STR("data: "), &err);
     for (pieces = 0; !code && pieces < 20; pieces++)
-        code = lt_openai_answer_feed(&a, (struct lt_str){event.p + 64, 1024 * 1024 - 64}, &err);
+        code = lt_wire_answer_feed(&a, (struct lt_str){event.p + 64, 1024 * 1024 - 64}, &err);
     assert_int_equal(code, LT_EUPSTREAM_INVALID);
     assert_true(pieces >= 4 && pieces <= 6);
-    lt_openai_answer_free(&a);
+    lt_wire_answer_free(&a);
 
     /* tool calls */
-    lt_openai_answer_init(&a, arena, LT_STR_NULL);
+    lt_wire_answer_init(&a, &lt_openai_chat_format, NULL, arena, LT_STR_NULL);
     code = LT_OK;
     for (pieces = 0; !code && pieces < 200; pieces++) {
         struct lt_str call = lt_printf(
             arena, "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%d,\"function\":{\"name\":\"f\"}}]}}]}\n\n",
             pieces);
-        code = lt_openai_answer_feed(&a, call, &err);
+        code = lt_wire_answer_feed(&a, call, &err);
     }
     assert_int_equal(code, LT_EUPSTREAM_INVALID);
-    assert_int_equal(pieces, LT_OPENAI_TOOLS_MAX + 1);
-    lt_openai_answer_free(&a);
+    assert_int_equal(pieces, LT_WIRE_TOOLS_MAX + 1);
+    lt_wire_answer_free(&a);
     lt_buf_free(&event);
 }
 
@@ -401,6 +384,9 @@ static const struct {
      "Invalid Authentication"},
     {401, "Unauthorized", ERROR("Wrong key: sk-secret-1, sk-secret-1", "invalid_api_key"), LT_EUPSTREAM_UNAUTHORIZED,
      "Wrong key: ***, ***"},
+    {404, "Not Found", ERROR("Previous response with id 'r' not found.", "previous_response_not_found"), LT_ENOT_FOUND,
+     "Previous response with id 'r' not found."},
+    {400, "Bad Request", ERROR("Gone", "previous_response_not_found"), LT_ENOT_FOUND, "Gone"},
     {403, "Forbidden", ERROR("Region", "x"), LT_EUPSTREAM_UNAUTHORIZED, "Region"},
     {404, "Not Found", ERROR("No such model", "model_not_found"), LT_EUPSTREAM_NOT_FOUND, "No such model"},
     {404, "Not Found", "<html>", LT_EUPSTREAM_NOT_FOUND, "HTTP 404 Not Found"},
@@ -423,7 +409,7 @@ static const struct {
 static void faults_are_mapped(void **state)
 {
     for (size_t i = 0; i < LT_COUNT(faults); i++) {
-        enum lt_code code = lt_openai_fault(arena, faults[i].status, lt_str(faults[i].reason), lt_str(faults[i].body),
+        enum lt_code code = lt_wire_fault(&lt_openai_chat_format, arena, faults[i].status, lt_str(faults[i].reason), lt_str(faults[i].body),
                                             LT_STR("sk-secret-1"), &err);
         if (code != faults[i].code || err.code != code || strcmp(err.detail, faults[i].detail) != 0)
             fail_msg("%d %s: %s \"%s\"", faults[i].status, faults[i].body, lt_code_name(code), err.detail);
@@ -438,7 +424,7 @@ static void the_key_is_taken_out_of_long_messages(void **state)
     memset(message, 'm', sizeof(message));
     for (int before = 0; before < 2100; before += 7) {
         struct lt_str body = lt_printf(arena, "{\"error\":{\"message\":\"%.*sKEYKEYKEY-0123456789\"}}", before, message);
-        assert_int_equal(lt_openai_fault(arena, 401, LT_STR("Unauthorized"), body, LT_STR("KEYKEYKEY-0123456789"), &err),
+        assert_int_equal(lt_wire_fault(&lt_openai_chat_format, arena, 401, LT_STR("Unauthorized"), body, LT_STR("KEYKEYKEY-0123456789"), &err),
                          LT_EUPSTREAM_UNAUTHORIZED);
         assert_null(strchr(err.detail, 'K'));
     }
@@ -455,8 +441,8 @@ static void retry_after_is_seconds_or_a_date(void **state)
         {"Fri, 01 Jan 2100 00:00:00 GMT", 86400}, {"Thu, 99 Jan 1970 00:20:00 GMT", 0},
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++)
-        if (lt_openai_retry_after(lt_str(cases[i].value), 1000) != cases[i].seconds)
-            fail_msg("\"%s\": %d", cases[i].value, lt_openai_retry_after(lt_str(cases[i].value), 1000));
+        if (lt_wire_retry_after(lt_str(cases[i].value), 1000) != cases[i].seconds)
+            fail_msg("\"%s\": %d", cases[i].value, lt_wire_retry_after(lt_str(cases[i].value), 1000));
 }
 
 /* ---- settings ---- */
@@ -466,8 +452,8 @@ static void the_providers_are_registered(void **state)
     lt_registry_reset();
     assert_int_equal(lt_providers_register(&err), LT_OK);
     lt_registry_seal();
-    assert_int_equal(lt_registry_count(LT_KIND_PROVIDER), 2);
     assert_ptr_equal(lt_registry_find(LT_KIND_PROVIDER, LT_STR("openai"))->impl, &lt_provider_openai);
+    assert_ptr_equal(lt_registry_find(LT_KIND_PROVIDER, LT_STR("openai_compatible"))->impl, &lt_provider_openai_compatible);
     assert_non_null(lt_registry_find(LT_KIND_PROVIDER, LT_STR("extract")));
     lt_registry_reset();
 }
@@ -485,24 +471,25 @@ static void configured_says_what_is_missing(void **state)
         {"{\"endpoint\":\"https://ai.example.org/v1\"}", NULL, "model"},
         {"{\"endpoint\":\"https://ai.example.org/v1\"}", "{\"generate_text\":{\"enabled\":true,\"settings\":{\"model\":\"m\"}}}",
          NULL},
-        {"{\"endpoint\":\"http://ai.example.org/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://ai.example.org/v1\",\"model\":\"m\",\"allow_http\":true}", NULL, NULL},
+        {"{\"endpoint\":\"http://ai.example.org/v1\",\"model\":\"m\"}", NULL, "http://"},
         {"{\"endpoint\":\"http://localhost:8000/v1\",\"model\":\"m\"}", NULL, NULL},
         {"{\"endpoint\":\"http://127.0.0.1:8000\",\"model\":\"m\"}", NULL, NULL},
         {"{\"endpoint\":\"http://127.9.9.9\",\"model\":\"m\"}", NULL, NULL},
         {"{\"endpoint\":\"http://[::1]:8000/v1\",\"model\":\"m\"}", NULL, NULL},
-        {"{\"endpoint\":\"http://127.0.0.1.example.org/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://localhost.example.org/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://localhost@example.org/v1\",\"model\":\"m\"}", NULL, "'@'"},
-        {"{\"endpoint\":\"http://[::2]/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://[::1/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://[]/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://[\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"http://10.0.0.1/v1\",\"model\":\"m\"}", NULL, "https"},
-        {"{\"endpoint\":\"ftp://ai.example.org\",\"model\":\"m\"}", NULL, "https"},
+        {"{\"endpoint\":\"http://127.0.0.1.example.org/v1\",\"model\":\"m\"}", NULL, "http://"},
+        {"{\"endpoint\":\"http://localhost.example.org/v1\",\"model\":\"m\"}", NULL, "http://"},
+        {"{\"endpoint\":\"http://localhost@example.org/v1\",\"model\":\"m\"}", NULL, "user and password"},
+        {"{\"endpoint\":\"http://[::2]/v1\",\"model\":\"m\"}", NULL, "http://"},
+        {"{\"endpoint\":\"http://[::1/v1\",\"model\":\"m\"}", NULL, "]"},
+        {"{\"endpoint\":\"http://[]/v1\",\"model\":\"m\"}", NULL, "host name"},
+        {"{\"endpoint\":\"http://[\",\"model\":\"m\"}", NULL, "]"},
+        {"{\"endpoint\":\"https://10.0.0.1/v1\",\"model\":\"m\"}", NULL, "private"},
+        {"{\"endpoint\":\"https://169.254.169.254/v1\",\"model\":\"m\"}", NULL, "link-local"},
+        {"{\"endpoint\":\"http://10.0.0.1/v1\",\"model\":\"m\"}", NULL, "http://"},
+        {"{\"endpoint\":\"ftp://ai.example.org\",\"model\":\"m\"}", NULL, "http://"},
         {"{\"endpoint\":\"https://\",\"model\":\"m\"}", NULL, "host"},
         {"{\"endpoint\":\"https:///v1\",\"model\":\"m\"}", NULL, "host"},
-        {"{\"endpoint\":\"https://ai.example.org/v1#x\",\"model\":\"m\"}", NULL, "'#'"},
+        {"{\"endpoint\":\"https://ai.example.org/v1#x\",\"model\":\"m\"}", NULL, "fragment"},
         {"{\"endpoint\":\"https://ai.example.org/a b\",\"model\":\"m\"}", NULL, "space"},
         {"{\"endpoint\":\"https://ai.example.org:65535/v1\",\"model\":\"m\"}", NULL, NULL},
         {"{\"endpoint\":\"https://ai.example.org:65536/v1\",\"model\":\"m\"}", NULL, "port"},
@@ -516,7 +503,7 @@ static void configured_says_what_is_missing(void **state)
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         struct lt_provider_instance instance = {.config = json(cases[i].config), .actions = json(cases[i].actions)};
-        char why[128] = "";
+        char why[LT_PROVIDER_WHY_MAX] = "";
         bool ok = lt_provider_openai.configured(&instance, why);
         if (ok != !cases[i].why || (!ok && !strstr(why, cases[i].why)))
             fail_msg("%s: %s \"%s\"", cases[i].config, ok ? "configured" : "not", why);
@@ -533,7 +520,7 @@ static void settings_are_checked_by_their_schema(void **state)
          "v1\",\"api_key\":\"sk-1\",\"organization\":\"\",\"model\":\"gpt-4o\",\"headers\":{\"X-Title\":\"a b\"},"
          "\"body\":{\"user\":null,\"x\":[1]},\"connect_ms\":1000,\"first_byte_ms\":600000,\"idle_ms\":100,\"max_tokens_field\":"
          "\"max_tokens\","
-         "\"stream_options\":false,\"allow_http\":true,\"api_key_header\":\"api-key\"}",
+         "\"stream_options\":false,\"api_key_header\":\"api-key\"}",
          NULL},
         {"{\"endpoint\":\"ftp://x\"}", "/endpoint"},
         {"{\"endpoint\":\"https://a b\"}", "/endpoint"},
@@ -563,260 +550,6 @@ static void settings_are_checked_by_their_schema(void **state)
     }
     const struct lt_json *properties = lt_json_get(json(lt_provider_openai.settings_schema), "properties");
     assert_true(lt_json_bool_or(lt_json_get(lt_json_get(properties, "api_key"), "writeOnly"), false));
-}
-
-/* ---- a server that plays canned bytes ---- */
-
-enum { PLAYS_MAX = 16, REQUEST_MAX = 64 * 1024 };
-
-enum then {
-    KEEP,  /* waits for the next request on the connection */
-    CLOSE,
-    RESET,
-    STALL, /* sends no more and waits for the client to close */
-};
-
-struct play {
-    struct lt_str bytes;
-    size_t piece;
-    enum then then;
-};
-
-static struct server {
-    int fd, port;
-    pthread_t thread;
-    struct play plays[PLAYS_MAX];
-    size_t plays_n;
-    /* what came; to be read after server_stop() */
-    char *requests[PLAYS_MAX];
-    size_t played;
-    int accepted;
-    bool client_left; /* while the server stalled */
-} server;
-
-/* Reads one request into `into`; false at the end of the connection. */
-static bool read_request(int fd, char *into)
-{
-    size_t n = 0;
-    for (;;) {
-        into[n] = '\0';
-        const char *end = strstr(into, "\r\n\r\n"), *length = strcasestr(into, "\r\nContent-Length:");
-        if (end && length && n >= (size_t)(end + 4 - into) + strtoul(length + 17, NULL, 10))
-            return true;
-        ssize_t got = recv(fd, into + n, REQUEST_MAX - 1 - n, 0);
-        if (got <= 0)
-            return false;
-        n += (size_t)got;
-    }
-}
-
-static void play(int fd, const struct play *p)
-{
-    for (size_t at = 0; at < p->bytes.n;) {
-        size_t n = p->bytes.n - at < p->piece ? p->bytes.n - at : p->piece;
-        ssize_t sent = send(fd, p->bytes.p + at, n, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return;
-        at += (size_t)sent;
-    }
-    char c;
-    if (p->then == STALL)
-        server.client_left = recv(fd, &c, 1, 0) <= 0;
-    struct linger at_once = {1, 0};
-    if (p->then == RESET)
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-}
-
-static void serve(int fd)
-{
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    while (server.played < server.plays_n) {
-        char *request = malloc(REQUEST_MAX);
-        if (!read_request(fd, request)) {
-            free(request);
-            return;
-        }
-        const struct play *p = &server.plays[server.played];
-        server.requests[server.played++] = request;
-        play(fd, p);
-        if (p->then != KEEP)
-            return;
-    }
-}
-
-static void *server_main(void *arg)
-{
-    int fd;
-    while ((fd = accept(server.fd, NULL, NULL)) >= 0) {
-        server.accepted++;
-        serve(fd);
-        close(fd);
-    }
-    return NULL;
-}
-
-static void server_start(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof(address);
-    server.fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(server.fd, (struct sockaddr *)&address, n), 0);
-    assert_int_equal(listen(server.fd, 16), 0);
-    assert_int_equal(getsockname(server.fd, (struct sockaddr *)&address, &n), 0);
-    server.port = ntohs(address.sin_port);
-    server.played = 0;
-    server.accepted = 0;
-    server.client_left = false;
-    assert_int_equal(pthread_create(&server.thread, NULL, server_main, NULL), 0);
-}
-
-static void server_stop(void)
-{
-    shutdown(server.fd, SHUT_RDWR);
-    pthread_join(server.thread, NULL);
-    close(server.fd);
-}
-
-static void server_forget(void)
-{
-    for (size_t i = 0; i < server.played; i++)
-        free(server.requests[i]);
-    server = (struct server){.fd = -1};
-}
-
-static struct play *add_play(struct lt_str bytes, size_t piece, enum then then)
-{
-    assert_true(server.plays_n < PLAYS_MAX);
-    server.plays[server.plays_n] = (struct play){bytes, piece, then};
-    return &server.plays[server.plays_n++];
-}
-
-/* An answer with a length, or in chunks of 9 bytes. */
-static struct lt_str reply_bytes(const char *status, const char *fields, const char *body, bool chunked)
-{
-    struct lt_buf b;
-    size_t n = strlen(body);
-    lt_buf_init(&b, 1 << 20);
-    lt_buf_printf(&b, "HTTP/1.1 %s\r\n%s", status, fields);
-    if (!chunked) {
-        lt_buf_printf(&b, "Content-Length: %zu\r\n\r\n%s", n, body);
-    } else {
-        lt_buf_printf(&b, "Transfer-Encoding: chunked\r\n\r\n");
-        for (size_t at = 0; at < n; at += 9)
-            lt_buf_printf(&b, "%zx\r\n%.9s\r\n", n - at < 9 ? n - at : 9, body + at);
-        lt_buf_printf(&b, "0\r\n\r\n");
-    }
-    assert_false(b.failed);
-    struct lt_str s = lt_str_copy(arena, lt_buf_str(&b));
-    lt_buf_free(&b);
-    return s;
-}
-
-#define IS_JSON "Content-Type: application/json\r\n"
-#define IS_STREAM "Content-Type: text/event-stream; charset=utf-8\r\n"
-
-/* ---- calls ---- */
-
-static struct client {
-    struct lt_provider_instance instance;
-    struct lt_provider_run run;
-    struct lt_message messages[2];
-    struct lt_neutral_call call;
-    struct lt_buf shown;
-    int pieces;
-    enum lt_code refuse;    /* on_text answers with this */
-    uint32_t cancel_ms;     /* cancels the call after so long */
-    uint32_t deadline_ms;
-    int times;              /* calls one after the other */
-    struct lt_fiber *fiber;
-    enum lt_code code;
-} client;
-
-static enum lt_code on_text(struct lt_provider_run *run, struct lt_str piece, struct lt_error *e)
-{
-    assert_true(piece.n > 0);
-    client.pieces++;
-    lt_buf_put_str(&client.shown, piece);
-    return client.refuse ? lt_fail(e, client.refuse, "not wanted") : LT_OK;
-}
-
-static void call_fiber(void *arg)
-{
-    struct lt_loop *loop = arg;
-    if (client.deadline_ms)
-        client.run.deadline_ms = lt_loop_now(loop) + client.deadline_ms;
-    for (int i = 0; i < client.times; i++)
-        client.code = lt_provider_openai.call(&client.run, &err);
-    client.fiber = NULL;
-    lt_loop_stop(loop);
-}
-
-static void cancel_fiber(void *arg)
-{
-    lt_fiber_sleep(client.cancel_ms);
-    if (client.fiber)
-        lt_fiber_cancel(client.fiber);
-}
-
-/* A client of the running server; `more` are members of the instance's config. */
-static void client_new(const char *more, const char *settings, bool stream)
-{
-    lt_buf_free(&client.shown);
-    memset(&client, 0, sizeof(client));
-    lt_buf_init(&client.shown, 1 << 20);
-    client.times = 1;
-    client.messages[0] = (struct lt_message){.role = LT_STR("system"), .content = LT_STR("Be brief.")};
-    client.messages[1] = (struct lt_message){.role = LT_STR("user"), .content = LT_STR("Hi \"you\"")};
-    client.call = (struct lt_neutral_call){.kind = LT_NEUTRAL_COMPLETION, .messages = client.messages, .messages_n = 2,
-                                           .temperature = (double)NAN, .top_p = (double)NAN, .seed = -1};
-    struct lt_str config = lt_printf(arena, "{\"endpoint\":\"http://127.0.0.1:%d/v1\"%s%s}", server.port, *more ? "," : "", more);
-    client.instance = (struct lt_provider_instance){.id = 1, .name = LT_STR("i"), .provider = &lt_provider_openai,
-                                                    .config = json(lt_strz(arena, config))};
-    client.run = (struct lt_provider_run){.arena = arena,
-                                          .instance = &client.instance,
-                                          .settings = json(settings),
-                                          .call = &client.call,
-                                          .stream = stream,
-                                          .deadline_ms = LT_NEVER,
-                                          .on_text = on_text};
-    strcpy(client.run.user_hash, "u5e4");
-}
-
-static enum lt_code client_run(void)
-{
-    struct lt_loop *loop = lt_loop_new(0, &err);
-    assert_non_null(loop);
-    client.run.loop = loop;
-    err = (struct lt_error){0};
-    assert_int_equal(lt_fiber_start(loop, call_fiber, loop, &client.fiber), LT_OK);
-    if (client.cancel_ms)
-        assert_int_equal(lt_fiber_start(loop, cancel_fiber, NULL, NULL), LT_OK);
-    lt_loop_run(loop);
-    int idle, busy;
-    lt_http_client_counts(loop, &idle, &busy);
-    assert_int_equal(busy, 0); /* nothing is left open */
-    lt_loop_free(loop);
-    return client.code;
-}
-
-static void assert_shown(const char *text)
-{
-    assert_text(lt_buf_str(&client.shown), text);
-}
-
-static int set_up_server(void **state)
-{
-    set_up(state);
-    server_forget();
-    return 0;
-}
-
-static int tear_down_server(void **state)
-{
-    server_forget();
-    lt_buf_free(&client.shown);
-    return tear_down(state);
 }
 
 /* One scenario over the wire: the same outcome as that of the pure function. */
@@ -869,12 +602,6 @@ static void answers_of_the_other_kind(void **state)
         call_scenario(s, "Content-Type: text/plain\r\n", s->stream, true, SIZE_MAX, false);
         call_scenario(s, "", s->stream, false, SIZE_MAX, false);
     }
-}
-
-static const char *request_body(size_t i)
-{
-    assert_true(i < server.played);
-    return strstr(server.requests[i], "\r\n\r\n") + 4;
 }
 
 #define M "\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":\"Hi \\\"you\\\"\"}]"
@@ -1009,7 +736,7 @@ static void unusable_settings_send_nothing(void **state)
     static const struct {
         const char *config, *detail;
     } cases[] = {
-        {"{\"endpoint\":\"http://192.0.2.1/v1\",\"model\":\"m\"}", "https"},
+        {"{\"endpoint\":\"http://192.0.2.1/v1\",\"model\":\"m\"}", "http://"},
         {"{\"endpoint\":\"https://ai.example.org/v1\"}", "model"},
         {"{\"endpoint\":\"http://127.0.0.1:1/v1\",\"model\":\"m\",\"api_key\":\"a\\nb: c\"}", "Authorization"},
         {"{\"endpoint\":\"http://127.0.0.1:1/v1\",\"model\":\"m\",\"organization\":\"\\u00e9\"}", "OpenAI-Organization"},
@@ -1215,6 +942,262 @@ static void one_connection_serves_many_calls(void **state)
     assert_shown("AAAAAA");
 }
 
+/* ---- what a call may hold beside text ---- */
+
+/* Calls once with what `change` makes of the client; gives the body that was sent. */
+static const char *sent(const struct lt_provider *provider, const char *config, const char *settings, bool stream, void (*change)(void))
+{
+    server_forget();
+    add_play(reply_bytes("200 OK", IS_JSON, WHOLE("\"content\":\"A\""), false), SIZE_MAX, KEEP);
+    server_start();
+    client_new_of(provider, config, settings, stream);
+    if (change)
+        change();
+    enum lt_code code = client_run();
+    server_stop();
+    if (code)
+        fail_msg("%s %s: %s (%s)", config, settings ? settings : "", lt_code_name(code), err.detail);
+    return request_body(0);
+}
+
+static void with_images(void)
+{
+    static const struct lt_image images[] = {{.media_type = {"image/png", 9}, .base64 = {"aGk=", 4}}, {.url = {"https://x.example/a.png", 23}}};
+    client.messages[1].images = images;
+    client.messages[1].images_n = 2;
+}
+
+static void with_schema(void)
+{
+    client.call.response_format = json("{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"strict\":true,"
+         "\"schema\":{\"type\":\"object\"}}}");
+}
+
+static void with_store(void)
+{
+    client.call.store = true;
+    client.call.metadata = json("{\"course\":\"c-1\"}");
+}
+
+static void with_metadata(void)
+{
+    client.call.metadata = json("{\"course\":\"c-1\"}");
+}
+
+static void with_texts(void)
+{
+    static const struct lt_str texts[] = {{"one", 3}, {"t\"wo", 4}};
+    client.call = (struct lt_neutral_call){.kind = LT_NEUTRAL_EMBEDDING, .texts = texts, .texts_n = 2, .temperature = (double)NAN,
+                                           .top_p = (double)NAN, .seed = -1, .dimensions = 2};
+}
+
+static void with_limit(void)
+{
+    client.call.max_tokens = 9;
+}
+
+#define SYSTEM(role) "\"messages\":[{\"role\":\"" role "\",\"content\":\"Be brief.\"},"
+#define USER_HI "{\"role\":\"user\",\"content\":\"Hi \\\"you\\\"\"}]"
+#define IMAGES(detail) \
+    "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hi \\\"you\\\"\"},{\"type\":\"image_url\",\"image_url\":{\"url\":" \
+    "\"data:image/png;base64,aGk=\"" detail "}},{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://x.example/a.png\"" detail "}}]}]"
+#define SCHEMA "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"strict\":true,\"schema\":{\"type\":\"object\"}}}"
+#define WORDS "Answer with one JSON value that is valid against the following JSON Schema, and nothing else: no words around it, no " \
+              "Markdown.\\n{\\\"type\\\":\\\"object\\\"}"
+
+/* What one server takes and another does not is a setting of the instance, or of one model there. */
+static void bodies_follow_the_quirks_of_servers(void **state)
+{
+    static const struct {
+        const char *config, *settings;
+        bool stream;
+        void (*change)(void);
+        const char *body;
+    } cases[] = {
+        {"\"model\":\"m\"", NULL, false, with_images, "{\"model\":\"m\"," U SYSTEM("system") IMAGES("") "}"},
+        {"\"model\":\"m\",\"image_detail\":\"low\"", NULL, false, with_images,
+         "{\"model\":\"m\"," U SYSTEM("system") IMAGES(",\"detail\":\"low\"") "}"},
+        {"\"model\":\"m\",\"system_role\":\"developer\"", NULL, false, NULL, "{\"model\":\"m\"," U SYSTEM("developer") USER_HI "}"},
+        {"\"model\":\"m\",\"system_role\":\"user\"", NULL, false, NULL,
+         "{\"model\":\"m\"," U "\"messages\":[{\"role\":\"user\",\"content\":\"Be brief.\\n\\nHi \\\"you\\\"\"}]}"},
+        {"\"model\":\"m\",\"user\":false", NULL, false, NULL, "{\"model\":\"m\"," SYSTEM("system") USER_HI "}"},
+        {"\"model\":\"m\",\"stream_options\":false", NULL, true, NULL, "{\"model\":\"m\"," U SYSTEM("system") USER_HI ",\"stream\":true}"},
+        {"\"model\":\"m\"", NULL, false, with_schema, "{\"model\":\"m\"," U SYSTEM("system") USER_HI "," SCHEMA "}"},
+        {"\"model\":\"m\",\"response_format\":\"json_schema\"", NULL, false, with_schema,
+         "{\"model\":\"m\"," U SYSTEM("system") USER_HI "," SCHEMA "}"},
+        {"\"model\":\"m\",\"response_format\":\"json_object\"", NULL, false, with_schema,
+         "{\"model\":\"m\"," U SYSTEM("system") "{\"role\":\"system\",\"content\":\"" WORDS "\"}," USER_HI
+         ",\"response_format\":{\"type\":\"json_object\"}}"},
+        {"\"model\":\"m\",\"response_format\":\"none\"", NULL, false, with_schema,
+         "{\"model\":\"m\"," U SYSTEM("system") "{\"role\":\"system\",\"content\":\"" WORDS "\"}," USER_HI "}"},
+        {"\"model\":\"m\",\"response_format\":\"none\",\"system_role\":\"user\"", NULL, false, with_schema,
+         "{\"model\":\"m\"," U "\"messages\":[{\"role\":\"user\",\"content\":\"Be brief.\\n\\n" WORDS "\\n\\nHi \\\"you\\\"\"}]}"},
+        /* of one model alone */
+        {"\"model\":\"m\",\"models\":{\"m\":{\"user\":false},\"n\":{\"system_role\":\"developer\"}}", NULL, false, NULL,
+         "{\"model\":\"m\"," SYSTEM("system") USER_HI "}"},
+        {"\"model\":\"m\",\"models\":{\"m\":{\"user\":false},\"n\":{\"max_tokens_field\":\"max_completion_tokens\"}}", "{\"model\":\"n\"}", false,
+         with_limit, "{\"model\":\"n\"," U SYSTEM("system") USER_HI ",\"max_completion_tokens\":9}"},
+        /* an action keeps what was set for each model; what stands outside goes first */
+        {"\"model\":\"m\"", "{\"models\":{\"m\":{\"temperature\":0.5,\"top_p\":1,\"extra\":{\"x\":1,\"y\":1}},\"n\":{\"temperature\":0}},"
+                            "\"top_p\":0.25,\"extra\":{\"y\":2}}",
+         false, NULL, "{\"model\":\"m\"," U SYSTEM("system") USER_HI ",\"temperature\":0.5,\"top_p\":0.25,\"y\":2,\"x\":1}"},
+        {"\"model\":\"m\",\"body\":{\"x\":9,\"z\":9}", "{\"model\":\"n\",\"models\":{\"m\":{\"temperature\":0.5},\"n\":{\"temperature\":0,"
+                                                       "\"extra\":{\"x\":null}}}}",
+         false, NULL, "{\"model\":\"n\"," U SYSTEM("system") USER_HI ",\"temperature\":0,\"z\":9}"},
+        /* what is kept beside an answer is refused when the answer is not kept */
+        {"\"model\":\"m\",\"api\":\"chat\"", NULL, false, with_store,
+         "{\"model\":\"m\"," U SYSTEM("system") USER_HI ",\"store\":true,\"metadata\":{\"course\":\"c-1\"}}"},
+        {"\"model\":\"m\"", NULL, false, with_store, "{\"model\":\"m\"," U SYSTEM("system") USER_HI "}"},
+        {"\"model\":\"m\"", NULL, false, with_metadata, "{\"model\":\"m\"," U SYSTEM("system") USER_HI "}"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++)
+        assert_string_equal(sent(&lt_provider_openai_compatible, cases[i].config, cases[i].settings, cases[i].stream, cases[i].change),
+                            cases[i].body);
+}
+
+static void with_tools(void)
+{
+    client.call.tools = json("[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]");
+}
+
+static void with_thread(void)
+{
+    client.call.previous_response_id = LT_STR("r-1");
+}
+
+/* Nothing is sent: the manager asks the next instance. */
+static void what_a_server_cannot_do_is_refused(void **state)
+{
+    static const struct {
+        const char *config;
+        void (*change)(void);
+        const char *detail;
+    } cases[] = {
+        {"\"model\":\"m\",\"images\":false", with_images, "images"},
+        {"\"model\":\"m\",\"models\":{\"m\":{\"images\":false}}", with_images, "images"},
+        {"\"model\":\"m\",\"tools\":false", with_tools, "tools"},
+        {"\"model\":\"m\"", with_thread, "threads"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        client_new_of(&lt_provider_openai_compatible, cases[i].config, NULL, false);
+        client.instance.config = json(lt_strz(arena, lt_printf(arena, "{\"endpoint\":\"http://127.0.0.1:1\",%s}", cases[i].config)));
+        cases[i].change();
+        assert_int_equal(client_run(), LT_EUNSUPPORTED);
+        assert_non_null(strstr(err.detail, cases[i].detail));
+        assert_int_equal(err.vendor_status, 0);
+    }
+}
+
+/* ---- vectors ---- */
+
+#define VECTORS(data) "{\"object\":\"list\",\"model\":\"e-1\",\"data\":[" data "],\"usage\":{\"prompt_tokens\":5,\"total_tokens\":5}}"
+#define VECTOR(index, value) "{\"object\":\"embedding\",\"index\":" index ",\"embedding\":" value "}"
+
+static void vectors_come_in_the_order_of_the_texts(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum lt_code code;
+        const char *detail;
+    } cases[] = {
+        {VECTORS(VECTOR("0", "[1,-0.5]") "," VECTOR("1", "[0,2e3]")), LT_OK, NULL},
+        {VECTORS(VECTOR("1", "[0,2000]") "," VECTOR("0", "[1,-0.5]")), LT_OK, NULL},
+        {VECTORS(VECTOR("0", "\"AACAPwAAAL8=\"") "," VECTOR("1", "\"AAAAAAAA+kQ=\"")), LT_OK, NULL}, /* float32, little-endian */
+        {VECTORS(VECTOR("0", "\"AACAPwAAAL8\"") "," VECTOR("1", "[0,2000]")), LT_OK, NULL},
+        {VECTORS("{\"embedding\":[1,-0.5]},{\"embedding\":[0,2000]}"), LT_OK, NULL},
+        {VECTORS(VECTOR("0", "[1,-0.5]")), LT_EUPSTREAM_INVALID, "no vector for text 1"},
+        {VECTORS(""), LT_EUPSTREAM_INVALID, "no vectors"},
+        {VECTORS(VECTOR("0", "[1,-0.5]") "," VECTOR("0", "[0,2000]")), LT_EUPSTREAM_INVALID, "twice"},
+        {VECTORS(VECTOR("0", "[1,-0.5]") "," VECTOR("1", "[0]")), LT_EUPSTREAM_INVALID, "as long"},
+        {VECTORS(VECTOR("0", "[1,-0.5]") "," VECTOR("2", "[0,1]")), LT_EUPSTREAM_INVALID, "not asked for"},
+        {VECTORS(VECTOR("-1", "[1,-0.5]")), LT_EUPSTREAM_INVALID, "not asked for"},
+        {VECTORS(VECTOR("0", "[]")), LT_EUPSTREAM_INVALID, "length"},
+        {VECTORS(VECTOR("0", "[1,null]")), LT_EUPSTREAM_INVALID, "number"},
+        {VECTORS(VECTOR("0", "[1,1e300]")), LT_EUPSTREAM_INVALID, "number"},
+        {VECTORS(VECTOR("0", "\"AACAP\"")), LT_EUPSTREAM_INVALID, "base64"},
+        {VECTORS(VECTOR("0", "\"AACA\"")), LT_EUPSTREAM_INVALID, "base64"},
+        {VECTORS(VECTOR("0", "\"AACAP-AAAL8=\"")), LT_EUPSTREAM_INVALID, "base64"},
+        {VECTORS(VECTOR("0", "\"AADAfwAAAL8=\"")), LT_EUPSTREAM_INVALID, "number"}, /* NaN */
+        {VECTORS(VECTOR("0", "7")), LT_EUPSTREAM_INVALID, "neither"},
+        {"{\"data\":{}}", LT_EUPSTREAM_INVALID, "data is of type object"},
+        {"{\"error\":{\"message\":\"Slow\",\"code\":429}}", LT_EUPSTREAM_RATE_LIMITED, "Slow"},
+        {"<html>", LT_EUPSTREAM_INVALID, "not JSON"},
+    };
+    static const float expected[] = {1, -0.5F, 0, 2000};
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        server_forget();
+        add_play(reply_bytes("200 OK", IS_JSON, cases[i].answer, false), SIZE_MAX, KEEP);
+        server_start();
+        client_new_of(&lt_provider_openai, "\"model\":\"m\",\"embedding_model\":\"e\"", NULL, false);
+        with_texts();
+        enum lt_code code = client_run();
+        server_stop();
+        if (code != cases[i].code || (code && !strstr(err.detail, cases[i].detail)))
+            fail_msg("%s: %s (%s)", cases[i].answer, lt_code_name(code), err.detail);
+        const struct lt_neutral_result *r = &client.run.result;
+        assert_non_null(strstr(server.requests[0], "POST /v1/embeddings HTTP"));
+        assert_string_equal(request_body(0),
+                            "{\"model\":\"e\",\"input\":[\"one\",\"t\\\"wo\"],\"encoding_format\":\"float\",\"dimensions\":2,\"user\":\"u5e4\"}");
+        if (code)
+            continue;
+        assert_int_equal(r->vectors_n, 2);
+        assert_int_equal(r->dimensions, 2);
+        assert_memory_equal(r->vectors, expected, sizeof(expected));
+        assert_text(r->model, "e-1");
+        assert_int_equal(r->usage.prompt_tokens, 5);
+        assert_int_equal(r->usage.total_tokens, 5);
+    }
+}
+
+/* ---- the list of models ---- */
+
+static struct lt_str *names;
+static size_t names_n;
+
+static enum lt_code ask_models(struct lt_provider_run *run, struct lt_error *e)
+{
+    run->call = NULL;
+    return lt_provider_openai.models(run, &names, &names_n, e);
+}
+
+static void models_are_listed(void **state)
+{
+    static const struct {
+        const char *status, *answer;
+        enum lt_code code;
+        const char *names; /* joined by spaces */
+    } cases[] = {
+        {"200 OK", "{\"object\":\"list\",\"data\":[{\"id\":\"gpt-4o\",\"object\":\"model\"},{\"id\":\"o1\"},{\"id\":7},{\"id\":\"\"},5]}", LT_OK,
+         "gpt-4o o1 "},
+        {"200 OK", "[{\"id\":\"a/b\"}]", LT_OK, "a/b "},
+        {"200 OK", "{\"data\":[]}", LT_OK, ""},
+        {"200 OK", "{\"data\":7}", LT_EUPSTREAM_INVALID, NULL},
+        {"200 OK", "{}", LT_EUPSTREAM_INVALID, NULL},
+        {"200 OK", "", LT_EUPSTREAM_INVALID, NULL},
+        {"401 Unauthorized", ERROR("No", "invalid_api_key"), LT_EUPSTREAM_UNAUTHORIZED, NULL},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        server_forget();
+        add_play(reply_bytes(cases[i].status, IS_JSON, cases[i].answer, false), SIZE_MAX, KEEP);
+        server_start();
+        client_new("\"api_key\":\"k\",\"organization\":\"org-7\",\"project\":\"p-1\"", NULL, false);
+        client.ask = ask_models;
+        enum lt_code code = client_run();
+        server_stop();
+        if (code != cases[i].code)
+            fail_msg("%s: %s (%s)", cases[i].answer, lt_code_name(code), err.detail);
+        assert_int_equal(strncmp(server.requests[0], "GET /v1/models HTTP/1.1\r\n", 25), 0);
+        assert_non_null(strstr(server.requests[0], "\r\nAuthorization: Bearer k\r\n"));
+        assert_non_null(strstr(server.requests[0], "\r\nOpenAI-Project: p-1\r\n"));
+        if (code)
+            continue;
+        struct lt_str all = LT_STR("");
+        for (size_t k = 0; k < names_n; k++)
+            all = lt_printf(arena, "%.*s%.*s ", LT_FMT(all), LT_FMT(names[k]));
+        assert_text(all, cases[i].names);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1237,6 +1220,10 @@ int main(void)
         S(a_tool_conversation_is_sent_in_full),
         S(address_and_headers_follow_the_settings),
         S(unusable_settings_send_nothing),
+        S(bodies_follow_the_quirks_of_servers),
+        S(what_a_server_cannot_do_is_refused),
+        S(vectors_come_in_the_order_of_the_texts),
+        S(models_are_listed),
         S(faults_over_the_wire),
         S(broken_connections_are_upstreams_faults),
         S(nobody_listens),

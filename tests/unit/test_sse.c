@@ -1,7 +1,9 @@
 /* Server-sent events: the reader at every split, and the log with followers on two loop threads over real sockets. */
 #include "http_fixture.h"
 
-#include "io/sse.h"
+#include "io/http_client.h"
+#include "io/http_server_private.h"
+#include "io/sse_text.h"
 
 /* ---- the reader ---- */
 
@@ -133,6 +135,86 @@ static void test_writing(void **state)
     lt_buf_free(&out);
 }
 
+/* ---- what the log keeps ---- */
+
+static const char *const type_names[] = {"start", "delta", "status", "tool", "done", "error"};
+
+/* A random event's data: mostly short, sometimes longer than any piece. */
+static struct lt_str random_data(unsigned *seed, char *out)
+{
+    size_t n = rand_r(seed) % 10 ? (size_t)(rand_r(seed) % 300) : (size_t)(rand_r(seed) % 40000);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)('a' + rand_r(seed) % 26);
+    return (struct lt_str){out, n};
+}
+
+/* All frames from the place on, written in runs of random room. */
+static void read_frames(const struct lt_sse_text *t, struct lt_sse_place place, unsigned *seed, struct lt_buf *ret)
+{
+    static char piece[50000];
+    size_t n, room;
+    lt_buf_reset(ret);
+    do {
+        room = 1 + (size_t)(rand_r(seed) % 3 ? rand_r(seed) % 50000 : rand_r(seed) % 40);
+        n = lt_sse_text_frames(t, &place, piece, room);
+        assert_true(n <= room);
+        lt_buf_put(ret, piece, n);
+    } while (n > 0);
+    assert_int_equal(place.at, lt_sse_text_end(t));
+    assert_int_equal(place.id, t->next_id);
+}
+
+static void pack(struct lt_sse_text *t)
+{
+    struct lt_sse_text packed;
+    lt_sse_text_pack(t, &packed, malloc(lt_sse_text_packed_size(t)));
+    lt_sse_text_free(t);
+    *t = packed;
+}
+
+/* Whatever is added and forgotten: behind any id that is kept come exactly the frames of the events behind it. */
+static void test_kept_events_have_the_frames_of_the_writer(void **state)
+{
+    enum { EVENTS = 400, MAX = 64 * 1024 };
+    static size_t begins[EVENTS + 2]; /* of event i in `all` */
+    static char data[40000];
+    unsigned seed = (unsigned)lt_now_ms();
+    struct lt_buf all, got;
+    struct lt_sse_text t;
+    struct lt_sse_place place;
+    print_message("seed %u\n", seed);
+    lt_buf_init(&all, 64 << 20);
+    lt_buf_init(&got, 64 << 20);
+    lt_sse_text_init(&t);
+    for (uint64_t id = 1; id <= EVENTS; id++) {
+        enum lt_sse_type type = (enum lt_sse_type)(rand_r(&seed) % (int)LT_COUNT(type_names));
+        struct lt_str d = random_data(&seed, data);
+        lt_sse_text_add(&t, type, d);
+        begins[id] = all.n;
+        lt_sse_write(&all, type_names[type], id, d);
+        begins[id + 1] = all.n;
+        uint64_t needed = rand_r(&seed) % 4 ? lt_sse_text_end(&t) : lt_sse_text_begin(&t) + (uint64_t)(rand_r(&seed) % 1000);
+        lt_sse_text_trim(&t, MAX, needed);
+        assert_true(lt_sse_text_begin(&t) <= needed); /* what is needed is kept */
+        if (needed == lt_sse_text_end(&t)) /* and else no more than the maximum, but for the newest */
+            assert_true(lt_sse_text_end(&t) - lt_sse_text_begin(&t) <= MAX || t.first_id + 1 == t.next_id);
+        if (id == EVENTS)
+            pack(&t);
+        uint64_t after = (uint64_t)(rand_r(&seed) % (int)(id + 3));
+        bool there = after + 1 >= t.first_id && after <= id;
+        assert_int_equal(lt_sse_text_find(&t, after, &place), there);
+        if (!there)
+            continue;
+        read_frames(&t, place, &seed, &got);
+        assert_int_equal(got.n, all.n - begins[after + 1]);
+        assert_memory_equal(got.n ? got.p : "", all.p + begins[after + 1], got.n);
+    }
+    assert_int_equal(t.cap, t.n);
+    lt_sse_text_free(&t);
+    lt_buf_free(&got);
+    lt_buf_free(&all);
+}
+
 /* ---- the log ---- */
 
 enum { NODES = 2 };
@@ -143,6 +225,8 @@ static struct lt_sse_log *shared;    /* what followers follow; lock */
 static _Atomic int produced, flushed_code, follow_code, append_code, followers_now, followers_calls, produce_ended, hold, pace_ms,
     count, size_of_event;
 static _Atomic int cancel_self;
+
+static void proxy(struct lt_http_request *req);
 
 static int query_int(struct lt_http_request *req, const char *name)
 {
@@ -167,6 +251,18 @@ static struct lt_str event_data(struct lt_buf *buf, int i, int size)
     return lt_buf_str(buf);
 }
 
+/* What is left once a stream has ended: a copy of its log. */
+static void keep_shared(void)
+{
+    struct lt_shelf *shelf = lt_shelf_new();
+    pthread_mutex_lock(&lock);
+    struct lt_sse_log *kept = lt_sse_log_keep(shared, shelf);
+    lt_sse_log_unref(shared);
+    shared = kept;
+    pthread_mutex_unlock(&lock);
+    lt_shelf_free(shelf);
+}
+
 /* A producer as the API has them: attach, produce on the fiber, finish, flush. */
 static void produce(struct lt_http_request *req, bool attached)
 {
@@ -184,18 +280,21 @@ static void produce(struct lt_http_request *req, bool attached)
     for (int i = 1; i <= count && rc == LT_OK; i++) {
         while (hold == i)
             lt_fiber_sleep(1);
-        rc = lt_sse_log_append(log, "delta", event_data(&buf, i, size_of_event));
+        if (i == count && !cancel_self)
+            rc = lt_sse_log_finish(log, LT_SSE_DELTA, event_data(&buf, i, size_of_event));
+        else
+            rc = lt_sse_log_append(log, LT_SSE_DELTA, event_data(&buf, i, size_of_event));
         if (pace_ms > 0 && i % pace_ms == 0)
             lt_fiber_sleep(1);
         if (rc == LT_OK)
             produced = i;
     }
+    append_code = (int)rc;
     if (cancel_self) {
         lt_fiber_cancel(lt_fiber_self());
-        rc = lt_sse_log_append(log, "error", LT_STR("cancelled"));
+        assert_int_equal(lt_sse_log_append(log, LT_SSE_DELTA, event_data(&buf, count + 1, size_of_event)), LT_OK); /* there is room */
+        assert_int_equal(lt_sse_log_finish(log, LT_SSE_ERROR, LT_STR("cancelled")), LT_OK);
     }
-    append_code = (int)rc;
-    lt_sse_log_finish(log);
     if (attached)
         flushed_code = (int)lt_sse_log_flush(log, req);
     else
@@ -212,6 +311,8 @@ static void handler(struct lt_http_request *req, void *ctx)
         produce(req, true);
     } else if (lt_str_is(req->head.path, "/produce-alone")) {
         produce(req, false);
+    } else if (lt_str_is(req->head.path, "/proxy")) {
+        proxy(req);
     } else {
         pthread_mutex_lock(&lock);
         struct lt_sse_log *log = lt_sse_log_ref(shared);
@@ -222,6 +323,22 @@ static void handler(struct lt_http_request *req, void *ctx)
         follow_code = (int)rc;
         lt_sse_log_unref(log);
     }
+}
+
+/* Hands the stream of the first node on as it comes. */
+static void proxy(struct lt_http_request *req)
+{
+    char url[64];
+    struct lt_error err;
+    struct lt_http_reply *reply;
+    struct lt_str piece;
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/produce", lt_http_server_port(nodes[0].server));
+    assert_int_equal(lt_http_send(req->loop, &(struct lt_http_call){.method = "GET", .url = lt_str(url)}, &reply, &err), LT_OK);
+    lt_http_stream_begin(req, 200, "text/event-stream", NULL, 0);
+    while (lt_http_reply_read(reply, &piece, &err) == LT_OK && piece.n > 0)
+        lt_http_stream_write(req, piece.p, piece.n);
+    lt_http_stream_end(req);
+    lt_http_reply_close(reply);
 }
 
 static int setup(void **state)
@@ -237,6 +354,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    hold = 0;
     for (int i = NODES - 1; i >= 0; i--)
         node_stop(&nodes[i]);
     lt_sse_log_unref(shared);
@@ -462,11 +580,8 @@ static void test_roaming_followers_lose_and_double_nothing(void **state)
     assert_int_equal(append_code, LT_OK);
 }
 
-static void test_a_finished_log_can_be_read_from_any_id(void **state)
+static void read_from_any_id(void)
 {
-    struct peer *p = ask(0, "/produce-alone");
-    assert_true(peer_answer(p));
-    peer_close(p);
     for (int after = 0; after <= count; after++) {
         struct peer *q;
         struct reader r;
@@ -490,6 +605,17 @@ static void test_a_finished_log_can_be_read_from_any_id(void **state)
     reader_close(&r);
 }
 
+static void test_a_finished_log_and_its_copy_can_be_read_from_any_id(void **state)
+{
+    struct peer *p = ask(0, "/produce-alone");
+    assert_true(peer_answer(p));
+    peer_close(p);
+    read_from_any_id();
+    wait_for(&produce_ended, 1);
+    keep_shared();
+    read_from_any_id();
+}
+
 static void test_the_log_keeps_the_newest_256_kib(void **state)
 {
     count = 3000;
@@ -497,7 +623,7 @@ static void test_the_log_keeps_the_newest_256_kib(void **state)
     struct peer *p = ask(0, "/produce-alone");
     assert_true(peer_answer(p));
     peer_close(p);
-    int kept = LT_SSE_LOG_MAX / 530, low = 0, high = count; /* with the lines around them events have 530 bytes */
+    int kept = LT_SSE_LOG_MAX / 503, low = 0, high = count; /* an event takes three bytes more than its data */
     while (low + 1 < high) { /* the oldest id that can be resumed from */
         struct reader r;
         int middle = (low + high) / 2;
@@ -527,7 +653,7 @@ static void test_a_cancelled_producer_has_its_last_word(void **state)
     cancel_self = 1;
     struct reader r;
     assert_true(reader_open(&r, 0, "/produce", 0));
-    read_rest(&r, count + 1);
+    read_rest(&r, count + 2);
     reader_close(&r);
     wait_for(&produce_ended, 1);
     assert_int_equal(flushed_code, LT_OK);
@@ -565,6 +691,7 @@ static struct peer *ask_deaf(int node, const char *path)
     char text[100];
     int small = 4096;
     p->at = p->n = 0;
+    p->head.fields = p->fields;
     p->fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -574,38 +701,247 @@ static struct peer *ask_deaf(int node, const char *path)
     return p;
 }
 
-/* A client that does not read holds the producer up, at most 10 s. Then it is dropped, sees that it was cut off, can resume. */
-static void test_back_pressure(void **state)
+/* Waits until the producer stands still for 300 ms; where. */
+static int standstill(void)
 {
-    count = 1000;
+    int at = -1;
+    for (int still = 0, i = 0; still < 30; i++) {
+        assert_true(i < WAIT_S * 100);
+        usleep(10000);
+        still = produced > 0 && produced == at ? still + 1 : 0;
+        at = produced;
+    }
+    return at;
+}
+
+/* What came to a client that was cut off: the number of its last whole event. */
+static int read_deaf(struct peer *deaf)
+{
+    struct reader r = {.peer = deaf};
+    struct lt_error err;
+    size_t used;
+    lt_sse_parser_init(&r.parser, 8 << 20);
+    assert_true(peer_fill(deaf, NULL));
+    assert_int_equal(lt_http1_read_response(deaf->buf, deaf->n, &deaf->head, &used, &err), LT_OK);
+    deaf->at = used;
+    while (reader_next(&r))
+        ;
+    assert_true(r.cut); /* not the end of a stream that is whole */
+    reader_close(&r);
+    return r.last;
+}
+
+static void wait_for_followers(int want)
+{
+    for (int i = 0; i < WAIT_S * 1000 && followers_now != want; i++)
+        usleep(1000);
+    assert_int_equal(followers_now, want);
+}
+
+/*
+ * A client that does not read holds the producer up for 10 s. Then it is parked: it sees that it was cut off, the producer goes on as
+ * far as the log can hold all that the client may lack, and waits there for it to come back. Nothing is lost then.
+ */
+static void test_who_does_not_read_is_parked_and_comes_back(void **state)
+{
+    count = 2000;
     size_of_event = 1000;
-    hold = count; /* the last one waits until the rest is looked at */
     uint64_t start = lt_mono_ms();
     struct peer *deaf = ask_deaf(0, "/produce");
-    for (int i = 0; i < WAIT_S * 1000 && followers_now != 1; i++)
-        usleep(1000);
-    usleep(1000000);
-    int stood_at = produced;
-    assert_in_range(stood_at, 64, 900); /* 64 KiB of lag, and what the kernel takes */
-    usleep(200000);
-    assert_int_equal(produced, stood_at);
-    for (int i = 0; i < WAIT_S * 1000 && followers_now != 0; i++)
-        usleep(1000);
-    assert_int_equal(followers_now, 0);
+    wait_for_followers(1);
+    int stood_at = standstill();
+    assert_in_range(stood_at, LT_SSE_LAG_MAX / 1003, 1000); /* the lag, and what the kernel takes */
+    wait_for_followers(0);
     assert_true(lt_mono_ms() - start >= 9900);
-    wait_for(&produced, count - 1);
-    hold = 0;
+    int parked_at = standstill();
+    int place = stood_at - LT_SSE_LAG_MAX / 1003 - 1; /* the client's, or up to a piece behind */
+    int from = place > LT_SSE_BEHIND_MAX / 1003 ? place - LT_SSE_BEHIND_MAX / 1003 : 0; /* from here on nothing is forgotten */
+    assert_in_range(parked_at, from + LT_SSE_LOG_MAX / 1003 - 17, from + LT_SSE_LOG_MAX / 1003 + 1);
+    int last = read_deaf(deaf);
+    assert_in_range(last, 1, place + 1);
+    struct reader r;
+    assert_true(reader_open(&r, 1, "/follow", last));
+    read_rest(&r, count);
+    reader_close(&r);
     wait_for(&produce_ended, 1);
     assert_int_equal(append_code, LT_OK);
     assert_int_equal(flushed_code, LT_ECANCELLED);
-    while (peer_fill(deaf, NULL)) /* what was on its way, then the end, but not the end of the stream */
-        deaf->at = deaf->n > 7 ? deaf->n - 7 : 0;
-    assert_null(memmem(deaf->buf, deaf->n, "\r\n0\r\n\r\n", 7));
-    peer_close(deaf);
+}
+
+/* One who left in the middle is waited for in the same way, and one who asks for what is gone is told so. */
+static void test_a_full_log_waits_for_who_left(void **state)
+{
+    count = 2000;
+    size_of_event = 1000;
+    hold = 601;
     struct reader r;
-    assert_true(reader_open(&r, 1, "/follow", count - 100));
+    assert_true(reader_open(&r, 0, "/produce", 0));
+    while (r.last < 600)
+        assert_true(reader_next(&r));
+    reader_close(&r);
+    wait_for_followers(0);
+    hold = 0;
+    int more = (LT_SSE_LOG_MAX - LT_SSE_BEHIND_MAX) / 1003;
+    assert_in_range(standstill(), 600 + more - 1, 600 + more + 1);
+    assert_false(reader_open(&r, 1, "/follow", 600 - LT_SSE_BEHIND_MAX / 1003 - 2)); /* further back than is kept */
+    assert_int_equal(r.peer->head.status, 404);
+    reader_close(&r);
+    assert_true(reader_open(&r, 1, "/follow", 600 - LT_SSE_BEHIND_MAX / 1003 + 1));
     read_rest(&r, count);
     reader_close(&r);
+    wait_for(&produce_ended, 1);
+    assert_int_equal(append_code, LT_OK);
+}
+
+/* Once nobody can come back, whether the producer waits already or not. */
+static void test_a_full_log_does_not_wait_for_who_cannot_come_back(void **state)
+{
+    for (int early = 0; early <= 1; early++) {
+        produced = produce_ended = 0;
+        count = 2000;
+        size_of_event = 1000;
+        hold = 11;
+        struct reader r;
+        assert_true(reader_open(&r, 0, "/produce", 0));
+        assert_true(reader_next(&r));
+        if (early)
+            lt_sse_log_no_return(shared);
+        reader_close(&r);
+        wait_for_followers(0);
+        hold = 0;
+        if (!early) {
+            assert_in_range(standstill(), 11, count - 1);
+            lt_sse_log_no_return(shared);
+        }
+        wait_for(&produce_ended, 1);
+        assert_int_equal(append_code, LT_OK);
+        assert_int_equal(produced, count);
+    }
+}
+
+/* The last event of a full log is added without waiting. */
+static void test_a_full_log_takes_the_last_event(void **state)
+{
+    count = 1 + 600 + (LT_SSE_LOG_MAX - LT_SSE_BEHIND_MAX) / 1003 - 1;
+    size_of_event = 1000;
+    hold = 601;
+    struct reader r;
+    assert_true(reader_open(&r, 0, "/produce", 0));
+    while (r.last < 600)
+        assert_true(reader_next(&r));
+    reader_close(&r);
+    wait_for_followers(0);
+    hold = 0;
+    wait_for(&produce_ended, 1);
+    assert_true(reader_open(&r, 1, "/follow", 600));
+    read_rest(&r, count);
+    reader_close(&r);
+}
+
+/* A producer that waits for somebody to come back is cancelled like any other wait: the server's end need not wait for it. */
+static void test_a_parked_producer_can_be_cancelled(void **state)
+{
+    count = 2000;
+    size_of_event = 1000;
+    struct reader r;
+    assert_true(reader_open(&r, 0, "/produce", 0));
+    assert_true(reader_next(&r));
+    reader_close(&r);
+    wait_for_followers(0);
+    standstill();
+    assert_int_equal(produce_ended, 0);
+    node_stop(&nodes[0]);
+    assert_int_equal(produce_ended, 1);
+    assert_int_equal(append_code, LT_ECANCELLED);
+    node_start(&nodes[0], 0, &(struct lt_http_server_options){.handler = handler}); /* for the teardown */
+}
+
+/* Slow is not deaf: who takes a piece now and then keeps its stream, though a large event takes it longer than a laggard may stand still. */
+static void test_who_reads_slowly_is_not_parked(void **state)
+{
+    count = 3;
+    size_of_event = 2 << 20;
+    struct peer *slow = ask(0, "/produce");
+    wait_for_followers(1);
+    uint64_t start = lt_mono_ms();
+    struct reader r = {.peer = slow};
+    struct lt_error err;
+    size_t used;
+    lt_sse_parser_init(&r.parser, 8 << 20);
+    while (lt_mono_ms() - start < 13000) {
+        assert_int_equal(recv(slow->fd, slow->buf + slow->n, 40000, MSG_WAITALL), 40000);
+        slow->n += 40000;
+        usleep(1000000);
+        assert_int_equal(followers_now, 1);
+        assert_int_equal(produced, 1); /* its producer waits for it */
+    }
+    assert_int_equal(lt_http1_read_response(slow->buf, slow->n, &slow->head, &used, &err), LT_OK);
+    slow->at = used;
+    read_rest(&r, count);
+    reader_close(&r);
+    wait_for(&produce_ended, 1);
+    assert_int_equal(flushed_code, LT_OK);
+}
+
+/* ---- no timer between an event and its client ---- */
+
+/* Every TCP connection of this process but the test's own has Nagle's delay switched off: the server's and the client's side. */
+static void test_no_socket_collects_small_segments(void **state)
+{
+    hold = 3;
+    struct reader r;
+    assert_true(reader_open(&r, 1, "/proxy", 0));
+    assert_true(reader_next(&r));
+    int seen = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t n = sizeof(peer), one = sizeof(int);
+        int nodelay = 0;
+        if (fd == r.peer->fd || getpeername(fd, (struct sockaddr *)&peer, &n) != 0 || peer.ss_family != AF_INET)
+            continue;
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &one), 0);
+        assert_int_equal(nodelay, 1);
+        seen++;
+    }
+    assert_int_equal(seen, 3); /* client → proxy's server side, proxy's client side → first server */
+    hold = 0;
+    read_rest(&r, count);
+    reader_close(&r);
+    wait_for(&produce_ended, 1);
+}
+
+/* The first read of a client gives the head and the first event. */
+static void test_head_and_first_event_come_together(void **state)
+{
+    hold = 2;
+    struct peer *p = ask(0, "/produce");
+    assert_true(peer_fill(p, NULL));
+    assert_memory_equal(p->buf, "HTTP/1.1 200 OK\r\n", 17);
+    assert_non_null(memmem(p->buf, p->n, "\r\n\r\n", 4));
+    assert_non_null(memmem(p->buf, p->n, "event: delta\nid: 1\ndata: 1:", 27));
+    assert_memory_equal(p->buf + p->n - 4, "\n\n\r\n", 4);
+    hold = 0;
+    peer_close(p);
+    wait_for(&produce_ended, 1);
+}
+
+/* ---- memory ---- */
+
+/* An answer of 1 KiB that came in pieces of four bytes, with its whole text once more in the last event. */
+static void test_a_short_answer_that_ended_holds_8_kib_at_most(void **state)
+{
+    enum { PIECES = 256, DONE = 1700 };
+    static const char piece[] = "{\"text\":\"abcd\"}";
+    count = PIECES;
+    size_of_event = (int)sizeof(piece) - 1;
+    struct peer *p = ask(0, "/produce-alone");
+    assert_true(peer_answer(p));
+    peer_close(p);
+    wait_for(&produce_ended, 1);
+    keep_shared();
+    size_t size = lt_sse_log_size(shared) + DONE;
+    print_message("%zu bytes\n", size);
+    assert_in_range(size, PIECES * (sizeof(piece) - 1), 8192);
 }
 
 static void test_a_comment_after_15_s_of_silence(void **state)
@@ -630,16 +966,25 @@ int main(void)
         cmocka_unit_test(test_an_id_with_nul_is_ignored),
         cmocka_unit_test(test_the_limit_of_a_line_and_of_an_event),
         cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_kept_events_have_the_frames_of_the_writer),
         T(test_a_stream_from_start_to_end),
         T(test_events_of_a_turn_share_a_chunk),
         T(test_cut_at_every_event_and_resumed_elsewhere),
         T(test_roaming_followers_lose_and_double_nothing),
-        T(test_a_finished_log_can_be_read_from_any_id),
+        T(test_a_finished_log_and_its_copy_can_be_read_from_any_id),
         T(test_the_log_keeps_the_newest_256_kib),
         T(test_large_events),
         T(test_a_cancelled_producer_has_its_last_word),
         T(test_followers_are_counted),
-        T(test_back_pressure),
+        T(test_who_does_not_read_is_parked_and_comes_back),
+        T(test_a_full_log_waits_for_who_left),
+        T(test_a_full_log_does_not_wait_for_who_cannot_come_back),
+        T(test_a_full_log_takes_the_last_event),
+        T(test_a_parked_producer_can_be_cancelled),
+        T(test_who_reads_slowly_is_not_parked),
+        T(test_no_socket_collects_small_segments),
+        T(test_head_and_first_event_come_together),
+        T(test_a_short_answer_that_ended_holds_8_kib_at_most),
         T(test_a_comment_after_15_s_of_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "io/worker.h"
-#include "store/store.h"
+#include "store/sqlite.h"
 
 #define NOTE_SQL "INSERT INTO note (id, text) VALUES ($1, $2)"
 
@@ -769,15 +769,6 @@ static void fibers_of_two_loops_share_commits_and_read_what_is_durable(void **st
     run_two_loops();
 }
 
-static void a_pause_before_commits_changes_nothing_else(void **state)
-{
-    char data[96];
-    snprintf(data, sizeof(data), "%s/data", dir);
-    lt_store_close(store);
-    assert_int_equal(lt_store_open(&(struct lt_store_options){.data_dir = data, .batch_pause_us = 300}, &store, NULL), LT_OK);
-    run_two_loops();
-}
-
 static void *write_many(void *arg)
 {
     int base = *(int *)arg;
@@ -795,6 +786,103 @@ static void plain_threads_block_until_durable(void **state)
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(notes(), 200);
+}
+
+static void assert_whole(void)
+{
+    sqlite3 *db = foreign();
+    sqlite3_stmt *check;
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &check, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(check), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(check, 0), "ok");
+    sqlite3_finalize(check);
+    sqlite3_close(db);
+}
+
+/*
+ * About as large as the writer's cache: what a transaction wrote before it was rolled back must not come down later, over what others
+ * have committed meanwhile.
+ */
+static void a_transaction_that_is_rolled_back_is_in_nobodys_way(void **state)
+{
+    enum { SIZES = 24, STEP = 32 << 10, LEAST = (4 << 20) - 12 * STEP };
+    const char *insert = "INSERT INTO note (id, text) SELECT coalesce(max(id), 0) + 1, $1 FROM note";
+    char *text = malloc(LEAST + SIZES * STEP);
+    struct lt_error err = {0};
+    struct lt_db *db;
+    assert_non_null(text);
+    memset(text, 'x', LEAST + SIZES * STEP);
+    sqlite3 *other = foreign();
+    assert_int_equal(lt_db_open_writer(db_path(""), "FULL", &db, &err), LT_OK);
+    for (int i = 0; i < SIZES; i++) {
+        struct lt_value large = LT_TEXT(((struct lt_str){text, (size_t)(LEAST + i * STEP)})), small = LT_TEXT(LT_STR("ours"));
+        assert_int_equal(lt_db_begin(db, &err), LT_OK);
+        assert_int_equal(lt_db_run(db, insert, &large, 1, &err), LT_OK);
+        lt_db_rollback(db);
+        foreign_exec(other, "INSERT INTO note (id, text) SELECT coalesce(max(id), 0) + 1, hex(zeroblob(20000)) FROM note");
+        assert_int_equal(lt_db_begin(db, &err), LT_OK);
+        assert_int_equal(lt_db_run(db, insert, &small, 1, &err), LT_OK);
+        assert_int_equal(lt_db_commit(db, &err), LT_OK);
+        foreign_exec(other, "INSERT INTO note (id, text) SELECT coalesce(max(id), 0) + 1, 'by the other' FROM note");
+        assert_int_equal(notes(), (i + 1) * 3);
+    }
+    lt_db_close(db);
+    sqlite3_close(other);
+    free(text);
+    assert_whole();
+}
+
+/* ---- patience and delay ---- */
+
+static void units_that_nobody_waits_for_share_commits(void **state)
+{
+    enum { PAIRS = 200 };
+    struct lt_store_stats before, after;
+    must_write(note(1, "ready"));
+    lt_store_stats(store, &before);
+    for (int i = 0; i < PAIRS; i++) {
+        struct lt_commit patient;
+        assert_int_equal(lt_store_submit_patient(store, note(1000 + i, "patient"), &patient, NULL), LT_OK);
+        must_write(note(2000 + i, "awaited"));
+        assert_int_equal(lt_commit_wait(&patient, NULL), LT_OK);
+    }
+    lt_store_stats(store, &after);
+    assert_int_equal(after.units - before.units, 2 * PAIRS);
+    assert_true(after.commits - before.commits < 2 * PAIRS);
+}
+
+static void a_patient_unit_is_written_without_and_with_a_wait(void **state)
+{
+    struct lt_commit commit;
+    lt_store_post(store, note(1, "nobody waits"));
+    for (uint64_t end = lt_mono_ms() + 10000; notes() != 1 && lt_mono_ms() < end;)
+        usleep(1000);
+    assert_int_equal(notes(), 1);
+    assert_int_equal(lt_store_submit_patient(store, note(2, "awaited at last"), &commit, NULL), LT_OK);
+    assert_int_equal(lt_commit_wait(&commit, NULL), LT_OK);
+    assert_int_equal(notes(), 2);
+}
+
+static void the_delay_grows_while_writing_is_stuck_and_ends_with_it(void **state)
+{
+    struct lt_commit commit;
+    sqlite3 *lock = foreign();
+    must_write(note(1, "ready"));
+    assert_int_equal(lt_store_delay_ms(store), 0);
+    foreign_exec(lock, "BEGIN IMMEDIATE");
+    assert_int_equal(lt_store_submit(store, note(2, "stuck"), &commit, NULL), LT_OK);
+    for (int i = 0; i < 2000; i++) /* some batches behind the one that is stuck */
+        lt_store_post(store, note(1000 + i, "behind"));
+    for (uint64_t end = lt_mono_ms() + 4000; lt_store_delay_ms(store) < 300 && lt_mono_ms() < end;)
+        usleep(1000);
+    uint32_t stuck = lt_store_delay_ms(store);
+    foreign_exec(lock, "COMMIT");
+    sqlite3_close(lock);
+    assert_true(stuck >= 300);
+    assert_int_equal(lt_commit_wait(&commit, NULL), LT_OK);
+    must_write(note(3, "behind all"));
+    assert_int_equal(lt_store_delay_ms(store), 0);
+    assert_int_equal(notes(), 2003);
 }
 
 /* ---- two processes ---- */
@@ -881,8 +969,11 @@ int main(int argc, char **argv)
         WITH_STORE(a_reader_that_never_ends_does_not_stop_writing),
         WITH_STORE(an_idle_store_moves_the_wal_into_the_database),
         WITH_STORE(fibers_of_two_loops_share_commits_and_read_what_is_durable),
-        WITH_STORE(a_pause_before_commits_changes_nothing_else),
         WITH_STORE(plain_threads_block_until_durable),
+        WITH_STORE(a_transaction_that_is_rolled_back_is_in_nobodys_way),
+        WITH_STORE(units_that_nobody_waits_for_share_commits),
+        WITH_STORE(a_patient_unit_is_written_without_and_with_a_wait),
+        WITH_STORE(the_delay_grows_while_writing_is_stuck_and_ends_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

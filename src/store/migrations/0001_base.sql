@@ -97,6 +97,7 @@ CREATE TABLE ai_call (
     course_id TEXT NOT NULL,
     location_id TEXT NOT NULL,
     placement TEXT NOT NULL,
+    content_stored BIGINT NOT NULL DEFAULT 1, -- 0: the site keeps neither inputs nor answers; no row of ai_action_*, no checkpoints, no details
     created_at BIGINT NOT NULL
 ) {clustered};
 

@@ -1,0 +1,16 @@
+/*
+ * What an administrator asks of one instance: does it answer, which models has it. The test goes through process_action() like every
+ * other call, and into the register, but asks this one instance whether or not it is enabled or left alone.
+ */
+#pragma once
+#include "core/manager.h"
+
+/* Runs a small call of the first action that the instance serves. Fiber. LT_EUNSUPPORTED when it serves none that can be tested. */
+enum lt_code lt_provider_test(struct lt_manager *manager, struct lt_config *config, struct lt_arena *arena, const struct lt_caller *caller,
+                              const struct lt_provider_instance *instance, struct lt_call_result *ret);
+/*
+ * The models that the vendor lists, sorted, each once, at most 1,000. Fiber; at most 30 s. LT_EUNSUPPORTED when the vendor has no such
+ * call, LT_ECONFIG when the instance is not configured, else the vendor's fault.
+ */
+enum lt_code lt_provider_models(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                const struct lt_provider_instance *instance, struct lt_str **ret, size_t *ret_n, struct lt_error *err);
