@@ -104,6 +104,7 @@ int lt_cmd_provider_order(struct lt_cli *cli);
 int lt_cmd_provider_plugins(struct lt_cli *cli);
 int lt_cmd_provider_test(struct lt_cli *cli);
 int lt_cmd_provider_models(struct lt_cli *cli);
+int lt_cmd_provider_record(struct lt_cli *cli);
 int lt_cmd_master_key_show(struct lt_cli *cli);
 int lt_cmd_master_key_rotate(struct lt_cli *cli);
 int lt_cmd_master_key_forget(struct lt_cli *cli);

@@ -39,6 +39,8 @@ const struct lt_command lt_commands[] = {
     {"provider", "order", "NAME…", "Try these first, in this order.", SITE, 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_provider_order},
     {"provider", "test", "NAME", "Ask it something small, live, whether or not it is enabled.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_provider_test},
     {"provider", "models", "NAME", "List the models that the vendor has now.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_provider_models},
+    {"provider", "record", "NAME ACTION", "Ask it and keep the answer as DATA/recordings/--name.json, for the provider 'replay'.", SITE " name input tls-ca", 2, 2,
+     LT_CLI_NO_STORE, lt_cmd_provider_record},
     {"provider", "plugins", "", "List the kinds of providers.", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_provider_plugins},
 
     {"placement", "list", "", "List the placements and what is on in them.", SITE, 0, 0, LT_CLI_READ, lt_cmd_placement_list},
