@@ -23,6 +23,7 @@ enum lt_code lt_admin_provider_add(struct lt_store *store, struct lt_str site, s
                                    const struct lt_json *config, const struct lt_json *actions, int64_t *ret_id, struct lt_error *err);
 /* patch members: name, enabled, config (RFC 7386 merge; secrets kept when absent), actions (merged). */
 enum lt_code lt_admin_provider_set(struct lt_store *store, struct lt_str site, struct lt_str name_or_id, const struct lt_json *patch, struct lt_error *err);
+/* Removing and disabling are refused (LT_ECONFLICT, with the names) while somebody in provider_instance_use relies on the instance. */
 enum lt_code lt_admin_provider_remove(struct lt_store *store, struct lt_str site, struct lt_str name_or_id, struct lt_error *err);
 /* The given ones first, in this order; the others keep theirs behind them. */
 enum lt_code lt_admin_provider_order(struct lt_store *store, struct lt_str site, const struct lt_str *names, size_t n, struct lt_error *err);

@@ -148,6 +148,23 @@ static enum lt_code find_instance(struct lt_store *store, struct lt_arena *arena
     return LT_OK;
 }
 
+/* Who relies on the instance has a veto against its going: says who. */
+static enum lt_code check_unused(struct lt_store *store, struct lt_arena *arena, const struct lt_rows *instance, const char *what, struct lt_error *err)
+{
+    enum { NAMED = 5 };
+    struct lt_rows r;
+    struct lt_str users = LT_STR("");
+    if (LT_QUERY(store, arena, &r, err, "SELECT used_by FROM provider_instance_use WHERE instance_id = $1 ORDER BY used_by",
+                 LT_INT(lt_rows_int(instance, 0, 0))))
+        return err->code;
+    for (size_t i = 0; i < r.rows && i < NAMED; i++)
+        users = lt_printf(arena, "%.*s%s%.*s", LT_FMT(users), i ? ", " : "", LT_FMT(lt_rows_str(&r, i, 0)));
+    if (r.rows == 0)
+        return LT_OK;
+    return lt_fail_field(err, LT_ECONFLICT, "/provider", "'%.*s' cannot be %s: it is used by %.*s%s", LT_FMT(lt_rows_str(instance, 0, 1)), what,
+                         LT_FMT(users), r.rows > NAMED ? " and others" : "");
+}
+
 static const char provider_patch_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100},"
     "\"enabled\":{\"type\":\"boolean\"},\"config\":{\"type\":\"object\"},\"actions\":{\"type\":\"object\"}}}";
@@ -168,6 +185,9 @@ static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena,
         lt_admin_parse(arena, lt_admin_merge(arena, actions, lt_json_get(patch, "actions"), true), &actions, err) ||
         check_config(arena, provider, config, err) || check_actions(arena, actions, err) ||
         seal_config(store, arena, provider, site_id, config, &sealed, err))
+        return err->code;
+    bool off = lt_rows_int(&r, 0, 3) != 0 && !lt_json_bool_or(lt_json_get(patch, "enabled"), true);
+    if (off && check_unused(store, arena, &r, "disabled", err))
         return err->code;
     struct lt_str name = lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1));
     if (lt_json_get(patch, "name") && (check_name(name, err) || check_name_free(store, arena, site_id, name, lt_rows_int(&r, 0, 0), err)))
@@ -197,6 +217,8 @@ enum lt_code lt_admin_provider_remove(struct lt_store *store, struct lt_str site
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
     enum lt_code rc = find_instance(store, arena, site_id, name_or_id, &r, err);
+    if (rc == LT_OK)
+        rc = check_unused(store, arena, &r, "removed", err);
     if (rc == LT_OK) {
         struct lt_tx *tx = lt_tx_new();
         LT_TX(tx, "DELETE FROM provider_instance WHERE id = $1", LT_INT(lt_rows_int(&r, 0, 0)));

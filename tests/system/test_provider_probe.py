@@ -87,6 +87,33 @@ def test_learners_may_neither_test_nor_list(daemon, method, path):
     assert daemon.request(method, path.replace("extract", "nobody"), daemon.admin_key, {} if method == "POST" else None).status == 404
 
 
+def test_who_relies_on_an_instance_has_a_veto(daemon, upstream):
+    import sqlite3
+    number = add(daemon, upstream)
+    db = sqlite3.connect(daemon.data / "lectern.db", timeout=10)
+
+    def use(*users):
+        db.execute("DELETE FROM provider_instance_use")
+        db.executemany("INSERT INTO provider_instance_use VALUES (?, ?)", [(number, u) for u in users])
+        db.commit()
+
+    use("profile 'tutor'", "profile 'cards'")
+    removed = daemon.request("DELETE", "/v1/providers/vendor", daemon.admin_key)
+    disabled = daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"enabled": False, "config": {"model": "other"}})
+    for refused in (removed, disabled):
+        assert (refused.status, refused.json["code"]) == (409, "conflict") and "profile 'cards', profile 'tutor'" in refused.json["detail"], refused
+    assert shown(daemon)["enabled"] and shown(daemon)["config"]["model"] == "m"  # nothing is half done
+    assert daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"config": {"model": "other"}}).status == 200
+    shell = run_lectern("provider", "remove", "vendor", "--site", "demo", "--data", daemon.data, check=False)
+    assert shell.returncode == 1 and "profile 'tutor'" in shell.stderr
+    use(*(f"profile 'p{i}'" for i in range(9)))
+    assert "and others" in daemon.request("DELETE", "/v1/providers/vendor", daemon.admin_key).json["detail"]
+    use()
+    db.close()
+    assert daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"enabled": False}).status == 200
+    assert daemon.request("DELETE", "/v1/providers/vendor", daemon.admin_key).status == 204
+
+
 def test_settings_of_a_model_are_kept_while_another_is_used(daemon, upstream):
     """Reference §A6: switching back to a model brings its values back."""
     add(daemon, upstream)
