@@ -15,6 +15,7 @@ import tempfile
 
 import calls
 import per_call
+import resolve
 import streams
 
 QUICK = {"rounds": 2, "seconds": 2, "profile_seconds": 3, "streams": [1000], "stream_seconds": 4, "stream_rounds": 1}
@@ -38,6 +39,10 @@ def verdicts(results):
         if n == max(lectern):  # with fewer streams each has had more events, whose text it keeps
             out.append((f"{n} streams: memory of a running one", r["kib_per_stream"], 24, "KiB"))
             out.append((f"{n} streams: memory of one that ended, to be resumed", r.get("kib_kept"), 8, "KiB"))
+    if "resolve" in results:
+        r = results["resolve"]
+        out += [("resolve at 100,000 scopes, cached", r["cached_us"], 0.5, "µs"), ("resolve at 100,000 scopes, uncached", r["uncached_us"], 50, "µs"),
+                ("their index read and built again", r["rebuild_ms"], 1000, "ms")]
     if "streams" in results:
         out.append(("memory of one without client, call goes on", results["streams"]["parked"]["kib_parked"], 8, "KiB"))
     return out
@@ -57,7 +62,7 @@ def arguments():
     parser.add_argument("--lectern", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, help="where stream_load, count_calls.so and switch_cost are (default: beside lectern)")
-    parser.add_argument("--only", default="calls,profile,streams", help="which parts")
+    parser.add_argument("--only", default="calls,profile,resolve,streams", help="which parts")
     parser.add_argument("--quick", action="store_true", help="less of everything, in a minute")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int, help="of a round of calls")
@@ -84,7 +89,7 @@ def arguments():
 
 def main():
     args = arguments()
-    parts = {"calls": calls.run, "profile": per_call.run, "streams": streams.run}
+    parts = {"calls": calls.run, "profile": per_call.run, "resolve": resolve.run, "streams": streams.run}
     wanted = [name for name in parts if name in args.only.split(",")]
     if not (args.build / "stream_load").exists() and wanted != ["calls"]:
         print(f"only calls are measured: the C parts are not in {args.build} (ninja -C BUILD bench)", file=sys.stderr)

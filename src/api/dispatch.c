@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/request.h"
+#include "workflows/scope.h"
 
 enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err)
 {
@@ -21,6 +22,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
         }
     }
     api->streams = lt_streams_new(0);
+    api->scopes = lt_scopes_new(options->store);
     *ret = api;
     return LT_OK;
 }
@@ -30,6 +32,7 @@ void lt_api_free(struct lt_api *api)
     if (!api)
         return;
     lt_streams_free(api->streams);
+    lt_scopes_free(api->scopes);
     lt_arena_free(api->arena);
 }
 

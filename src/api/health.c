@@ -1,6 +1,7 @@
 /* /healthz, /readyz, /metrics: for supervisors, load balancers and Prometheus (text format 0.0.4). */
 #include "api/request.h"
 #include "io/fiber.h"
+#include "workflows/scope.h"
 
 static void answer_status(struct lt_request *r, int code, const char *status)
 {
@@ -33,6 +34,7 @@ static void figure(struct lt_buf *b, const char *name, const char *type, const c
 void lt_get_metrics(struct lt_request *r)
 {
     struct lt_store_stats s;
+    struct lt_scope_stats scopes;
     struct lt_buf b;
     lt_store_stats(r->api->options.store, &s);
     lt_buf_init(&b, 64 * 1024);
@@ -59,6 +61,13 @@ void lt_get_metrics(struct lt_request *r)
     figure(&b, "lectern_store_queued_bytes", "gauge", "Bytes that wait for the writer.", s.queued_bytes);
     figure(&b, "lectern_store_commit_last_microseconds", "gauge", "Time of the last commit.", s.commit_us_last);
     figure(&b, "lectern_store_largest_batch", "gauge", "Most units in one commit.", s.largest_batch);
+    lt_scope_stats(&scopes);
+    figure(&b, "lectern_scopes", "gauge", "Scopes in the index.", scopes.scopes);
+    figure(&b, "lectern_scope_cache_hits_total", "counter", "Look-ups answered by the cache.", scopes.hits);
+    figure(&b, "lectern_scope_cache_misses_total", "counter", "Look-ups that the cache could not answer.", scopes.misses);
+    figure(&b, "lectern_scope_pattern_limit_total", "counter", "Patterns that took too long on a location.", scopes.pattern_limits);
+    figure(&b, "lectern_scope_index_builds_total", "counter", "Indexes of scopes built.", scopes.rebuilds);
+    figure(&b, "lectern_scope_index_build_microseconds", "gauge", "Time of the last one.", scopes.rebuild_us);
     lt_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, NULL, 0, lt_buf_str(&b));
     lt_buf_free(&b);
 }

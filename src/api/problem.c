@@ -30,6 +30,7 @@ static bool internal(enum lt_code code)
     case LT_ECONFIG:
     case LT_EINTERNAL:
     case LT_EOUTBOUND_REFUSED:
+    case LT_EPROFILE_INVALID:
         return true;
     default:
         return false;

@@ -11,6 +11,8 @@
 enum { LT_PARAMS_MAX = 2, LT_BODY_SMALL = 256 * 1024, LT_BODY_ACTION = 8 * 1024 * 1024, LT_REPLY_MAX = 16 * 1024 * 1024 };
 
 struct lt_request;
+struct lt_scopes;    /* workflows/scope.h */
+struct lt_scope_set;
 
 enum {
     LT_ROUTE_COSTS_MONEY = 1, /* refused while the daemon drains */
@@ -40,6 +42,7 @@ struct lt_api {
     struct lt_arena *arena;            /* of the compiled schemas */
     const struct lt_schema **schemas;  /* by route, NULL = no body */
     struct lt_streams *streams;
+    struct lt_scopes *scopes;
     atomic_bool not_ready, draining;
     atomic_ulong answers[LT_STATUS_CLASSES]; /* by first digit of the status */
 };
@@ -92,8 +95,12 @@ enum lt_code lt_param_uuid(struct lt_request *r, struct lt_uuid *ret, struct lt_
 enum lt_code lt_request_reload(struct lt_request *r, struct lt_error *err);
 /* The caller's site in r->config: after a reload it is not r->caller.site. */
 const struct lt_site *lt_request_site(struct lt_request *r);
+/* Who changes something, for histories: the user, or the key by its first characters. */
+struct lt_str lt_request_who(struct lt_request *r);
 /* An instance of the caller's site by name or id; NULL (LT_ENOT_FOUND) when there is none. */
 const struct lt_provider_instance *lt_request_provider(struct lt_request *r, struct lt_str name_or_id, struct lt_error *err);
+/* The scopes for r->config, kept until the request ends; fresh: with every change that r->config holds. */
+enum lt_code lt_request_scopes(struct lt_request *r, bool fresh, struct lt_scope_set **ret, struct lt_error *err);
 /* Keeps a reference until the request ends. */
 void lt_request_keep_config(struct lt_request *r, struct lt_config *config);
 void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms);      /* RFC 3339; 0 writes null */
@@ -122,8 +129,31 @@ void lt_get_placement(struct lt_request *r);
 void lt_put_placement(struct lt_request *r);
 void lt_get_switches(struct lt_request *r);
 void lt_put_switch(struct lt_request *r);
+void lt_get_scopes(struct lt_request *r);
+void lt_post_scope(struct lt_request *r);
+void lt_get_scope_resolve(struct lt_request *r);
+void lt_get_scope(struct lt_request *r);
+void lt_patch_scope(struct lt_request *r);
+void lt_delete_scope(struct lt_request *r);
 void lt_get_register(struct lt_request *r);
 void lt_get_register_call(struct lt_request *r);
+void lt_get_templates(struct lt_request *r);
+void lt_get_template(struct lt_request *r);
+void lt_get_profiles(struct lt_request *r);
+void lt_post_profile(struct lt_request *r);
+void lt_post_profile_validate(struct lt_request *r);
+void lt_get_profile(struct lt_request *r);
+void lt_patch_profile(struct lt_request *r);
+void lt_delete_profile(struct lt_request *r);
+void lt_get_profile_history(struct lt_request *r);
+void lt_get_profile_diff(struct lt_request *r);
+void lt_get_profile_usage(struct lt_request *r);
+void lt_get_prompts(struct lt_request *r);
+void lt_post_prompt(struct lt_request *r);
+void lt_get_prompt(struct lt_request *r);
+void lt_patch_prompt(struct lt_request *r);
+void lt_delete_prompt(struct lt_request *r);
+void lt_get_prompt_history(struct lt_request *r);
 void lt_get_healthz(struct lt_request *r);
 void lt_get_readyz(struct lt_request *r);
 void lt_get_metrics(struct lt_request *r);

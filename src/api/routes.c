@@ -57,8 +57,35 @@ static const char switch_put[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"course_id\",\"enabled\"],\"properties\":{"
     "\"course_id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},\"location_id\":{\"type\":\"string\",\"maxLength\":255},"
     "\"action\":{\"type\":\"string\",\"maxLength\":64},\"enabled\":{\"type\":[\"boolean\",\"null\"]}," USER "}}";
+#define SCOPE_MEMBERS                                                                                                        \
+    "\"profile_id\":{\"type\":[\"integer\",\"string\"],\"maxLength\":255},\"course_id\":{\"type\":[\"string\",\"null\"]},"       \
+    "\"location_regex\":{\"type\":[\"string\",\"null\"]},\"ui_slot_selector_id\":{\"type\":[\"string\",\"null\"]},"             \
+    "\"service_variant\":{\"type\":\"string\"},\"enabled\":{\"type\":\"boolean\"}"
+static const char scope[] =
+    OBJECT("\"id\":{\"type\":\"integer\"},\"uuid\":{\"type\":\"string\"},\"service_variant_label\":{\"type\":\"string\"},"
+           "\"specificity_index\":{\"type\":\"integer\"},\"warnings\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}," SCOPE_MEMBERS);
+static const char scope_post[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"profile_id\"],\"properties\":{" SCOPE_MEMBERS "}}";
+static const char scope_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" SCOPE_MEMBERS "}}";
 static const char status[] = OBJECT("\"status\":{\"type\":\"string\"}");
 static const char cancelled[] = OBJECT("\"id\":{\"type\":\"string\"},\"cancelled\":{\"type\":\"boolean\"},\"state\":{\"type\":\"string\"}");
+
+#define PROFILE_MEMBERS                                                                                                      \
+    "\"slug\":{\"type\":\"string\"},\"description\":{\"type\":[\"string\",\"null\"]},\"base_filepath\":{\"type\":\"string\"},"            \
+    "\"content_patch\":{\"type\":[\"string\",\"object\"]}"
+static const char profile[] =
+    OBJECT("\"id\":{\"type\":\"integer\"},\"uuid\":{\"type\":\"string\"},\"version\":{\"type\":\"integer\"},\"valid\":{\"type\":\"boolean\"}," PROFILE_MEMBERS);
+static const char profile_post[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"slug\",\"base_filepath\"],\"properties\":{" PROFILE_MEMBERS "}}";
+static const char profile_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" PROFILE_MEMBERS "}}";
+static const char profile_validate[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"base_filepath\"],\"properties\":{\"base_filepath\":{\"type\":\"string\"},"
+    "\"content_patch\":{\"type\":[\"string\",\"object\"]}}}";
+#define PROMPT_MEMBERS "\"slug\":{\"type\":\"string\"},\"body\":{\"type\":\"string\"}"
+static const char prompt[] = OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"version\":{\"type\":\"integer\"}," PROMPT_MEMBERS);
+static const char prompt_post[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"slug\",\"body\"],\"properties\":{" PROMPT_MEMBERS "}}";
+static const char prompt_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" PROMPT_MEMBERS "}}";
 
 const struct lt_route lt_routes[] = {
     {"POST", "/v1/actions/{name}", "caller", "Run an action.", action_request, answer, LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS,
@@ -94,6 +121,38 @@ const struct lt_route lt_routes[] = {
      lt_put_placement},
     {"GET", "/v1/switches", "manage_switches", "Switches of courses and locations.", NULL, LIST_OF("switches"), 0, 0, lt_get_switches},
     {"PUT", "/v1/switches", "manage_switches", "Set a switch; null removes it.", switch_put, LIST_OF("switches"), LT_BODY_SMALL, 0, lt_put_switch},
+    {"GET", "/v1/templates", "manage_workflows", "The templates that profiles patch.", NULL, LIST_OF("templates"), 0, 0, lt_get_templates},
+    {"GET", "/v1/templates/{path*}", "manage_workflows", "One template: its text, its configuration, what is wrong with it.", NULL, OBJECT(""), 0, 0,
+     lt_get_template},
+    {"GET", "/v1/profiles", "manage_workflows", "The profiles, by slug.", NULL, LIST_OF("profiles"), 0, 0, lt_get_profiles},
+    {"POST", "/v1/profiles", "manage_workflows", "Add a profile; a refusal lists all `errors`.", profile_post, profile, 2 * LT_BODY_SMALL, 0, lt_post_profile},
+    {"POST", "/v1/profiles/validate", "manage_workflows", "What a template and a patch would make.", profile_validate,
+     OBJECT("\"valid\":{\"type\":\"boolean\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"), 2 * LT_BODY_SMALL, 0,
+     lt_post_profile_validate},
+    {"GET", "/v1/profiles/{id}", "manage_workflows", "One profile, by number, UUID or slug; secrets are redacted.", NULL, profile, 0, 0, lt_get_profile},
+    {"PATCH", "/v1/profiles/{id}", "manage_workflows", "Change it; a refusal lists all `errors`.", profile_patch, profile, 2 * LT_BODY_SMALL, 0,
+     lt_patch_profile},
+    {"DELETE", "/v1/profiles/{id}", "manage_workflows", "Remove it with its scopes.", NULL, NULL, 0, 0, lt_delete_profile},
+    {"GET", "/v1/profiles/{id}/history", "manage_workflows", "Its versions, newest first.", NULL, LIST_OF("versions"), 0, 0, lt_get_profile_history},
+    {"GET", "/v1/profiles/{id}/diff", "manage_workflows", "What differs between ?from and ?to; by default the last change.", NULL,
+     LIST_OF("changes"), 0, 0, lt_get_profile_diff},
+    {"GET", "/v1/profiles/{id}/usage", "manage_workflows", "The scopes that use it.", NULL, LIST_OF("scopes"), 0, 0, lt_get_profile_usage},
+    {"GET", "/v1/prompts", "manage_workflows", "The prompt templates, by slug.", NULL, LIST_OF("prompts"), 0, 0, lt_get_prompts},
+    {"POST", "/v1/prompts", "manage_workflows", "Add a prompt template.", prompt_post, prompt, LT_BODY_SMALL, 0, lt_post_prompt},
+    {"GET", "/v1/prompts/{id}", "manage_workflows", "One prompt template, by slug or id.", NULL, prompt, 0, 0, lt_get_prompt},
+    {"PATCH", "/v1/prompts/{id}", "manage_workflows", "Change it.", prompt_patch, prompt, LT_BODY_SMALL, 0, lt_patch_prompt},
+    {"DELETE", "/v1/prompts/{id}", "manage_workflows", "Remove it, when no profile uses it.", NULL, NULL, 0, 0, lt_delete_prompt},
+    {"GET", "/v1/prompts/{id}/history", "manage_workflows", "Its versions, newest first.", NULL, LIST_OF("versions"), 0, 0, lt_get_prompt_history},
+    {"GET", "/v1/scopes", "manage_workflows", "Scopes by id; ?profile_id and ?course_id choose, ?after and ?limit page.", NULL,
+     OBJECT("\"scopes\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":" COUNT), 0, 0, lt_get_scopes},
+    {"POST", "/v1/scopes", "manage_workflows", "Add a scope.", scope_post, scope, LT_BODY_SMALL, 0, lt_post_scope},
+    {"GET", "/v1/scopes/resolve", "manage_workflows", "Which scope decides in a context, and why not the others.", NULL,
+     OBJECT("\"scope\":{\"type\":[\"object\",\"null\"]},\"profile\":{\"type\":[\"object\",\"null\"]},\"considered_total\":{\"type\":\"integer\"},"
+            "\"considered\":{\"type\":\"array\",\"items\":" OBJECT("\"id\":{\"type\":\"integer\"},\"reason\":{\"type\":\"string\"},"
+            "\"text\":{\"type\":\"string\"}") "}"), 0, 0, lt_get_scope_resolve},
+    {"GET", "/v1/scopes/{id}", "manage_workflows", "One scope, by id or UUID.", NULL, scope, 0, 0, lt_get_scope},
+    {"PATCH", "/v1/scopes/{id}", "manage_workflows", "Change it.", scope_patch, scope, LT_BODY_SMALL, 0, lt_patch_scope},
+    {"DELETE", "/v1/scopes/{id}", "manage_workflows", "Remove it.", NULL, NULL, 0, 0, lt_delete_scope},
     {"GET", "/v1/register", "view_register", "Calls, newest first.", NULL, LIST_OF("calls"), 0, 0, lt_get_register},
     {"GET", "/v1/register/{id}", "view_register", "One call with its attempts and content.", NULL, OBJECT(""), 0, 0, lt_get_register_call},
     {"GET", "/healthz", "public", "The process is alive.", NULL, status, 0, 0, lt_get_healthz},

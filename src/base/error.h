@@ -54,7 +54,8 @@
     X(ECONFIG, "invalid_configuration", 500, 0, "The configuration is not valid.")                                           \
     X(EAGAIN, "again", 500, 1, "More data is needed.")                                                                       \
     X(EINTERNAL, "internal_error", 500, 0, "Something went wrong. Try again later.")                                         \
-    X(EOUTBOUND_REFUSED, "outbound_refused", 502, 0, "The AI service is not set up correctly.")
+    X(EOUTBOUND_REFUSED, "outbound_refused", 502, 0, "The AI service is not set up correctly.")                              \
+    X(EPROFILE_INVALID, "profile_invalid", 500, 0, "This AI feature is not set up correctly.")
 
 enum lt_code {
 #define X(symbol, name, status, retryable, text) LT_##symbol,

@@ -38,6 +38,7 @@ struct lt_cli {
     size_t options_n;
     struct lt_str operands[LT_CLI_ARGS_MAX];
     size_t operands_n;
+    struct lt_workflow_source *workflows; /* of the configurations that this process loads */
     struct lt_store *store;   /* by command->store */
     struct lt_config *config; /* read when the store is open */
     struct lt_buf out;        /* JSON that the command prints */
@@ -114,6 +115,30 @@ int lt_cmd_switch_list(struct lt_cli *cli);
 int lt_cmd_switch_set(struct lt_cli *cli);
 int lt_cmd_permission_list(struct lt_cli *cli);
 int lt_cmd_permission_set(struct lt_cli *cli);
+int lt_cmd_template_list(struct lt_cli *cli);
+int lt_cmd_template_show(struct lt_cli *cli);
+int lt_cmd_template_validate(struct lt_cli *cli);
+int lt_cmd_profile_list(struct lt_cli *cli);
+int lt_cmd_profile_show(struct lt_cli *cli);
+int lt_cmd_profile_add(struct lt_cli *cli);
+int lt_cmd_profile_set(struct lt_cli *cli);
+int lt_cmd_profile_remove(struct lt_cli *cli);
+int lt_cmd_profile_validate(struct lt_cli *cli);
+int lt_cmd_profile_history(struct lt_cli *cli);
+int lt_cmd_profile_diff(struct lt_cli *cli);
+int lt_cmd_profile_usage(struct lt_cli *cli);
+int lt_cmd_prompt_list(struct lt_cli *cli);
+int lt_cmd_prompt_show(struct lt_cli *cli);
+int lt_cmd_prompt_add(struct lt_cli *cli);
+int lt_cmd_prompt_set(struct lt_cli *cli);
+int lt_cmd_prompt_remove(struct lt_cli *cli);
+int lt_cmd_prompt_history(struct lt_cli *cli);
+int lt_cmd_scope_list(struct lt_cli *cli);
+int lt_cmd_scope_show(struct lt_cli *cli);
+int lt_cmd_scope_add(struct lt_cli *cli);
+int lt_cmd_scope_set(struct lt_cli *cli);
+int lt_cmd_scope_remove(struct lt_cli *cli);
+int lt_cmd_scope_resolve(struct lt_cli *cli);
 int lt_cmd_policy_show(struct lt_cli *cli);
 int lt_cmd_policy_set(struct lt_cli *cli);
 int lt_cmd_policy_status(struct lt_cli *cli);

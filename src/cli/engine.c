@@ -7,6 +7,7 @@
 #include "core/sealed.h"
 #include "io/tls.h"
 #include "providers/builtin.h"
+#include "workflows/workflow_set.h"
 
 enum lt_code lt_engine_register(struct lt_error *err)
 {
@@ -14,6 +15,17 @@ enum lt_code lt_engine_register(struct lt_error *err)
         return err->code;
     lt_registry_seal();
     return LT_OK;
+}
+
+struct lt_workflow_source *lt_engine_workflows(const struct lt_settings *s)
+{
+    const char *share, *widgets, *dirs = s->template_dirs;
+    lt_settings_share(s, &share, &widgets);
+    if (!dirs)
+        dirs = share ? lt_printf(s->arena, "%s/templates", share).p : "";
+    struct lt_workflow_source *source = lt_workflow_source_new(dirs);
+    lt_workflow_source_register(source);
+    return source;
 }
 
 enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, struct lt_store **ret, struct lt_error *err)

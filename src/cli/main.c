@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/engine.h"
 #include "io/outbound.h"
+#include "workflows/workflow_set.h"
 
 struct option {
     const char *name, *placeholder, *help; /* placeholder NULL: a flag */
@@ -38,9 +39,14 @@ static const struct option options[] = {
     {"state", "NAME", "running, completed, failed, refused, cancelled or interrupted"},
     {"before", "ID", "older than this call"},
     {"limit", "N", "at most so many (50)"},
+    {"profile", "ID", "workflow profile, by id or slug"},
+    {"profile-id", "N", "only those of this workflow profile"},
+    {"slot", "ID", "UI slot of a widget"},
+    {"service-variant", "NAME", "lms or cms (lms)"},
+    {"explain", NULL, "list every scope with the reason why it was chosen or passed over"},
     {"reseal", NULL, "only seal with the first key of the file, which is new already"},
 };
-static const char common[] = "config json help data database master-key-file";
+static const char common[] = "config json help data database master-key-file template-dirs";
 
 /* ---- options ---- */
 
@@ -238,6 +244,7 @@ static int run(struct lt_cli *cli, int (*serve)(struct lt_cli *cli))
         lt_outbound_setup(&(struct lt_outbound_options){.allow = cli->settings.outbound_allow, .use_environment = true}, &err) ||
         lt_engine_register(&err))
         return lt_cli_fail(cli, &err);
+    cli->workflows = lt_engine_workflows(&cli->settings);
     enum lt_log_level level;
     if (lt_log_level_parse(lt_str(cli->settings.log_level), &level))
         lt_log_set_level(c->run ? (level > LT_LOG_WARN ? level : LT_LOG_WARN) : level);
@@ -324,6 +331,7 @@ int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli))
     lt_config_unref(cli.config);
     if (cli.store)
         lt_store_close(cli.store);
+    lt_workflow_source_free(cli.workflows);
     lt_buf_free(&cli.out);
     lt_arena_free(cli.arena);
     lt_arena_thread_end();

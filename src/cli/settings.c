@@ -40,6 +40,7 @@ const struct lt_setting lt_setting_table[] = {
     {"sqlite_synchronous", LT_SETTING_TEXT, AT(sqlite_synchronous), "MODE", "FULL, NORMAL or OFF (FULL; OFF loses records when power fails)"},
     {"share_dir", LT_SETTING_TEXT, AT(share_dir), "DIR", "where demo/ and widgets/ are"},
     {"core_dumps", LT_SETTING_BOOL, AT(core_dumps), NULL, "let a crash leave a core file, which holds secrets in clear"},
+    {"template_dirs", LT_SETTING_TEXT, AT(template_dirs), "LIST", "directories of workflow templates, parted by ':' (templates/ in share_dir)"},
     {"demo", LT_SETTING_BOOL, AT(demo), NULL, "make the site 'demo' and serve its course at /demo/ (loopback only)"},
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);

@@ -28,6 +28,7 @@ struct lt_settings {
     int64_t drain_delay, drain_limit; /* seconds */
     const char *trusted_proxies;    /* addresses and networks, or NULL */
     const char *outbound_allow;     /* see io/outbound.h; or NULL */
+    const char *template_dirs;      /* parted by ':'; NULL: templates/ beside demo/ */
     bool demo;
     bool core_dumps;                /* may a crash leave a core file? It would hold the secrets in clear */
     /* made of listen */

@@ -40,34 +40,23 @@ enum lt_code lt_admin_check(struct lt_arena *arena, const char *schema_text, con
     return lt_schema_check(schema, value, err);
 }
 
-/* RFC 7386 for one level of what we keep: members of patch over those of base; null removes. */
-struct lt_str lt_admin_merge(struct lt_arena *arena, const struct lt_json *base, const struct lt_json *patch, bool deep)
+struct lt_str lt_admin_merge(struct lt_arena *arena, const struct lt_json *base, const struct lt_json *patch)
 {
     struct lt_buf out;
     lt_buf_init(&out, 4 << 20);
     struct lt_jw w;
     lt_jw_init(&w, &out);
     lt_jw_obj(&w);
-    for (size_t i = 0; i < lt_json_len(base); i++) {
-        struct lt_str key = lt_json_key_at(base, i);
-        const struct lt_json *over = lt_json_get_str(patch, key);
-        if (!over) {
-            lt_jw_key_str(&w, key);
+    for (size_t i = 0; i < lt_json_len(base); i++)
+        if (!lt_json_get_str(patch, lt_json_key_at(base, i))) {
+            lt_jw_key_str(&w, lt_json_key_at(base, i));
             lt_jw_json(&w, lt_json_at(base, i));
-        } else if (deep && lt_json_is(over, LT_JSON_OBJECT) && lt_json_is(lt_json_at(base, i), LT_JSON_OBJECT)) {
-            lt_jw_key_str(&w, key);
-            lt_jw_raw(&w, lt_admin_merge(arena, lt_json_at(base, i), over, true));
         }
-    }
-    for (size_t i = 0; i < lt_json_len(patch); i++) {
-        struct lt_str key = lt_json_key_at(patch, i);
-        const struct lt_json *over = lt_json_at(patch, i), *under = lt_json_get_str(base, key);
-        bool merged = deep && lt_json_is(over, LT_JSON_OBJECT) && lt_json_is(under, LT_JSON_OBJECT);
-        if (lt_json_is(over, LT_JSON_NULL) || merged)
-            continue;
-        lt_jw_key_str(&w, key);
-        lt_jw_json(&w, over);
-    }
+    for (size_t i = 0; i < lt_json_len(patch); i++)
+        if (!lt_json_is(lt_json_at(patch, i), LT_JSON_NULL)) {
+            lt_jw_key_str(&w, lt_json_key_at(patch, i));
+            lt_jw_json(&w, lt_json_at(patch, i));
+        }
     lt_jw_end(&w);
     struct lt_str text = lt_str_copy(arena, lt_buf_str(&out));
     lt_buf_free(&out);

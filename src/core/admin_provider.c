@@ -1,6 +1,7 @@
 /* Provider instances. */
 #include "core/admin_private.h"
 #include "core/sealed.h"
+#include "text/merge_patch.h"
 
 static enum lt_code check_config(struct lt_arena *arena, const struct lt_provider *provider, const struct lt_json *config, struct lt_error *err)
 {
@@ -180,10 +181,11 @@ static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena,
         return err->code;
     const struct lt_json *config, *actions;
     struct lt_str sealed;
-    if (open_config(store, arena, provider, site_id, lt_rows_str(&r, 0, 4), &config, err) || lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err) ||
-        lt_admin_parse(arena, lt_admin_merge(arena, config, lt_json_get(patch, "config"), true), &config, err) ||
-        lt_admin_parse(arena, lt_admin_merge(arena, actions, lt_json_get(patch, "actions"), true), &actions, err) ||
-        check_config(arena, provider, config, err) || check_actions(arena, actions, err) ||
+    if (open_config(store, arena, provider, site_id, lt_rows_str(&r, 0, 4), &config, err) || lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err))
+        return err->code;
+    config = lt_merge_patch(arena, config, lt_json_get(patch, "config"));
+    actions = lt_merge_patch(arena, actions, lt_json_get(patch, "actions"));
+    if (check_config(arena, provider, config, err) || check_actions(arena, actions, err) ||
         seal_config(store, arena, provider, site_id, config, &sealed, err))
         return err->code;
     bool off = lt_rows_int(&r, 0, 3) != 0 && !lt_json_bool_or(lt_json_get(patch, "enabled"), true);

@@ -44,6 +44,8 @@ static const char site_settings_schema[] =
     "\"store_content\":{\"type\":\"boolean\"},"
     "\"refusals_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000},"
     "\"max_running_calls\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000},"
+    "\"slot_matching\":{\"enum\":[\"exact\",\"wildcard\"]},"
+    "\"scope_cache_entries\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":65536},"
     "\"cors_origins\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}}}}";
 
 /* patch without `name` and `enabled`, which have columns of their own. */
@@ -51,7 +53,7 @@ static struct lt_str without_columns(struct lt_arena *arena, const struct lt_jso
 {
     const struct lt_json *drop = NULL;
     lt_json_parse(arena, LT_STR("{\"name\":null,\"enabled\":null}"), LT_JSON_STRICT, &drop, NULL);
-    return lt_admin_merge(arena, patch, drop, false);
+    return lt_admin_merge(arena, patch, drop);
 }
 
 static enum lt_code site_set(struct lt_store *store, struct lt_arena *arena, struct lt_str slug, const struct lt_json *patch, struct lt_error *err)
@@ -69,7 +71,7 @@ static enum lt_code site_set(struct lt_store *store, struct lt_arena *arena, str
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "UPDATE site SET name = $1, enabled = $2, settings = $3 WHERE id = $4",
           LT_TEXT(lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1))),
-          LT_INT(lt_json_bool_or(lt_json_get(patch, "enabled"), lt_rows_int(&r, 0, 2) != 0)), LT_TEXT(lt_admin_merge(arena, settings, rest, false)),
+          LT_INT(lt_json_bool_or(lt_json_get(patch, "enabled"), lt_rows_int(&r, 0, 2) != 0)), LT_TEXT(lt_admin_merge(arena, settings, rest)),
           LT_INT(lt_rows_int(&r, 0, 0)));
     lt_tx_expect(tx, 1);
     return lt_admin_commit(store, tx, err);
@@ -102,7 +104,12 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         "DELETE FROM site_key WHERE site_id = $1",         "DELETE FROM jwt_issuer WHERE site_id = $1",
         "DELETE FROM provider_instance WHERE site_id = $1", "DELETE FROM role_permission WHERE site_id = $1",
         "DELETE FROM placement_switch WHERE site_id = $1", "DELETE FROM place_switch WHERE site_id = $1",
-        "DELETE FROM policy_acceptance WHERE site_id = $1", "DELETE FROM site WHERE id = $1"};
+        "DELETE FROM policy_acceptance WHERE site_id = $1", "DELETE FROM workflow_scope WHERE site_id = $1",
+        "DELETE FROM workflow_profile_version WHERE profile_id IN (SELECT id FROM workflow_profile WHERE site_id = $1)",
+        "DELETE FROM workflow_profile WHERE site_id = $1",
+        "DELETE FROM workflow_prompt_version WHERE prompt_id IN (SELECT id FROM workflow_prompt WHERE site_id = $1)",
+        "DELETE FROM workflow_prompt WHERE site_id = $1",
+        "DELETE FROM site WHERE id = $1"};
     for (size_t i = 0; i < LT_COUNT(tables); i++)
         LT_TX(tx, tables[i], LT_INT(id));
     return lt_admin_commit(store, tx, err);

@@ -285,6 +285,25 @@ static enum lt_code load_switches(struct load *l)
     return LT_OK;
 }
 
+static const struct lt_config_part_type *part_types[LT_CONFIG_PARTS]; /* the registry of parts: written at start only */
+
+void lt_config_set_part(enum lt_config_part part, const struct lt_config_part_type *type)
+{
+    part_types[part] = type;
+}
+
+static enum lt_code load_parts(struct load *l)
+{
+    for (int i = 0; i < LT_CONFIG_PARTS; i++) {
+        if (!part_types[i])
+            continue;
+        if (part_types[i]->load(part_types[i]->ctx, l->store, &l->config->parts[i], l->err))
+            return l->err->code;
+        lt_arena_on_free(l->arena, part_types[i]->free, l->config->parts[i]);
+    }
+    return LT_OK;
+}
+
 enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
@@ -297,7 +316,7 @@ enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, stru
         l.no_ring = &no_ring;
     /* The generation is read first: a change in between is seen as newer by the next look. */
     bool failed = lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_keys(&l) || load_issuers(&l) ||
-                  load_instances(&l) || load_permissions(&l) || load_switches(&l);
+                  load_instances(&l) || load_permissions(&l) || load_switches(&l) || load_parts(&l);
     lt_keyring_free(l.ring);
     if (failed) {
         lt_arena_free(arena);

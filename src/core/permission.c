@@ -41,6 +41,7 @@ static const struct {
     {"view_register", M | A},
     {"manage_placements", M | A},
     {"manage_switches", E | M | A},
+    {"manage_workflows", M | A},
     {"action:", EVERYBODY},
 };
 

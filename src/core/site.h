@@ -82,6 +82,16 @@ struct lt_site {
     size_t cors_origins_n;
 };
 
+/* What folders above core add to the snapshot: read with it, freed with it. */
+enum lt_config_part { LT_CONFIG_WORKFLOWS, LT_CONFIG_PARTS };
+struct lt_config_part_type {
+    enum lt_code (*load)(void *ctx, struct lt_store *store, void **ret, struct lt_error *err); /* as lt_config_load */
+    void (*free)(void *part);  /* any thread */
+    void *ctx;
+};
+/* From now on lt_config_load reads it; NULL: no more. At start, before there are threads; type stays the caller's and must live on. */
+void lt_config_set_part(enum lt_config_part part, const struct lt_config_part_type *type);
+
 struct lt_config {             /* the snapshot; reference-counted, lies in its own arena */
     _Atomic int references;
     struct lt_arena *arena;
@@ -92,6 +102,7 @@ struct lt_config {             /* the snapshot; reference-counted, lies in its o
     size_t keys_n;
     struct lt_jwt_issuer *issuers;
     size_t issuers_n;
+    void *parts[LT_CONFIG_PARTS]; /* NULL: nobody has set one */
 };
 
 /* Reads everything from the store. Fiber or start-up. One reference for the caller. */

@@ -27,6 +27,7 @@ struct lt_daemon_loop {
 
 struct lt_daemon {
     const struct lt_settings *settings;
+    struct lt_workflow_source *workflows; /* templates are looked at once a second */
     struct lt_engine engine;
     struct lt_api *api;
     struct lt_tls *tls;             /* of the listener, or NULL */

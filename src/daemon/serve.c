@@ -344,6 +344,7 @@ int lt_serve(struct lt_cli *cli)
     if (!d)
         abort();
     d->settings = &cli->settings;
+    d->workflows = cli->workflows;
     sem_init(&d->step, 0, 0);
     pthread_mutex_init(&d->publishing, NULL);
     signal(SIGPIPE, SIG_IGN);

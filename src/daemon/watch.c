@@ -7,9 +7,11 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "io/worker.h"
+#include "workflows/workflow_set.h"
 
 enum {
     WATCH_MS = 500,
+    TEMPLATES_EVERY = 1000 / WATCH_MS,
     MARK_EVERY = 60000 / WATCH_MS,
     BURST = 256,                      /* so many fibers at once are one */
     BURST_OVER = 32,                  /* it is over when so few are left */
@@ -45,7 +47,7 @@ static void read_generation(void *arg)
     g->rc = lt_store_generation(g->store, &g->value, &g->err);
 }
 
-static enum lt_code look(struct lt_daemon *d, struct lt_error *err)
+static enum lt_code look(struct lt_daemon *d, bool templates, struct lt_error *err)
 {
     struct generation g = {.store = d->engine.store};
     struct lt_config *config = NULL;
@@ -58,7 +60,7 @@ static enum lt_code look(struct lt_daemon *d, struct lt_error *err)
     pthread_mutex_lock(&d->publishing);
     bool changed = g.value != d->generation;
     pthread_mutex_unlock(&d->publishing);
-    if (!changed)
+    if (!changed && !(templates && lt_workflow_source_changed(d->workflows)))
         return LT_OK;
     if (lt_daemon_reload(d, &config, err))
         return err->code;
@@ -106,7 +108,7 @@ void lt_daemon_watch(void *daemon)
     unsigned looks = 0;
     lt_fiber_set_name("configuration watcher");
     while (lt_fiber_sleep(WATCH_MS) != LT_ECANCELLED) {
-        bool failed = look(d, &err) != LT_OK;
+        bool failed = look(d, looks % TEMPLATES_EVERY == 0, &err) != LT_OK;
         if (failed && !failing) /* once for a run of failures */
             lt_log_error("config.watch", &err);
         failing = failed;

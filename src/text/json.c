@@ -16,7 +16,7 @@
 struct parser {
     struct lt_arena *arena;
     const char *start, *p, *end;
-    bool json5;
+    bool json5, finite; /* finite: neither Infinity nor NaN */
     int depth;
     /* Values of the arrays and objects that are still open. */
     char *stack;
@@ -409,18 +409,60 @@ static inline const char *digit_run(const char *p, const char *end, uint64_t *va
     return p;
 }
 
+static bool set_double(struct parser *j, struct lt_json *v, double magnitude, bool negative, const char *p0)
+{
+    if (isinf(magnitude))
+        return fail(j, p0, "expected a number below 1.8e308");
+    v->d = negative ? -magnitude : magnitude;
+    return true;
+}
+
+/*
+ * Hexadecimal digits that an int64 does not hold, without zeros in front: the number gets the text that JSON has for it, in decimal, so that
+ * no digit is lost.
+ */
+static bool large_hex(struct parser *j, const char *p0, bool negative, const char *digits, size_t n, struct lt_json *v)
+{
+    enum { LIMB = 1000000000, DIGITS_MAX = 256, LIMBS = 35 }; /* 2^1024, where doubles end, has 256 and, in decimal, 309 */
+    uint32_t limbs[LIMBS] = {0}; /* the lowest first */
+    int used = 1;
+    if (n > DIGITS_MAX)
+        return fail(j, p0, "expected a number below 1.8e308");
+    for (size_t i = 0; i < n; i++) {
+        uint64_t carry = (uint64_t)hex_digit(digits[i]);
+        for (int k = 0; k < used || carry; k++) {
+            carry += (uint64_t)limbs[k] << 4;
+            limbs[k] = (uint32_t)(carry % LIMB);
+            carry /= LIMB;
+            used = k >= used ? k + 1 : used;
+        }
+    }
+    char *text = lt_alloc(j->arena, (size_t)used * 9 + 2);
+    int len = sprintf(text, "%s%u", negative ? "-" : "", limbs[used - 1]);
+    for (int k = used - 2; k >= 0; k--)
+        len += sprintf(text + len, "%09u", limbs[k]);
+    v->text = text;
+    v->n = (uint32_t)len;
+    v->flags = 0;
+    return set_double(j, v, slow_double(text + negative, (size_t)(len - negative)), negative, p0);
+}
+
 /* 0x… of JSON5; j->p stands on the first digit, p0 on the number's first byte. */
 static bool parse_hex(struct parser *j, const char *p0, bool negative, struct lt_json *v)
 {
-    uint64_t value = 0;
     const char *first = j->p;
-    for (; j->p < j->end && hex_digit(*j->p) >= 0; j->p++) {
-        if (value >> 59)
-            return fail(j, p0, "expected a hexadecimal number of at most 0x7FFFFFFFFFFFFFFF");
-        value = value << 4 | (uint64_t)hex_digit(*j->p);
-    }
+    while (j->p < j->end && hex_digit(*j->p) >= 0)
+        j->p++;
     if (j->p == first)
         return expected(j, j->p, "a hexadecimal digit");
+    while (first + 1 < j->p && *first == '0')
+        first++;
+    size_t n = (size_t)(j->p - first);
+    if (n > 16 || (n == 16 && hex_digit(*first) > 7) || (negative && *first == '0'))
+        return large_hex(j, p0, negative, first, n, v); /* -0 as well: only a double can tell it from 0 */
+    uint64_t value = 0;
+    for (; first < j->p; first++)
+        value = value << 4 | (uint64_t)hex_digit(*first);
     v->flags = LT_JF_INT | LT_JF_LOOSE;
     v->i = negative ? -(int64_t)value : (int64_t)value;
     return true;
@@ -437,20 +479,14 @@ static bool set_integer(struct lt_json *v, uint64_t digits, int count, bool nega
     return true;
 }
 
-static bool set_double(struct parser *j, struct lt_json *v, double magnitude, bool negative, const char *p0)
-{
-    if (isinf(magnitude))
-        return fail(j, p0, "expected a number below 1.8e308");
-    v->d = negative ? -magnitude : magnitude;
-    return true;
-}
-
 /* Behind a sign of JSON5: Infinity, NaN and hexadecimal numbers. Returns false when it is none of them (and nothing failed). */
 static bool json5_number(struct parser *j, const char *p0, bool negative, struct lt_json *v)
 {
     size_t left = (size_t)(j->end - j->p);
     struct lt_str rest = {j->p, left};
     bool infinity = lt_str_starts(rest, LT_STR("Infinity")), nan = lt_str_starts(rest, LT_STR("NaN"));
+    if ((infinity || nan) && j->finite)
+        return fail(j, p0, "expected a number that JSON can hold, found %s", nan ? "NaN" : "Infinity");
     if (infinity || nan) {
         v->flags = LT_JF_LOOSE;
         v->d = nan ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
@@ -525,8 +561,10 @@ static bool parse_number(struct parser *j, struct lt_json *v)
     bool special = j->json5 && json5_number(j, p0, negative, v);
     if (j->code || (!special && !parse_decimal(j, p0, negative, v)))
         return false;
-    v->text = p0;
-    v->n = (uint32_t)(j->p - p0);
+    if (!v->text) { /* large_hex() has given it another */
+        v->text = p0;
+        v->n = (uint32_t)(j->p - p0);
+    }
     return true;
 }
 
@@ -718,21 +756,10 @@ static bool check_small(struct parser *j, const struct lt_json_member *m, uint32
     return true;
 }
 
-/* Fills the hash table of an object, which finds duplicates on the way. */
 static bool index_members(struct parser *j, struct lt_json *v)
 {
-    uint32_t count = lt_json_slot_count(v->n);
-    uint32_t *slots = LT_NEW_ARRAY(j->arena, uint32_t, count);
-    for (uint32_t i = 0; i < v->n; i++) {
-        struct lt_str key = v->members[i].key;
-        uint32_t at = (uint32_t)lt_json_hash_bytes(key.p, key.n) & (count - 1);
-        for (; slots[at]; at = (at + 1) & (count - 1))
-            if (lt_str_eq(v->members[slots[at] - 1].key, key))
-                return duplicate(j, &v->members[i]);
-        slots[at] = i + 1;
-    }
-    v->slots = slots;
-    return true;
+    uint32_t again = lt_json_index(j->arena, v);
+    return again == v->n || duplicate(j, &v->members[again]);
 }
 
 static bool parse_object(struct parser *j, struct lt_json *v)
@@ -843,7 +870,8 @@ enum lt_code lt_json_parse(struct lt_arena *arena, struct lt_str text, int mode,
                        .start = start,
                        .p = start,
                        .end = start + text.n,
-                       .json5 = mode == LT_JSON_JSON5,
+                       .json5 = mode != LT_JSON_STRICT,
+                       .finite = mode == LT_JSON_JSON5_FINITE,
                        .stack = first_stack,
                        .stack_cap = sizeof(first_stack),
                        .err = err};

@@ -2,7 +2,9 @@
  * JSON: one reader, one writer. The tree lies in an arena, is immutable after parsing, and its layout is private to text/json*.c.
  * Strings carry lengths (a NUL inside is data). Numbers keep int64, double and their original text.
  * Refused with line, column and what was expected: duplicate keys, bad UTF-8, lone surrogates, `01`, trailing commas, bytes after
- * the end, nesting above the limit. RFC 8259, I-JSON (RFC 7493) where it is stricter. JSON5 mode is LT_JSON_JSON5.
+ * the end, nesting above the limit. RFC 8259, I-JSON (RFC 7493) where it is stricter.
+ * JSON5 (spec.json5.org, 1.0.0) is read as a whole, with the limits that its section 8 leaves to readers: each key once, numbers below
+ * 1.8e308, no lone surrogates.
  * Any thread; a tree may be read by many threads at once.
  */
 #pragma once
@@ -14,7 +16,11 @@ struct lt_json; /* one value; NULL stands for "absent" everywhere below */
 
 enum lt_json_type { LT_JSON_NULL, LT_JSON_BOOL, LT_JSON_NUMBER, LT_JSON_STRING, LT_JSON_ARRAY, LT_JSON_OBJECT };
 
-enum { LT_JSON_STRICT = 0, LT_JSON_JSON5 = 1 };
+/*
+ * Infinity and NaN of JSON5 have no form in JSON: a tree that holds them answers lt_json_double_or() with them and is written with null in
+ * their place. Where null would mean something else (settings, patches), LT_JSON_JSON5_FINITE refuses them with their place.
+ */
+enum { LT_JSON_STRICT, LT_JSON_JSON5, LT_JSON_JSON5_FINITE };
 enum { LT_JSON_DEPTH = 128 }; /* deepest nesting accepted */
 /* Longest text accepted, bytes. A number has at most 1,000 characters and is below 1.8e308. */
 enum { LT_JSON_TEXT_MAX = 256 << 20 };
@@ -47,7 +53,8 @@ bool lt_json_bool_or(const struct lt_json *v, bool otherwise);
 bool lt_json_int64(const struct lt_json *v, int64_t *ret); /* true when a number without fraction that fits (1.0 and 1e2 count) */
 int64_t lt_json_int64_or(const struct lt_json *v, int64_t otherwise);
 double lt_json_double_or(const struct lt_json *v, double otherwise);
-struct lt_str lt_json_number_text(const struct lt_json *v); /* as written */
+/* As written; a hexadecimal number that no int64 holds in decimal. */
+struct lt_str lt_json_number_text(const struct lt_json *v);
 /* Deep equality: numbers by value, objects without order. */
 bool lt_json_equal(const struct lt_json *a, const struct lt_json *b);
 /* Byte offset of the value's first byte in the parsed text. */

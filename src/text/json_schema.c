@@ -13,6 +13,8 @@ enum {
     MAX_CHAIN = 64,        /* subschemas one behind the other that look at the same value */
     MAX_PATTERN = 4096,    /* code units of a pattern */
     MAX_PATTERN_NEST = 50, /* brackets in a pattern */
+    MAX_NAMES = 1000,      /* $id and anchors together */
+    MAX_URI = 2000,        /* bytes of an absolute $id */
 };
 
 /* ---- places and messages ---- */
@@ -64,7 +66,7 @@ void lt_schema_pointer(const struct place *at, char *out, size_t cap)
 
 struct reference {
     struct reference *next;
-    struct node *node;
+    struct node *node; /* that has it */
     struct lt_str target;
     char at[96];
 };
@@ -77,11 +79,13 @@ struct anchor {
 
 struct compiler {
     struct lt_arena *arena;
-    const struct lt_json *document;
-    struct lt_str id; /* $id of the document, without fragment */
+    const struct lt_schema_options *options;
+    const struct resource *resource;  /* where we are */
+    const struct resource *resources; /* all */
     struct node *buckets[256];
     struct node *all;
-    size_t count;
+    size_t count; /* of nodes */
+    size_t names; /* of resources and anchors */
     struct reference *references; /* not resolved yet */
     struct anchor *anchors;
     pcre2_compile_context *regex_context;
@@ -155,6 +159,51 @@ static void free_regex(void *code)
     pcre2_code_free(code);
 }
 
+/* ECMAScript has long names for the general categories of Unicode, PCRE2 the short ones only. */
+static const char *const categories[][2] = {
+    {"Letter", "L"},           {"Cased_Letter", "L&"},      {"Uppercase_Letter", "Lu"},     {"Lowercase_Letter", "Ll"},
+    {"Titlecase_Letter", "Lt"}, {"Modifier_Letter", "Lm"},   {"Other_Letter", "Lo"},         {"Mark", "M"},
+    {"Nonspacing_Mark", "Mn"}, {"Spacing_Mark", "Mc"},      {"Enclosing_Mark", "Me"},       {"Number", "N"},
+    {"Decimal_Number", "Nd"},  {"digit", "Nd"},             {"Letter_Number", "Nl"},        {"Other_Number", "No"},
+    {"Punctuation", "P"},      {"punct", "P"},              {"Dash_Punctuation", "Pd"},     {"Open_Punctuation", "Ps"},
+    {"Close_Punctuation", "Pe"}, {"Connector_Punctuation", "Pc"}, {"Other_Punctuation", "Po"}, {"Symbol", "S"},
+    {"Math_Symbol", "Sm"},     {"Currency_Symbol", "Sc"},   {"Modifier_Symbol", "Sk"},      {"Other_Symbol", "So"},
+    {"Separator", "Z"},        {"Space_Separator", "Zs"},   {"Line_Separator", "Zl"},       {"Paragraph_Separator", "Zp"},
+    {"Other", "C"},            {"Control", "Cc"},           {"Format", "Cf"},               {"Unassigned", "Cn"},
+};
+
+/* The short name for the long one that begins at s, and how long that is up to its brace. */
+static const char *short_category(struct lt_str s, size_t *n)
+{
+    const char *brace = memchr(s.p, '}', s.n);
+    *n = brace ? (size_t)(brace - s.p) : 0;
+    for (size_t i = 0; i < LT_COUNT(categories); i++)
+        if (lt_str_is((struct lt_str){s.p, *n}, categories[i][0]))
+            return categories[i][1];
+    return NULL;
+}
+
+/* The pattern with the short names behind \p{ and \P{; no longer than before. */
+static struct lt_str with_short_categories(struct lt_arena *arena, struct lt_str text)
+{
+    char *out = lt_alloc(arena, text.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        out[n++] = text.p[i];
+        if (text.p[i] != '\\' || i + 1 == text.n)
+            continue;
+        out[n++] = text.p[++i];
+        size_t len = 0;
+        bool property = (text.p[i] | 0x20) == 'p' && i + 1 < text.n && text.p[i + 1] == '{';
+        const char *name = property ? short_category((struct lt_str){text.p + i + 2, text.n - i - 2}, &len) : NULL;
+        if (name) {
+            n += (size_t)sprintf(out + n, "{%s", name);
+            i += 1 + len;
+        }
+    }
+    return (struct lt_str){out, n};
+}
+
 static bool compile_regex(struct compiler *c, struct lt_str text, const struct place *at, struct regex *ret)
 {
     int number;
@@ -162,7 +211,8 @@ static bool compile_regex(struct compiler *c, struct lt_str text, const struct p
     /* The options bring the syntax nearer to ECMAScript's, which JSON Schema means. */
     uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS |
                        PCRE2_NEVER_BACKSLASH_C;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)(text.p ? text.p : ""), text.n, options, &number, &offset, c->regex_context);
+    struct lt_str pcre = text.n > MAX_PATTERN ? text : with_short_categories(c->arena, text);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)(pcre.p ? pcre.p : ""), pcre.n, options, &number, &offset, c->regex_context);
     if (!code) {
         char why[120] = "";
         pcre2_get_error_message(number, (PCRE2_UCHAR *)why, sizeof(why));
@@ -311,29 +361,61 @@ static bool read_ref(struct compiler *c, struct node *node, size_t offset, const
     return true;
 }
 
-static bool read_anchor(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
+static bool add_anchor(struct compiler *c, struct node *node, struct lt_str name, const struct place *at)
 {
-    struct anchor *a = LT_NEW(c->arena, struct anchor);
-    *a = (struct anchor){.next = c->anchors, .name = lt_json_str(v), .node = node};
-    if (a->name.n == 0)
-        return refuse(c, at, "must be a name");
+    if (++c->names > MAX_NAMES)
+        return refuse(c, at, "more than %d $id and anchors", MAX_NAMES);
     for (const struct anchor *other = c->anchors; other; other = other->next)
-        if (lt_str_eq(other->name, a->name))
+        if (other->node->resource == node->resource && lt_str_eq(other->name, name))
             return refuse(c, at, "the anchor is there already");
+    struct anchor *a = LT_NEW(c->arena, struct anchor);
+    *a = (struct anchor){.next = c->anchors, .name = name, .node = node};
     c->anchors = a;
     return true;
 }
 
-/* A nested $id would change what the references below it mean. */
-static bool read_id(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
+static bool read_anchor(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
 {
-    if (!lt_json_is(v, LT_JSON_STRING))
-        return refuse(c, at, "must be a string");
-    if (node->source != c->document)
-        return refuse(c, at, "$id may only stand at the root");
-    struct lt_str rest = lt_json_str(v);
-    c->id = lt_str_cut(&rest, '#');
-    return true;
+    if (lt_json_str(v).n == 0)
+        return refuse(c, at, "must be a name");
+    return add_anchor(c, node, lt_json_str(v), at);
+}
+
+/* Draft-07's items: a schema for all elements, or a list for the first ones, behind which additionalItems begins. */
+static bool read_items(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
+{
+    if (!lt_json_is(v, LT_JSON_ARRAY))
+        return read_node(c, node, offsetof(struct node, items), v, at);
+    return v->n == 0 || read_nodes(c, node, offsetof(struct node, prefix), v, at);
+}
+
+static bool read_more_items(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
+{
+    if (lt_json_is(lt_json_get(node->source, "items"), LT_JSON_ARRAY))
+        return read_node(c, node, offsetof(struct node, items), v, at);
+    return compile_node(c, v, at) != NULL; /* without a list it says nothing */
+}
+
+/* Draft-07's dependencies: a schema or names for each member. */
+static bool read_dependencies(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
+{
+    if (!lt_json_is(v, LT_JSON_OBJECT))
+        return refuse(c, at, "must be an object of schemas or arrays of strings");
+    struct named_nodes list = {v, LT_NEW_ARRAY(c->arena, struct node *, v->n)};
+    for (size_t i = 0; i < v->n; i++) {
+        struct place member = member_place(at, v->members[i].key);
+        const struct lt_json *of = &v->members[i].value;
+        if (of->type == LT_JSON_ARRAY ? !read_strings(c, node, offset, of, &member) : !(list.of[i] = compile_node(c, of, &member)))
+            return false;
+    }
+    node->dependent_schemas = list;
+    return read_any(c, node, offset, v, at);
+}
+
+/* What has no meaning here and would change that of the whole. */
+static bool read_refused(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
+{
+    return refuse(c, at, "this keyword is not supported");
 }
 
 static bool skip_annotation(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at)
@@ -344,11 +426,13 @@ static bool skip_annotation(struct compiler *c, struct node *node, size_t offset
 #define AT(field) offsetof(struct node, field)
 #define ON(type)  (1 << LT_JSON_##type)
 
+enum { NEW = 1, OLD = 2 }; /* 2020-12 or draft-07 only; 0 = both */
+
 static const struct keyword {
     const char *name;
     bool (*read)(struct compiler *c, struct node *node, size_t offset, const struct lt_json *v, const struct place *at);
     size_t offset;
-    uint8_t groups;
+    uint8_t groups, draft;
 } keywords[] = {
     {"type", read_types},
     {"const", read_any, AT(constant)},
@@ -360,13 +444,18 @@ static const struct keyword {
     {"propertyNames", read_node, AT(names), ON(OBJECT)},
     {"minProperties", read_count, AT(min_members), ON(OBJECT)},
     {"maxProperties", read_count, AT(max_members), ON(OBJECT)},
-    {"dependentRequired", read_dependent, AT(dependent_required), ON(OBJECT)},
-    {"dependentSchemas", read_named, AT(dependent_schemas), ON(OBJECT)},
-    {"items", read_node, AT(items), ON(ARRAY)},
-    {"prefixItems", read_nodes, AT(prefix), ON(ARRAY)},
+    {"dependentRequired", read_dependent, AT(dependent_required), ON(OBJECT), NEW},
+    {"dependentSchemas", read_named, AT(dependent_schemas), ON(OBJECT), NEW},
+    {"dependencies", read_dependencies, AT(dependent_required), ON(OBJECT), OLD},
+    {"unevaluatedProperties", read_node, AT(rest_members), REST, NEW},
+    {"items", read_node, AT(items), ON(ARRAY), NEW},
+    {"items", read_items, 0, ON(ARRAY), OLD},
+    {"additionalItems", read_more_items, 0, ON(ARRAY), OLD},
+    {"prefixItems", read_nodes, AT(prefix), ON(ARRAY), NEW},
+    {"unevaluatedItems", read_node, AT(rest_items), REST, NEW},
     {"contains", read_node, AT(contains), ON(ARRAY)},
-    {"minContains", read_count, AT(min_contains)},
-    {"maxContains", read_count, AT(max_contains)},
+    {"minContains", read_count, AT(min_contains), 0, NEW},
+    {"maxContains", read_count, AT(max_contains), 0, NEW},
     {"minItems", read_count, AT(min_items), ON(ARRAY)},
     {"maxItems", read_count, AT(max_items), ON(ARRAY)},
     {"uniqueItems", read_bool, AT(unique), ON(ARRAY)},
@@ -378,16 +467,19 @@ static const struct keyword {
     {"exclusiveMinimum", read_number, AT(above), ON(NUMBER)},
     {"exclusiveMaximum", read_number, AT(below), ON(NUMBER)},
     {"multipleOf", read_multiple, 0, ON(NUMBER)},
-    {"allOf", read_nodes, AT(all)},
-    {"anyOf", read_nodes, AT(any)},
-    {"oneOf", read_nodes, AT(one)},
-    {"not", read_node, AT(excluded)},
-    {"if", read_node, AT(condition)},
+    {"allOf", read_nodes, AT(all), COMBINED},
+    {"anyOf", read_nodes, AT(any), COMBINED},
+    {"oneOf", read_nodes, AT(one), COMBINED},
+    {"not", read_node, AT(excluded), COMBINED},
+    {"if", read_node, AT(condition), COMBINED},
     {"then", read_node, AT(then)},
     {"else", read_node, AT(otherwise)},
-    {"$ref", read_ref},
-    {"$anchor", read_anchor},
-    {"$id", read_id},
+    {"$ref", read_ref, 0, COMBINED},
+    {"$anchor", read_anchor, 0, 0, NEW},
+    {"$dynamicAnchor", read_anchor, 0, 0, NEW},
+    {"$dynamicRef", read_refused, 0, 0, NEW},
+    {"$id", skip_annotation},     /* enter_resource() */
+    {"$schema", skip_annotation}, /* the same */
     {"$defs", read_definitions},
     {"definitions", read_definitions}, /* its name before 2019 */
     {"title", skip_annotation},
@@ -402,22 +494,68 @@ static const struct keyword {
     {"contentMediaType", skip_annotation},
     {"contentEncoding", skip_annotation},
     {"contentSchema", skip_annotation},
-    {"$schema", skip_annotation},
     {"$comment", skip_annotation},
 };
 
 static bool compile_keyword(struct compiler *c, struct node *node, struct lt_str name, const struct lt_json *v,
                             const struct place *at)
 {
+    uint8_t other = node->resource->draft_07 ? NEW : OLD;
     for (size_t i = 0; i < LT_COUNT(keywords); i++)
-        if (lt_str_is(name, keywords[i].name)) {
+        if (keywords[i].draft != other && lt_str_is(name, keywords[i].name)) {
             node->groups |= keywords[i].groups;
             return keywords[i].read(c, node, keywords[i].offset, v, at);
         }
-    if (lt_str_starts(name, LT_STR("x-")))
-        return true; /* the usual mark of somebody's own annotation */
-    return refuse(c, at, "the keyword \"%.*s\" is not known here, so it would go unchecked", name.n > 60 ? 60 : (int)name.n,
-                  name.p);
+    if (c->options->ignore_unknown || lt_str_starts(name, LT_STR("x-")))
+        return true; /* x- is the usual mark of somebody's own annotation */
+    return refuse(c, at, "the keyword \"%.*s\" is not known here, so it would go unchecked", shown(name, 60), name.p);
+}
+
+/* ---- what references count from ---- */
+
+static const struct resource *find_resource(const struct compiler *c, struct lt_str uri)
+{
+    const struct resource *r = c->resources;
+    while (r && !lt_str_eq(r->uri, uri))
+        r = r->next;
+    return r;
+}
+
+static bool names_draft_07(const struct compiler *c, const struct lt_json *v)
+{
+    struct lt_str name = lt_json_str(lt_json_get(v, "$schema"));
+    if (lt_str_starts(name, LT_STR("http://json-schema.org/draft-07/schema")))
+        return true;
+    if (lt_str_starts(name, LT_STR("https://json-schema.org/draft/2020-12/schema")))
+        return false;
+    return c->resource ? c->resource->draft_07 : c->options->draft == LT_SCHEMA_DRAFT_07;
+}
+
+static void add_resource(struct compiler *c, struct lt_str uri, const struct lt_json *root)
+{
+    struct resource *r = LT_NEW(c->arena, struct resource);
+    *r = (struct resource){.next = c->resources, .uri = uri, .root = root, .draft_07 = names_draft_07(c, root)};
+    c->resources = c->resource = r;
+}
+
+/* The part of the document that begins with this node, when it has an $id. */
+static bool enter_resource(struct compiler *c, struct node *node, const struct lt_json *id, const struct place *up)
+{
+    struct place at = member_place(up, LT_STR("$id"));
+    if (!lt_json_is(id, LT_JSON_STRING))
+        return refuse(c, &at, "must be a string");
+    struct lt_str name = lt_schema_uri(c->arena, c->resource->uri, lt_json_str(id)), uri = lt_str_cut(&name, '#');
+    if (name.n > 0 && !c->resource->draft_07)
+        return refuse(c, &at, "must have no fragment ($anchor names a place)");
+    if (lt_json_str(id).n > 0 && lt_json_str(id).p[0] != '#') {
+        if (uri.n > MAX_URI || ++c->names > MAX_NAMES)
+            return refuse(c, &at, "longer than %d bytes, or more than %d $id and anchors", MAX_URI, MAX_NAMES);
+        if (up->up && find_resource(c, uri))
+            return refuse(c, &at, "the same $id is there already");
+        add_resource(c, uri, node->source);
+        node->resource = c->resource;
+    }
+    return name.n == 0 || add_anchor(c, node, name, &at);
 }
 
 static struct node **bucket_of(struct compiler *c, const struct lt_json *source)
@@ -437,6 +575,7 @@ static struct node *add_node(struct compiler *c, const struct lt_json *source)
 {
     struct node *n = LT_NEW(c->arena, struct node), **bucket = bucket_of(c, source);
     n->source = source;
+    n->resource = c->resource;
     n->max_length = n->max_items = n->max_contains = n->max_members = INT64_MAX;
     n->min_contains = 1;
     n->same_bucket = *bucket;
@@ -445,6 +584,21 @@ static struct node *add_node(struct compiler *c, const struct lt_json *source)
     c->all = n;
     c->count++;
     return n;
+}
+
+static bool compile_keywords(struct compiler *c, struct node *node, const struct place *at)
+{
+    const struct lt_json *v = node->source, *id = lt_json_get(v, "$id");
+    bool alone = node->resource->draft_07 && lt_json_get(v, "$ref"); /* draft-07 ignores what stands beside $ref */
+    if (id && !alone && !enter_resource(c, node, id, at))
+        return false;
+    for (size_t i = 0; i < v->n; i++) {
+        struct lt_str name = v->members[i].key;
+        struct place member = member_place(at, name);
+        if (!(alone && !lt_str_is(name, "$ref")) && !compile_keyword(c, node, name, &v->members[i].value, &member))
+            return false;
+    }
+    return true;
 }
 
 static struct node *compile_node(struct compiler *c, const struct lt_json *v, const struct place *at)
@@ -462,12 +616,10 @@ static struct node *compile_node(struct compiler *c, const struct lt_json *v, co
     }
     node = add_node(c, v);
     node->never = v->type == LT_JSON_BOOL && !v->b;
-    for (size_t i = 0; v->type == LT_JSON_OBJECT && i < v->n; i++) {
-        struct place member = member_place(at, v->members[i].key);
-        if (!compile_keyword(c, node, v->members[i].key, &v->members[i].value, &member))
-            return NULL;
-    }
-    return node;
+    const struct resource *outer = c->resource;
+    bool ok = v->type == LT_JSON_BOOL || compile_keywords(c, node, at);
+    c->resource = outer;
+    return ok ? node : NULL;
 }
 
 /* ---- references ---- */
@@ -502,31 +654,61 @@ static char *percent_decode(struct lt_arena *arena, struct lt_str s)
     return out;
 }
 
-static struct node *anchored_node(const struct compiler *c, struct lt_str name)
+static struct node *anchored_node(const struct compiler *c, const struct resource *resource, struct lt_str name)
 {
     for (const struct anchor *a = c->anchors; a; a = a->next)
-        if (lt_str_eq(a->name, name))
+        if (a->node->resource == resource && lt_str_eq(a->name, name))
             return a->node;
+    return NULL;
+}
+
+/* The node at a pointer from the resource's root. What the pointer passes on its way may be a resource of its own. */
+static struct node *node_at(struct compiler *c, const struct resource *resource, char *pointer)
+{
+    static const struct place root;
+    const struct lt_json *target = lt_json_at_pointer(resource->root, pointer);
+    struct place at = {.up = &root, .key = lt_str(pointer + (pointer[0] == '/')), .depth = 1};
+    for (char *p = pointer; target && *p; p++)
+        if (*p == '/' && p > pointer) {
+            *p = '\0';
+            const struct node *passed = find_node(c, lt_json_at_pointer(resource->root, pointer));
+            *p = '/';
+            c->resource = passed ? passed->resource : c->resource;
+        }
+    return target ? compile_node(c, target, &at) : NULL;
+}
+
+/* A document that the caller gave, when it has that URI. */
+static const struct resource *open_document(struct compiler *c, struct lt_str uri)
+{
+    static const struct place root;
+    for (size_t i = 0; i < c->options->document_count; i++)
+        if (lt_str_eq(c->options->documents[i].uri, uri)) {
+            c->resource = NULL; /* its draft is its own */
+            add_resource(c, uri, c->options->documents[i].schema);
+            const struct node *node = compile_node(c, c->options->documents[i].schema, &root);
+            return node ? node->resource : NULL;
+        }
     return NULL;
 }
 
 static bool resolve(struct compiler *c, const struct reference *r)
 {
     static const struct place root;
-    struct place at = {.up = &root, .key = lt_str(r->at + (r->at[0] == '/')), .depth = 1};
-    struct lt_str fragment = r->target, before = lt_str_cut(&fragment, '#');
-    if (before.n > 0 && !lt_str_eq(before, c->id))
+    struct lt_str fragment = lt_schema_uri(c->arena, r->node->resource->uri, r->target), before = lt_str_cut(&fragment, '#');
+    const struct resource *known = find_resource(c, before);
+    c->resource = known ? known : open_document(c, before);
+    if (c->code)
+        return false;
+    if (!c->resource)
         return refuse(c, &root, "$ref at %s leads out of the document, which is not supported", r->at);
-    const char *pointer = percent_decode(c->arena, fragment);
+    char *pointer = percent_decode(c->arena, fragment);
     if (!pointer)
         return refuse(c, &root, "$ref at %s has a broken %% escape", r->at);
-    if (pointer[0] && pointer[0] != '/') {
-        r->node->ref = anchored_node(c, lt_str(pointer));
-    } else {
-        const struct lt_json *target = lt_json_at_pointer(c->document, pointer);
-        at.key = lt_str(pointer + (pointer[0] == '/'));
-        r->node->ref = target ? compile_node(c, target, &at) : NULL;
-    }
+    if (pointer[0] && pointer[0] != '/')
+        r->node->ref = anchored_node(c, c->resource, lt_str(pointer));
+    else
+        r->node->ref = node_at(c, c->resource, pointer);
     if (c->code)
         return false;
     return r->node->ref || refuse(c, &root, "$ref at %s leads to nothing", r->at);
@@ -598,26 +780,34 @@ static bool refuse_loops(struct compiler *c)
     return true;
 }
 
-enum lt_code lt_schema_compile(struct lt_arena *arena, const struct lt_json *schema, const struct lt_schema **ret,
-                               struct lt_error *err)
+enum lt_code lt_schema_compile_with(struct lt_arena *arena, const struct lt_json *schema, const struct lt_schema_options *options,
+                                    const struct lt_schema **ret, struct lt_error *err)
 {
     *ret = NULL;
-    struct compiler c = {.arena = arena, .document = schema, .err = err, .regex_context = pcre2_compile_context_create(NULL)};
+    struct compiler c = {.arena = arena, .options = options, .err = err, .regex_context = pcre2_compile_context_create(NULL)};
     if (!c.regex_context)
         abort();
     pcre2_set_max_pattern_length(c.regex_context, MAX_PATTERN);
     pcre2_set_parens_nest_limit(c.regex_context, MAX_PATTERN_NEST);
     pcre2_set_compile_extra_options(c.regex_context, PCRE2_EXTRA_ALT_BSUX);
     struct place root = {0};
+    add_resource(&c, LT_STR(""), schema);
     struct node *node = compile_node(&c, schema, &root);
     bool ok = node && resolve_all(&c) && refuse_loops(&c);
     pcre2_compile_context_free(c.regex_context);
     if (!ok)
         return c.code;
     struct lt_schema *s = LT_NEW(arena, struct lt_schema);
-    s->root = node;
+    *s = (struct lt_schema){.root = node, .document = schema};
     *ret = s;
     return LT_OK;
+}
+
+enum lt_code lt_schema_compile(struct lt_arena *arena, const struct lt_json *schema, const struct lt_schema **ret,
+                               struct lt_error *err)
+{
+    static const struct lt_schema_options options;
+    return lt_schema_compile_with(arena, schema, &options, ret, err);
 }
 
 enum lt_code lt_schema_compile_text(struct lt_arena *arena, const char *schema, const struct lt_schema **ret,

@@ -32,7 +32,7 @@ struct nodes {
 /* A member of the schema whose members are schemas: `of` runs beside the members of `names`. */
 struct named_nodes {
     const struct lt_json *names;
-    struct node **of;
+    struct node **of; /* NULL: an array of names of `dependencies`, not a schema */
 };
 
 struct patterned {
@@ -45,12 +45,21 @@ struct patterned_nodes {
     struct patterned *of;
 };
 
+/* A schema with a URI of its own: the document, or a part of it that has an $id. */
+struct resource {
+    const struct resource *next;
+    struct lt_str uri; /* absolute as far as it is known, without fragment */
+    const struct lt_json *root;
+    bool draft_07;
+};
+
 struct node {
     const struct lt_json *source;
+    const struct resource *resource; /* what its references count from */
     struct node *same_bucket, *next; /* of the compiler's table; all nodes */
     bool never;                      /* the schema `false` */
     uint8_t chain;                   /* chain_length(), 0 = not measured yet */
-    uint8_t groups;                  /* 1 << enum lt_json_type for the types that have rules below */
+    uint8_t groups;                  /* 1 << enum lt_json_type for the types that have rules below, COMBINED, REST */
     uint8_t types;                   /* the same for `type`, and INTEGER; 0 = any */
     /* any type */
     const struct lt_json *constant, *choices;
@@ -75,13 +84,17 @@ struct node {
     struct patterned_nodes patterns;
     struct node *additional, *names;
     const struct lt_json *required, *dependent_required;
+    /* what no other rule has looked at */
+    struct node *rest_items, *rest_members;
 };
 
 struct lt_schema {
     struct node *root;
+    const struct lt_json *document;
 };
 
 enum { INTEGER = 1 << 6 };
+enum { COMBINED = 1 << 6, REST = 1 << 7 }; /* of node.groups: it has other nodes for the same value; unevaluated… */
 
 struct lt_schema_type {
     const char *name, *words; /* words: with its article */
@@ -102,5 +115,13 @@ static inline struct place item_place(const struct place *up, size_t index)
     return (struct place){.up = up, .index = index, .depth = up->depth + 1};
 }
 
+/* How many bytes of s a message shows: at most max, no part of a code point. */
+static inline int shown(struct lt_str s, size_t max)
+{
+    return (int)(s.n > max ? lt_utf8_whole(s.p, max) : s.n);
+}
+
+/* RFC 3986 §5.2: what `reference` means where `base` is the base. Either may be empty. */
+struct lt_str lt_schema_uri(struct lt_arena *arena, struct lt_str base, struct lt_str reference);
 /* The JSON Pointer of `at` as far as there is room, with a NUL. */
 void lt_schema_pointer(const struct place *at, char *out, size_t cap);

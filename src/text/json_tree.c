@@ -94,6 +94,22 @@ const struct lt_json *lt_json_get_str(const struct lt_json *v, struct lt_str key
     return NULL;
 }
 
+uint32_t lt_json_index(struct lt_arena *arena, struct lt_json *v)
+{
+    uint32_t count = lt_json_slot_count(v->n);
+    uint32_t *slots = LT_NEW_ARRAY(arena, uint32_t, count);
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct lt_str key = v->members[i].key;
+        uint32_t at = (uint32_t)lt_json_hash_bytes(key.p, key.n) & (count - 1);
+        for (; slots[at]; at = (at + 1) & (count - 1))
+            if (lt_str_eq(v->members[slots[at] - 1].key, key))
+                return i;
+        slots[at] = i + 1;
+    }
+    v->slots = slots;
+    return v->n;
+}
+
 const struct lt_json *lt_json_get(const struct lt_json *v, const char *key)
 {
     return lt_json_get_str(v, lt_str(key));

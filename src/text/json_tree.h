@@ -1,5 +1,5 @@
 /*
- * The layout of a JSON tree. Private to src/text/json*.c: everybody else uses json.h.
+ * The layout of a JSON tree. Private to src/text/json*.c and merge_patch.c: everybody else uses json.h.
  */
 #pragma once
 #include <locale.h>
@@ -74,5 +74,10 @@ bool lt_json_is_integral(const struct lt_json *v);
 uint64_t lt_json_hash_bytes(const char *p, size_t n);
 /* Equal values (lt_json_equal) have equal hashes. */
 uint64_t lt_json_hash(const struct lt_json *v);
+/*
+ * Fills the hash table of an object above LT_JSON_LINEAR members. Index of the first member whose key an earlier one has, or n: then the
+ * table is whole.
+ */
+uint32_t lt_json_index(struct lt_arena *arena, struct lt_json *v);
 /* The "C" locale, whatever the process has set. */
 locale_t lt_json_c_locale(void);

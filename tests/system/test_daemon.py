@@ -69,7 +69,7 @@ def test_a_newer_database_is_refused(tmp_path):
         newest = json.loads(run_lectern("version", "--json"))["schema"]
         table = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "migration" in name][0]
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-        row = list(connection.execute(f"SELECT * FROM {table}").fetchone())
+        row = list(connection.execute(f"SELECT * FROM {table}").fetchall()[-1])
         row[[i for i, v in enumerate(row) if v == newest][0]] = newest + 1
         connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(row))})", row)
     connection.close()

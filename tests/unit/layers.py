@@ -10,11 +10,12 @@ ALLOWED = {
     "io": ["base", "text"],
     "store": ["base", "text", "io"],
     "core": ["base", "text", "io", "store"],
+    "workflows": ["base", "text", "io", "store", "core"],
     "actions": ["base", "text", "io", "store", "core"],
     "providers": ["base", "text", "io", "store", "core"],
-    "api": ["base", "text", "io", "store", "core"],
-    "cli": ["base", "text", "io", "store", "core", "actions", "providers", "api"],
-    "daemon": ["base", "text", "io", "store", "core", "actions", "providers", "api", "cli"],
+    "api": ["base", "text", "io", "store", "core", "workflows"],
+    "cli": ["base", "text", "io", "store", "core", "workflows", "actions", "providers", "api"],
+    "daemon": ["base", "text", "io", "store", "core", "workflows", "actions", "providers", "api", "cli"],
 }
 
 root = pathlib.Path(sys.argv[1]) / "src"

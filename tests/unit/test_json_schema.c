@@ -115,6 +115,25 @@ static const struct rule rules[] = {
      "[{},{\"next\":{\"next\":{}}}]", "[{\"next\":{\"x\":1}}]"},
     {"{\"properties\":{\"kids\":{\"items\":{\"$ref\":\"#\"}}},\"required\":[\"id\"]}",
      "[{\"id\":1,\"kids\":[{\"id\":2,\"kids\":[]}]}]", "[{\"id\":1,\"kids\":[{\"id\":2,\"kids\":[{}]}]}]"},
+    {"{\"$id\":\"http://x/a/b?q\",\"$defs\":{\"c\":{\"$id\":\"../c/./d\",\"$anchor\":\"k\",\"type\":\"integer\"}},\"items\":{\"$ref\":\"/c/d#k\"}}",
+     "[[1]]", "[[\"x\"]]"},
+    {"{\"$id\":\"urn:x:a\",\"$defs\":{\"c\":{\"$id\":\"urn:x:b\",\"$defs\":{\"d\":{\"const\":1}},\"$ref\":\"#/$defs/d\"}},\"$ref\":\"urn:x:b\"}",
+     "[1]",
+     "[2]"},
+    {"{\"properties\":{\"a\":true},\"patternProperties\":{\"^x\":true},\"unevaluatedProperties\":false}", "[{},{\"a\":1,\"x1\":2},[1]]",
+     "[{\"b\":1},{\"a\":1,\"b\":1}]"},
+    {"{\"allOf\":[{\"properties\":{\"a\":true}}],\"anyOf\":[{\"properties\":{\"b\":{\"const\":1}},\"required\":[\"b\"]},"
+     "{\"properties\":{\"c\":true}}],"
+     "\"if\":{\"required\":[\"d\"]},\"then\":{\"properties\":{\"d\":true,\"e\":true}},\"dependentSchemas\":{\"a\":{\"properties\":{\"f\":true}}},"
+     "\"unevaluatedProperties\":{\"type\":\"null\"}}",
+     "[{\"a\":1,\"b\":1,\"c\":1,\"f\":1},{\"d\":1,\"e\":1},{\"z\":null},{\"c\":1,\"b\":null}]", "[{\"e\":1},{\"b\":2},{\"f\":1},{\"z\":1}]"},
+    {"{\"not\":{\"properties\":{\"a\":{\"const\":2}},\"required\":[\"a\"]},\"unevaluatedProperties\":false}", "[{}]", "[{\"a\":1}]"},
+    {"{\"prefixItems\":[{}],\"contains\":{\"const\":2},\"allOf\":[{\"prefixItems\":[{},{}]}],\"unevaluatedItems\":false}", "[[1,2],[1,9,2,2],{}]",
+     "[[1,2,3],[2,1,1]]"},
+    {"{\"oneOf\":[{\"prefixItems\":[{\"const\":1}],\"items\":{\"type\":\"string\"}},{\"prefixItems\":[{\"const\":2}]}],"
+     "\"unevaluatedItems\":{\"type\":\"null\"}}",
+     "[[1,\"x\"],[2,null]]", "[[2,\"x\"],[1,null]]"},
+    {"{\"pattern\":\"^\\\\p{Letter}+\\\\P{Number}$\"}", "[\"\xC3\xA9x.\"]", "[\"1a\",\"a1\"]"},
     {"{\"title\":\"t\",\"description\":\"d\",\"default\":1,\"examples\":[1],\"format\":\"email\",\"$schema\":\"s\",\"$comment\":"
      "\"c\","
      "\"writeOnly\":true,\"readOnly\":true,\"deprecated\":true,\"contentMediaType\":\"text/plain\",\"x-order\":3}",
@@ -220,6 +239,221 @@ static void messages_do_not_repeat_the_value(void **state)
     }
 }
 
+/* ---- drafts and options ---- */
+
+static const struct lt_schema *compiled_with(const char *schema, struct lt_schema_options options)
+{
+    const struct lt_schema *s;
+    struct lt_error err;
+    if (lt_schema_compile_with(arena, value(schema), &options, &s, &err))
+        fail_msg("%s: %s: %s", schema, err.field, err.detail);
+    return s;
+}
+
+static void draft_07_has_its_own_rules(void **state)
+{
+    static const struct rule old[] = {
+        {"{\"items\":[{\"type\":\"integer\"},{\"type\":\"string\"}],\"additionalItems\":false}", "[[],[1],[1,\"x\"]]", "[[\"x\"],[1,\"x\",2]]"},
+        {"{\"items\":{\"type\":\"integer\"},\"additionalItems\":false}", "[[1,2]]", "[[\"x\"]]"},
+        {"{\"additionalItems\":false}", "[[1,2]]", "[]"},
+        {"{\"items\":[],\"additionalItems\":{\"type\":\"null\"}}", "[[],[null]]", "[[1]]"},
+        {"{\"dependencies\":{\"a\":[\"b\"],\"c\":{\"required\":[\"d\"]},\"e\":[],\"f\":false}}", "[{},{\"a\":1,\"b\":1},{\"c\":1,\"d\":1},{\"e\":1}]",
+         "[{\"a\":1},{\"c\":1},{\"f\":1}]"},
+        {"{\"definitions\":{\"n\":{\"type\":\"integer\"}},\"items\":{\"$ref\":\"#/definitions/n\",\"minimum\":1,\"nonsense\":2}}", "[[0]]",
+         "[[\"x\"]]"},
+        {"{\"$id\":\"http://x/r\",\"items\":{\"$ref\":\"n#foo\"},\"definitions\":{\"n\":{\"$id\":\"n\",\"definitions\":{\"m\":{\"$id\":\"#foo\","
+         "\"type\":\"integer\"}}}}}",
+         "[[1]]", "[[\"x\"]]"},
+        {"{\"contains\":{\"const\":1}}", "[[1,1]]", "[[]]"},
+    };
+    for (size_t i = 0; i < LT_COUNT(old); i++) {
+        const struct lt_json *good = value(old[i].good), *bad = value(old[i].bad);
+        char by_name[600];
+        snprintf(by_name, sizeof(by_name), "{\"$schema\":\"http://json-schema.org/draft-07/schema#\",%s", old[i].schema + 1);
+        const struct lt_schema *ways[] = {compiled_with(old[i].schema, (struct lt_schema_options){.draft = LT_SCHEMA_DRAFT_07}), compiled(by_name)};
+        for (size_t w = 0; w < LT_COUNT(ways); w++) {
+            for (size_t k = 0; k < lt_json_len(good); k++)
+                if (lt_schema_check(ways[w], lt_json_at(good, k), NULL))
+                    fail_msg("%s refuses good value %zu", old[i].schema, k);
+            for (size_t k = 0; k < lt_json_len(bad); k++)
+                if (!lt_schema_check(ways[w], lt_json_at(bad, k), NULL))
+                    fail_msg("%s takes bad value %zu", old[i].schema, k);
+        }
+    }
+    /* What the other draft has is not known. */
+    static const char *const unknown[] = {"{\"prefixItems\":[true]}", "{\"unevaluatedItems\":false}", "{\"dependentRequired\":{}}",
+        "{\"$anchor\":\"a\"}"};
+    for (size_t i = 0; i < LT_COUNT(unknown); i++) {
+        const struct lt_schema *s;
+        struct lt_schema_options options = {.draft = LT_SCHEMA_DRAFT_07};
+        assert_int_equal(lt_schema_compile_with(arena, value(unknown[i]), &options, &s, NULL), LT_ECONFIG);
+    }
+}
+
+static void unknown_keywords_are_ignored_where_asked(void **state)
+{
+    const struct lt_schema *s = compiled_with("{\"nullable\":true,\"type\":\"string\",\"x\":{\"$id\":\"a\"}}",
+        (struct lt_schema_options){.ignore_unknown = true});
+    assert_int_equal(lt_schema_check(s, value("\"a\""), NULL), LT_OK);
+    assert_int_equal(lt_schema_check(s, value("null"), NULL), LT_EINVALID_INPUT);
+}
+
+static void given_documents_may_be_referred_to(void **state)
+{
+    struct lt_schema_document documents[] = {
+        {LT_STR("http://x/one"), value("{\"$defs\":{\"n\":{\"$ref\":\"two\"}}}")},
+        {LT_STR("http://x/two"), value("{\"$id\":\"http://y/other\",\"$ref\":\"#k\",\"$defs\":{\"k\":{\"$anchor\":\"k\",\"type\":\"integer\"}}}")},
+    };
+    struct lt_schema_options options = {.document_count = 2, .documents = documents};
+    const struct lt_schema *s = compiled_with("{\"items\":{\"$ref\":\"http://x/one#/$defs/n\"}}", options);
+    assert_int_equal(lt_schema_check(s, value("[1]"), NULL), LT_OK);
+    assert_int_equal(lt_schema_check(s, value("[\"x\"]"), NULL), LT_EINVALID_INPUT);
+    options.document_count = 1;
+    assert_int_equal(lt_schema_compile_with(arena, value("{\"$ref\":\"http://x/one#/$defs/n\"}"), &options, &s, NULL), LT_ECONFIG);
+}
+
+/* RFC 3986 §5.4, by schemas: an $id that resolves to `is` is found under that name. */
+static void ids_resolve_as_rfc_3986_has_it(void **state)
+{
+    static const struct {
+        const char *reference, *is;
+    } cases[] = {
+        {"g:h", "g:h"},           {"g", "http://a/b/c/g"},         {"./g", "http://a/b/c/g"},   {"g/", "http://a/b/c/g/"},
+        {"/g", "http://a/g"},     {"//g", "http://g"},             {"?y", "http://a/b/c/d;p?y"}, {"g?y", "http://a/b/c/g?y"},
+        {";x", "http://a/b/c/;x"}, {"g;x", "http://a/b/c/g;x"},    {".", "http://a/b/c/"},      {"./", "http://a/b/c/"},
+        {"..", "http://a/b/"},    {"../", "http://a/b/"},          {"../g", "http://a/b/g"},    {"../..", "http://a/"},
+        {"../../g", "http://a/g"}, {"../../../g", "http://a/g"},   {"/./g", "http://a/g"},      {"/../g", "http://a/g"},
+        {"g.", "http://a/b/c/g."}, {"..g", "http://a/b/c/..g"},    {"./../g", "http://a/b/g"},  {"./g/.", "http://a/b/c/g/"},
+        {"g/./h", "http://a/b/c/g/h"}, {"g/../h", "http://a/b/c/h"}, {"g;x=1/../y", "http://a/b/c/y"}, {"g?y/../x", "http://a/b/c/g?y/../x"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_str text = lt_printf(arena, "{\"$id\":\"http://a/b/c/d;p?q\",\"$ref\":\"%s\",\"$defs\":{\"x\":{\"$id\":\"%s\",\"const\":1}}}",
+            cases[i].is,
+                                       cases[i].reference);
+        const struct lt_schema *s = compiled(text.p);
+        assert_int_equal(lt_schema_check(s, value("1"), NULL), LT_OK);
+        assert_int_equal(lt_schema_check(s, value("2"), NULL), LT_EINVALID_INPUT);
+    }
+}
+
+/* ---- the list of errors ---- */
+
+/* One line for each: place, rule, words. */
+static struct lt_str listed(const char *schema, const char *text, size_t max)
+{
+    const struct lt_schema_error *errors;
+    size_t n;
+    struct lt_buf b;
+    lt_buf_init(&b, 1 << 20);
+    const struct lt_schema *s = compiled(schema);
+    bool fits = lt_schema_check_all(s, value(text), arena, max, &errors, &n) == LT_OK;
+    assert_int_equal(fits, n == 0);
+    assert_int_equal(fits, lt_schema_check(s, value(text), NULL) == LT_OK);
+    for (size_t i = 0; i < n; i++)
+        lt_buf_printf(&b, "%s | %s | %s\n", errors[i].at, errors[i].rule, errors[i].words);
+    struct lt_str list = lt_str_copy(arena, lt_buf_str(&b));
+    lt_buf_free(&b);
+    return list;
+}
+
+static void all_errors_are_listed_with_both_paths(void **state)
+{
+    static const struct {
+        const char *schema, *value, *list;
+    } cases[] = {
+        {"true", "1", ""},
+        {"{\"properties\":{\"a\":{\"type\":\"string\"},\"b/c\":{\"minimum\":3,\"multipleOf\":2}},\"required\":[\"d\",\"e\"],"
+         "\"additionalProperties\":false}",
+         "{\"a\":1,\"b/c\":1,\"z\":0}",
+         "/d | /required | is required\n/e | /required | is required\n/a | /properties/a/type | must be a string, is an integer\n"
+         "/b~1c | /properties/b~1c/minimum | must be at least 3, is less\n/b~1c | /properties/b~1c/multipleOf | must be a multiple of 2, is not\n"
+         "/z | /additionalProperties | is not allowed here\n"},
+        {"{\"items\":{\"$ref\":\"#/$defs/n\"},\"minItems\":4,\"$defs\":{\"n\":{\"type\":\"integer\",\"enum\":[1,2]}}}", "[\"x\",2,3]",
+         " | /minItems | must have at least 4 elements, has 3\n/0 | /$defs/n/type | must be an integer, is a string\n"
+         "/0 | /$defs/n/enum | must be one of 1, 2\n/2 | /$defs/n/enum | must be one of 1, 2\n"},
+        {"{\"properties\":{\"k\":{\"anyOf\":[{\"type\":\"string\"},{\"properties\":{\"a\":{\"minimum\":5}}}]},\"l\":{\"oneOf\":[true,true]},"
+         "\"m\":{\"not\":{}}}}",
+         "{\"k\":{\"a\":1},\"l\":1,\"m\":1}",
+         "/k/a | /properties/k/anyOf/1/properties/a/minimum | must be at least 5, is less\n"
+         "/l | /properties/l/oneOf | must have exactly one of the 2 allowed forms, has number 1 and number 2\n"
+         "/m | /properties/m/not | must not have the form that `not` describes\n"},
+        {"{\"if\":{\"required\":[\"a\"]},\"then\":{\"required\":[\"b\",\"c\"]},\"allOf\":[{\"maxProperties\":0}]}", "{\"a\":1}",
+         " | /allOf/0/maxProperties | must have at most 0 members, has 1\n/b | /then/required | is required\n/c | /then/required | is required\n"},
+        {"{\"properties\":{\"a\":true},\"unevaluatedProperties\":false}", "{\"a\":1,\"b\":1,\"c\":1}",
+         "/b | /unevaluatedProperties | is not allowed here\n/c | /unevaluatedProperties | is not allowed here\n"},
+        {"{\"propertyNames\":{\"maxLength\":1},\"uniqueItems\":true,\"contains\":{\"const\":9}}", "{\"ab\":1}",
+         "/ab | /propertyNames/maxLength | its name must be at most 1 character, is 2\n"},
+        {"{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"items\":[{\"dependencies\":{\"a\":[\"b\"],\"c\":{\"required\":[\"d\"]}}}],"
+         "\"additionalItems\":false}",
+         "[{\"a\":1,\"c\":1},2]",
+         "/0/b | /items/0/dependencies | is required where \"a\" is given\n/0/d | /items/0/dependencies/c/required | is required\n"
+         "/1 | /additionalItems | is not allowed here\n"},
+        {"{\"uniqueItems\":true,\"contains\":{\"const\":9},\"prefixItems\":[{\"const\":5}]}", "[1,1]",
+         "/0 | /prefixItems/0/const | must be 5\n"
+         " | /contains | must have at least 1 elements of the form that `contains` describes, has 0\n"
+         "/1 | /uniqueItems | must differ from all other elements, is the same as number 0\n"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_str list = listed(cases[i].schema, cases[i].value, 100);
+        if (!lt_str_is(list, cases[i].list))
+            fail_msg("%s with %s:\n%.*s", cases[i].schema, cases[i].value, LT_FMT(list));
+    }
+}
+
+static void the_list_has_a_longest(void **state)
+{
+    assert_true(lt_str_is(listed("{\"items\":false}", "[1,2,3,4]", 2), "/0 | /items | is not allowed here\n/1 | /items | is not allowed here\n"));
+    assert_true(lt_str_is(listed("{\"items\":{\"pattern\":\"^(a+)+$\"}}", "[\"b\",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\",\"b\"]", 9),
+                          "/0 | /items/pattern | must match the pattern ^(a+)+$\n"
+                          "/1 |  | could not be matched with its pattern within the limits of time\n"));
+    const struct lt_schema_error *errors;
+    size_t n;
+    assert_int_equal(lt_schema_check_all(compiled("true"), NULL, arena, 5, &errors, &n), LT_EINVALID_INPUT);
+    assert_int_equal(n, 1);
+    assert_string_equal(errors[0].words, "is absent");
+}
+
+/* Over the whole table: as many lists that are empty as values that fit, and each rule's place is one in the schema. */
+static void the_list_agrees_with_the_verdict(void **state)
+{
+    for (size_t i = 0; i < LT_COUNT(rules); i++) {
+        const struct lt_schema *s = compiled(rules[i].schema);
+        const struct lt_json *document = value(rules[i].schema), *good = value(rules[i].good), *bad = value(rules[i].bad);
+        const struct lt_schema_error *errors;
+        size_t n;
+        for (size_t k = 0; k < lt_json_len(good); k++)
+            assert_true(lt_schema_check_all(s, lt_json_at(good, k), arena, 10, &errors, &n) == LT_OK && n == 0);
+        for (size_t k = 0; k < lt_json_len(bad); k++) {
+            assert_int_equal(lt_schema_check_all(s, lt_json_at(bad, k), arena, 10, &errors, &n), LT_EINVALID_INPUT);
+            assert_true(n > 0);
+            for (size_t e = 0; e < n; e++)
+                if (!lt_json_at_pointer(document, errors[e].rule))
+                    fail_msg("%s: %s leads nowhere", rules[i].schema, errors[e].rule);
+        }
+    }
+}
+
+static void names_and_uris_have_limits(void **state)
+{
+    const struct lt_schema *s;
+    struct lt_error err;
+    struct lt_buf b;
+    lt_buf_init(&b, 1 << 20);
+    lt_buf_put_str(&b, LT_STR("{\"$id\":\"http://x/"));
+    for (int i = 0; i < 2000; i++)
+        lt_buf_putc(&b, 'a');
+    lt_buf_put_str(&b, LT_STR("\"}"));
+    assert_int_equal(lt_schema_compile_text(arena, lt_strz(arena, lt_buf_str(&b)), &s, &err), LT_ECONFIG);
+    assert_string_equal(err.field, "/$id");
+    lt_buf_reset(&b);
+    for (int i = 0; i < 1001; i++)
+        lt_buf_printf(&b, "%s{\"$anchor\":\"a%d\"}", i ? "," : "{\"allOf\":[", i);
+    lt_buf_put_str(&b, LT_STR("]}"));
+    assert_int_equal(lt_schema_compile_text(arena, lt_strz(arena, lt_buf_str(&b)), &s, &err), LT_ECONFIG);
+    assert_string_equal(err.field, "/allOf/1000/$anchor");
+    lt_buf_free(&b);
+}
+
 static void deep_places_are_cut_but_whole(void **state)
 {
     char text[2000] = "",
@@ -246,8 +480,12 @@ static void malformed_schemas_are_refused(void **state)
         {"{\"type\":[]}", "/type", NULL},
         {"{\"type\":1}", "/type", NULL},
         {"{\"requried\":[\"a\"]}", "/requried", "schema: the keyword \"requried\" is not known here, so it would go unchecked"},
-        {"{\"unevaluatedProperties\":false}", "/unevaluatedProperties", NULL},
-        {"{\"$dynamicRef\":\"#a\"}", "/$dynamicRef", NULL},
+        {"{\"unevaluatedProperties\":1}", "/unevaluatedProperties", NULL},
+        {"{\"$dynamicRef\":\"#a\"}", "/$dynamicRef", "schema: this keyword is not supported"},
+        {"{\"additionalItems\":true}", "/additionalItems", NULL},
+        {"{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xE2\x82\xAC\":1}",
+         "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xE2\x82\xAC",
+         "schema: the keyword \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" is not known here, so it would go unchecked"},
         {"{\"items\":{\"dependencies\":{}}}", "/items/dependencies", NULL},
         {"{\"nullable\":true}", "/nullable", NULL},
         {"{\"items\":[true]}", "/items", "schema: must be a schema (an object, true or false), is array"},
@@ -279,7 +517,12 @@ static void malformed_schemas_are_refused(void **state)
         {"{\"items\":{\"$ref\":\"other.json#/a\"}}", "",
          "schema: $ref at /items/$ref leads out of the document, which is not supported"},
         {"{\"const\":1,\"$ref\":\"#/const\"}", "/const", NULL},
-        {"{\"items\":{\"$id\":\"x\"}}", "/items/$id", "schema: $id may only stand at the root"},
+        {"{\"items\":{\"$id\":1}}", "/items/$id", "schema: must be a string"},
+        {"{\"items\":{\"$id\":\"x#y\"}}", "/items/$id", "schema: must have no fragment ($anchor names a place)"},
+        {"{\"items\":{\"$id\":\"x\"},\"not\":{\"$id\":\"x\"}}", "/not/$id", "schema: the same $id is there already"},
+        {"{\"$id\":\"http://x/a\",\"items\":{\"$id\":\"b/\",\"$ref\":\"a\"}}", "",
+         "schema: $ref at /items/$ref leads out of the document, which is not supported"},
+        {"{\"items\":{\"$id\":\"x\",\"$anchor\":\"a\"},\"$ref\":\"#a\"}", "", "schema: $ref at /$ref leads to nothing"},
         {"{\"$anchor\":\"a\",\"not\":{\"$anchor\":\"a\"}}", "/not/$anchor", NULL},
         {"{\"$ref\":\"#\"}", "", NULL},
         {"{\"$defs\":{\"a\":{\"$ref\":\"#/$defs/b\"},\"b\":{\"allOf\":[{\"$ref\":\"#/$defs/a\"}]}}}", "", NULL},
@@ -385,6 +628,26 @@ static void deep_values_are_checked_to_the_end_or_refused(void **state)
     assert_given_up("{\"items\":{\"allOf\":[{\"anyOf\":[{\"$ref\":\"#\"}]}]}}", value(text), "nested too deeply");
 }
 
+/* unevaluated… goes through the combined nodes a second time, on each level again: that is counted, too. */
+static void unevaluated_members_cannot_multiply_the_work(void **state)
+{
+    struct lt_buf b;
+    lt_buf_init(&b, 100000);
+    lt_buf_put_str(&b, LT_STR("{\"items\":{\"$ref\":\"#\"},\"unevaluatedItems\":false,\"anyOf\":["));
+    for (int i = 0; i < 50; i++)
+        lt_buf_put_str(&b, LT_STR("{\"anyOf\":["));
+    lt_buf_put_str(&b, LT_STR("{\"items\":{\"$ref\":\"#\"}}"));
+    for (int i = 0; i < 50; i++)
+        lt_buf_put_str(&b, LT_STR("],\"unevaluatedItems\":false}"));
+    lt_buf_put_str(&b, LT_STR("]}"));
+    char text[100] = "";
+    memset(text, '[', 40);
+    memset(text + 40, ']', 40);
+    assert_given_up(lt_strz(arena, lt_buf_str(&b)), value(text), "steps to check");
+    assert_int_equal(lt_schema_check(compiled(lt_strz(arena, lt_buf_str(&b))), value("[]"), NULL), LT_OK);
+    lt_buf_free(&b);
+}
+
 static void long_arrays_are_compared_in_linear_time(void **state)
 {
     struct lt_buf b;
@@ -406,12 +669,21 @@ int main(void)
         TEST(not_turns_every_verdict_round),
         TEST(errors_name_the_place_and_the_reason),
         TEST(messages_do_not_repeat_the_value),
+        TEST(draft_07_has_its_own_rules),
+        TEST(unknown_keywords_are_ignored_where_asked),
+        TEST(given_documents_may_be_referred_to),
+        TEST(ids_resolve_as_rfc_3986_has_it),
+        TEST(all_errors_are_listed_with_both_paths),
+        TEST(the_list_has_a_longest),
+        TEST(the_list_agrees_with_the_verdict),
+        TEST(names_and_uris_have_limits),
         TEST(deep_places_are_cut_but_whole),
         TEST(malformed_schemas_are_refused),
         TEST(patterns_cannot_take_forever),
         TEST(schemas_cannot_multiply_the_work),
         TEST(chains_of_references_have_a_longest),
         TEST(deep_values_are_checked_to_the_end_or_refused),
+        TEST(unevaluated_members_cannot_multiply_the_work),
         TEST(long_arrays_are_compared_in_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

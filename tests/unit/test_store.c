@@ -933,7 +933,7 @@ static void processes_share_a_database_from_its_birth(void **state)
         assert_int_equal(WEXITSTATUS(status), 0);
     }
     store = open_store(false);
-    assert_int_equal(count(store, "SELECT count(*) FROM meta"), CHILDREN * CHILD_UNITS + 1);
+    assert_int_equal(count(store, "SELECT count(*) FROM meta WHERE name LIKE '%-%'"), CHILDREN * CHILD_UNITS);
     assert_int_equal(count(store, "SELECT value FROM meta WHERE name = 'generation'"), CHILDREN * CHILD_UNITS + 1);
     assert_int_equal(count(store, "SELECT count(*) FROM schema_migration"), lt_store_schema_newest());
     lt_store_close(store);
