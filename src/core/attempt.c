@@ -339,8 +339,10 @@ enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err)
     enum lt_code rc = LT_OK;
     for (int round = 0;; round++) {
         rc = ask_round(c, list, n, round, deadline, err);
-        uint64_t pause = pause_before(list, n, round + 1), now = lt_loop_now(lt_loop_self());
-        if (is_final(c, rc) || !room(c) || pause == 0 || now + pause >= deadline)
+        if (is_final(c, rc) || !room(c))
+            return rc;
+        uint64_t pause = pause_before(list, n, round + 1);
+        if (pause == 0 || lt_loop_now(lt_loop_self()) + pause >= deadline)
             return rc;
         if (lt_fiber_sleep(pause))
             return lt_fail(err, LT_ECANCELLED, "the caller left");
