@@ -61,32 +61,20 @@ static enum lt_code provider_named(struct lt_str plugin, const struct lt_provide
     return LT_OK;
 }
 
-/* The config as it is stored. */
-static enum lt_code seal_config(struct lt_store *store, struct lt_arena *arena, const struct lt_provider *provider, int64_t site_id,
-                                const struct lt_json *config, struct lt_str *ret, struct lt_error *err)
+/* The patched config as it is stored. A secret that cannot be opened is as good as none: an administrator may give it anew. */
+static enum lt_code patch_config(const struct lt_keyring *ring, struct lt_arena *arena, const struct lt_provider *provider, int64_t site_id,
+                                 struct lt_str stored, const struct lt_json *patch, struct lt_str *ret, struct lt_error *err)
 {
-    struct lt_keyring *ring;
-    if (lt_secrets_ring(store, true, &ring, err))
+    const struct lt_json *config;
+    struct lt_error lost;
+    if (lt_admin_parse(arena, stored, &config, err))
+        return err->code;
+    lt_config_unseal(ring, arena, provider->settings_schema, site_id, config, &config, &lost);
+    config = lt_merge_patch(arena, config, patch);
+    if (check_config(arena, provider, config, err))
         return err->code;
     *ret = lt_config_seal(ring, arena, provider->settings_schema, site_id, config);
-    lt_keyring_free(ring);
     return LT_OK;
-}
-
-/* The stored config in clear. A secret that cannot be opened is as good as none: an administrator may give it anew. */
-static enum lt_code open_config(struct lt_store *store, struct lt_arena *arena, const struct lt_provider *provider, int64_t site_id,
-                                struct lt_str stored, const struct lt_json **ret, struct lt_error *err)
-{
-    struct lt_keyring *ring;
-    const struct lt_json *sealed;
-    struct lt_error lost;
-    if (lt_secrets_ring(store, true, &ring, err))
-        return err->code;
-    enum lt_code rc = lt_admin_parse(arena, stored, &sealed, err);
-    if (rc == LT_OK)
-        lt_config_unseal(ring, arena, provider->settings_schema, site_id, sealed, ret, &lost);
-    lt_keyring_free(ring);
-    return rc;
 }
 
 static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena, struct lt_str site, struct lt_str name, struct lt_str plugin,
@@ -106,9 +94,11 @@ static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena,
     if (check_config(arena, provider, config, err) || check_actions(arena, actions, err))
         return err->code;
     struct lt_rows r;
-    struct lt_str sealed;
-    if (check_name_free(store, arena, site_id, name, 0, err) || seal_config(store, arena, provider, site_id, config, &sealed, err))
+    struct lt_keyring *ring;
+    if (check_name_free(store, arena, site_id, name, 0, err) || lt_secrets_ring(store, true, &ring, err))
         return err->code;
+    struct lt_str sealed = lt_config_seal(ring, arena, provider->settings_schema, site_id, config);
+    lt_keyring_free(ring);
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "INSERT INTO provider_instance (site_id, name, plugin, enabled, position, config, actions, created_at) VALUES ($1, $2, $3, $4,"
@@ -179,14 +169,15 @@ static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena,
     if (lt_admin_check(arena, provider_patch_schema, patch, err) || lt_admin_find_site(store, site, &site_id, err) ||
         find_instance(store, arena, site_id, name_or_id, &r, err) || provider_named(lt_rows_str(&r, 0, 2), &provider, err))
         return err->code;
-    const struct lt_json *config, *actions;
+    const struct lt_json *actions;
+    struct lt_keyring *ring;
     struct lt_str sealed;
-    if (open_config(store, arena, provider, site_id, lt_rows_str(&r, 0, 4), &config, err) || lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err))
+    if (lt_admin_parse(arena, lt_rows_str(&r, 0, 5), &actions, err) || lt_secrets_ring(store, true, &ring, err))
         return err->code;
-    config = lt_merge_patch(arena, config, lt_json_get(patch, "config"));
     actions = lt_merge_patch(arena, actions, lt_json_get(patch, "actions"));
-    if (check_config(arena, provider, config, err) || check_actions(arena, actions, err) ||
-        seal_config(store, arena, provider, site_id, config, &sealed, err))
+    enum lt_code rc = patch_config(ring, arena, provider, site_id, lt_rows_str(&r, 0, 4), lt_json_get(patch, "config"), &sealed, err);
+    lt_keyring_free(ring);
+    if (rc || check_actions(arena, actions, err))
         return err->code;
     bool off = lt_rows_int(&r, 0, 3) != 0 && !lt_json_bool_or(lt_json_get(patch, "enabled"), true);
     if (off && check_unused(store, arena, &r, "disabled", err))

@@ -22,13 +22,6 @@ struct candidate {
     int retry_after_s;
 };
 
-/* Did the caller ask for another one? By name or by id. */
-static bool is_chosen(const struct lt_provider_instance *p, struct lt_str wanted)
-{
-    int64_t id;
-    return wanted.n == 0 || lt_str_eq(p->name, wanted) || (lt_str_to_int64(wanted, &id) && id == p->id);
-}
-
 static void user_hash(const struct lt_caller *caller, char out[65])
 {
     uint8_t digest[32];
@@ -177,7 +170,7 @@ static struct lt_provider_run *run_new(struct lt_process *c, const struct lt_pro
     run->on_text = lt_process_on_text;
     run->ctx = c;
     run->result.usage = (struct lt_usage)LT_USAGE_UNKNOWN;
-    user_hash(q->caller, run->user_hash);
+    memcpy(run->user_hash, c->user_hash, sizeof(run->user_hash));
     return run;
 }
 
@@ -307,7 +300,7 @@ static size_t eligible(struct lt_process *c, struct candidate **ret)
     size_t all = lt_provider_candidates(q->arena, q->caller->site, c->action->action, &list), n = 0;
     *ret = LT_NEW_ARRAY(q->arena, struct candidate, all);
     for (size_t i = 0; i < all; i++)
-        if ((!list[i].reason || (q->test && list[i].only_off)) && is_chosen(list[i].instance, q->provider))
+        if ((!list[i].reason || (q->test && list[i].only_off)) && (q->provider.n == 0 || lt_instance_is(list[i].instance, q->provider)))
             (*ret)[n++] = (struct candidate){.instance = list[i].instance,
                                              .breaker = lt_breakers_of(&c->manager->breakers, list[i].instance)};
     return n;
@@ -336,6 +329,7 @@ enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err)
         return lt_fail(err, LT_ENO_PROVIDER, "no enabled and configured instance serves '%s'%s%.*s", c->action->action->name,
                        q->provider.n ? " under the name " : "", LT_FMT(q->provider));
     c->result->attempts = LT_NEW_ARRAY(q->arena, struct lt_attempt, ATTEMPTS_MAX);
+    user_hash(q->caller, c->user_hash);
     enum lt_code rc = LT_OK;
     for (int round = 0;; round++) {
         rc = ask_round(c, list, n, round, deadline, err);

@@ -48,6 +48,7 @@ struct lt_process {
     char misfit_why[512];
     const struct lt_neutral_result *answer; /* of the attempt that succeeded */
     struct lt_action_call action_call;
+    char user_hash[65];        /* what vendors get in the place of the user's id */
 };
 
 

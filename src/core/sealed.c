@@ -2,6 +2,7 @@
 #include "core/sealed.h"
 
 #include "base/secret.h"
+#include "core/admin.h"
 #include "core/provider.h"
 #include "core/registry.h"
 #include "io/worker.h"
@@ -255,7 +256,7 @@ enum lt_code lt_secrets_reseal(struct lt_store *store, const struct lt_keyring *
     if (rc == LT_OK)
         rc = all_issuers(store, &walk, tx);
     if (rc == LT_OK && walk.changed > 0) {
-        lt_tx_add(tx, "UPDATE meta SET value = value + 1 WHERE name = 'generation'", NULL, 0);
+        lt_admin_touch(tx);
         rc = lt_store_write(store, tx, err);
     } else {
         lt_tx_discard(tx);

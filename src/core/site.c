@@ -66,6 +66,20 @@ int lt_place_switch_compare(const void *left, const void *right)
     return c ? c : compare_str(a->action, b->action);
 }
 
+bool lt_instance_is(const struct lt_provider_instance *instance, struct lt_str name_or_id)
+{
+    int64_t id;
+    return lt_str_eq(instance->name, name_or_id) || (lt_str_to_int64(name_or_id, &id) && id == instance->id);
+}
+
+const struct lt_provider_instance *lt_site_instance(const struct lt_site *site, struct lt_str name_or_id)
+{
+    for (size_t i = 0; i < site->instances_n; i++)
+        if (lt_instance_is(site->instances[i], name_or_id))
+            return site->instances[i];
+    return NULL;
+}
+
 struct lt_site *lt_config_site(const struct lt_config *c, struct lt_str slug)
 {
     for (size_t i = 0; i < c->sites_n; i++)

@@ -112,6 +112,10 @@ void lt_config_unref(struct lt_config *config);
 /* The snapshot of the calling loop (borrowed; ref it to keep it over a wait), and its replacement from any thread. */
 struct lt_config *lt_config_current(void);
 void lt_config_publish(struct lt_loop *const *loops, size_t loops_n, struct lt_config *config);
+/* Is it the instance of this name, or of this id? Names are never numbers. */
+bool lt_instance_is(const struct lt_provider_instance *instance, struct lt_str name_or_id);
+/* The site's instance of this name or id; NULL when there is none. */
+const struct lt_provider_instance *lt_site_instance(const struct lt_site *site, struct lt_str name_or_id);
 /* NULL when there is none. */
 struct lt_site *lt_config_site(const struct lt_config *config, struct lt_str slug);
 const struct lt_site_key *lt_config_key(const struct lt_config *config, const uint8_t hash[32]);
