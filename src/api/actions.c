@@ -1,6 +1,6 @@
-/* /v1/actions: what there is, and running it as JSON. The streamed form is action_stream.c, calls that exist already calls.c. */
-#include "api/action_stream.h"
+/* /v1/actions: what there is, and running it. Calls that exist already: calls.c. */
 #include "api/answer.h"
+#include "api/event_stream.h"
 
 static void put_action(struct lt_request *r, struct lt_jw *w, const struct lt_entry *entry, const struct lt_place *place)
 {
@@ -47,21 +47,26 @@ static struct lt_str member(const struct lt_json *object, const char *key)
     return lt_json_str_or(lt_json_get(object, key), LT_STR(""));
 }
 
-/* By the body, or by what the client says it reads. */
-static bool wants_stream(struct lt_request *r)
-{
-    const struct lt_json *stream = lt_json_get(r->body, "stream");
-    if (stream)
-        return lt_json_bool_or(stream, false);
-    struct lt_str accept = lt_http_field(&r->http->head, "Accept", NULL), type = LT_STR("text/event-stream");
-    return memmem(accept.p ? accept.p : "", accept.n, type.p, type.n) != NULL;
-}
-
 /* A token for one course that is used without naming a course means that course. */
 static struct lt_str course_of(struct lt_request *r, const struct lt_json *context)
 {
     struct lt_str course = member(context, "course_id");
     return course.n == 0 ? r->caller.only_course : course;
+}
+
+static void write_answer(struct lt_request *r, struct lt_jw *w, const void *result)
+{
+    lt_answer_write(r, w, result);
+}
+
+static void run_streamed(struct lt_request *r, struct lt_call_request *request, struct lt_call_result *result)
+{
+    struct lt_event_stream *stream = lt_event_stream_new(r);
+    request->on_start = lt_event_stream_start;
+    request->on_text = lt_event_stream_text;
+    request->ctx = stream;
+    lt_process_action(r->api->options.manager, request, result);
+    lt_event_stream_finish(stream, &result->error, result->id_text, write_answer, result);
 }
 
 void lt_post_action(struct lt_request *r)
@@ -74,12 +79,12 @@ void lt_post_action(struct lt_request *r)
                                       .action = r->params[0],
                                       .input = lt_json_get(r->body, "input"),
                                       .provider = member(r->body, "provider"),
-                                      .stream = wants_stream(r)};
+                                      .stream = lt_event_stream_wanted(r)};
+    struct lt_call_result *result = LT_NEW(r->arena, struct lt_call_result);
     if (request.stream) {
-        lt_action_stream(r, &request);
+        run_streamed(r, &request, result);
         return;
     }
-    struct lt_call_result *result = LT_NEW(r->arena, struct lt_call_result);
     if (lt_process_action(r->api->options.manager, &request, result)) {
         lt_reply_problem(r, &result->error, result->id_text);
         return;

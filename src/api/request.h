@@ -137,6 +137,7 @@ void lt_patch_scope(struct lt_request *r);
 void lt_delete_scope(struct lt_request *r);
 void lt_get_register(struct lt_request *r);
 void lt_get_register_call(struct lt_request *r);
+void lt_post_workflow_run(struct lt_request *r);
 void lt_get_templates(struct lt_request *r);
 void lt_get_template(struct lt_request *r);
 void lt_get_profiles(struct lt_request *r);

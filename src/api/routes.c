@@ -87,6 +87,21 @@ static const char prompt_post[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"slug\",\"body\"],\"properties\":{" PROMPT_MEMBERS "}}";
 static const char prompt_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" PROMPT_MEMBERS "}}";
 
+#define CONTEXT_TEXT "{\"type\":[\"string\",\"null\"]}"
+static const char workflow_run[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"profile\":{\"type\":[\"string\",\"integer\"]},"
+    "\"context\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"course_id\":" CONTEXT_TEXT ",\"courseId\":" CONTEXT_TEXT
+    ",\"location_id\":" CONTEXT_TEXT ",\"locationId\":" CONTEXT_TEXT ",\"ui_slot_selector_id\":" CONTEXT_TEXT ",\"uiSlotSelectorId\":" CONTEXT_TEXT
+    ",\"service_variant\":" CONTEXT_TEXT ",\"serviceVariant\":" CONTEXT_TEXT ",\"placement\":{\"type\":\"string\",\"maxLength\":64},"
+    "\"content\":{\"type\":\"string\",\"maxLength\":1048576}}},\"action\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
+    "\"user_input\":{},\"stream\":{\"type\":\"boolean\"}," USER "}}";
+static const char workflow_answer[] =
+    OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"profile\":{\"type\":\"string\"},\"scope_id\":" COUNT
+           ",\"session_id\":{\"type\":[\"string\",\"null\"]},\"action\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
+           "\"response\":{\"type\":\"object\"},\"calls\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+           "\"usage\":" OBJECT("\"prompt_tokens\":" COUNT ",\"completion_tokens\":" COUNT ",\"total_tokens\":" COUNT) ","
+           "\"created_at\":" TIME ",\"completed_at\":" TIME);
+
 const struct lt_route lt_routes[] = {
     {"POST", "/v1/actions/{name}", "caller", "Run an action.", action_request, answer, LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS,
      lt_post_action},
@@ -121,6 +136,8 @@ const struct lt_route lt_routes[] = {
      lt_put_placement},
     {"GET", "/v1/switches", "manage_switches", "Switches of courses and locations.", NULL, LIST_OF("switches"), 0, 0, lt_get_switches},
     {"PUT", "/v1/switches", "manage_switches", "Set a switch; null removes it.", switch_put, LIST_OF("switches"), LT_BODY_SMALL, 0, lt_put_switch},
+    {"POST", "/v1/workflows/run", "caller", "Run a workflow: a profile, or what a context leads to.", workflow_run, workflow_answer, LT_BODY_ACTION,
+     LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS, lt_post_workflow_run},
     {"GET", "/v1/templates", "manage_workflows", "The templates that profiles patch.", NULL, LIST_OF("templates"), 0, 0, lt_get_templates},
     {"GET", "/v1/templates/{path*}", "manage_workflows", "One template: its text, its configuration, what is wrong with it.", NULL, OBJECT(""), 0, 0,
      lt_get_template},

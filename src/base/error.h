@@ -25,6 +25,7 @@
     X(EMEDIA_TYPE, "unsupported_media_type", 415, 0, "Send application/json.")                                               \
     X(EHEAD_TOO_LARGE, "head_too_large", 431, 0, "The request head is too large.")                                           \
     X(EREQUEST_TIMEOUT, "request_timeout", 408, 1, "The request did not arrive in time.")                                    \
+    X(ENO_CONFIG, "no_config", 404, 0, "No AI feature is set up here.")                                                      \
     /* what the gates say */                                                                                                 \
     X(ESITE_DISABLED, "site_disabled", 403, 0, "AI is switched off for this site.")                                          \
     X(ECOURSE_DISABLED, "course_disabled", 403, 0, "AI is switched off in this course or activity.")                         \
@@ -73,6 +74,8 @@ struct lt_error {
 };
 
 const char *lt_code_name(enum lt_code code);
+/* The code of that name. */
+enum lt_code lt_code_parse(struct lt_str name, enum lt_code otherwise);
 int lt_code_status(enum lt_code code);
 bool lt_code_retryable(enum lt_code code);
 const char *lt_code_text(enum lt_code code);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/secret.h"
+#include "text/merge_patch.h"
 
 enum {
     ATTEMPTS_MAX = 16,
@@ -160,6 +161,8 @@ static struct lt_provider_run *run_new(struct lt_process *c, const struct lt_pro
     run->loop = lt_loop_self();
     run->instance = instance;
     run->settings = lt_json_get(lt_provider_action_entry(instance, action), "settings");
+    if (q->profile && q->profile->settings)
+        run->settings = lt_merge_patch(q->arena, run->settings, q->profile->settings);
     run->action = lt_str(action);
     run->input = q->input;
     run->locale = q->caller->locale;
@@ -209,8 +212,8 @@ static enum lt_code attempt(struct lt_process *c, struct candidate *to, uint64_t
     if (instance->total_ms > 0 && now + instance->total_ms < deadline)
         deadline = now + instance->total_ms;
     struct lt_provider_run *run = run_new(c, instance, deadline);
-    c->action_call.instruction = lt_json_str_or(lt_provider_setting(instance, run->settings, LT_STR_NULL, "instruction"),
-        lt_str(c->action->action->instruction));
+    struct lt_str instruction = c->request->profile ? LT_STR("") : lt_str(c->action->action->instruction);
+    c->action_call.instruction = lt_json_str_or(lt_provider_setting(instance, run->settings, LT_STR_NULL, "instruction"), instruction);
     reset_answer(c);
     *err = (struct lt_error){0};
     enum lt_code rc = compile(c, run, err), vendor = rc;
@@ -292,6 +295,17 @@ static uint64_t pause_before(const struct candidate *list, size_t n, int round)
     return ms;
 }
 
+/* Is it one of those that the caller or the profile asks for? */
+static bool is_wanted(const struct lt_call_request *q, const struct lt_provider_instance *instance)
+{
+    const struct lt_call_profile *p = q->profile;
+    if (p && p->provider.n > 0 && !lt_instance_is(instance, p->provider))
+        return false;
+    if (p && p->vendor.n > 0 && !lt_str_eq(p->vendor, instance->plugin) && !lt_str_eq(p->vendor, instance->name))
+        return false;
+    return q->provider.n == 0 || lt_instance_is(instance, q->provider);
+}
+
 /* Those of the list that may be asked now. */
 static size_t eligible(struct lt_process *c, struct candidate **ret)
 {
@@ -300,7 +314,7 @@ static size_t eligible(struct lt_process *c, struct candidate **ret)
     size_t all = lt_provider_candidates(q->arena, q->caller->site, c->action->action, &list), n = 0;
     *ret = LT_NEW_ARRAY(q->arena, struct candidate, all);
     for (size_t i = 0; i < all; i++)
-        if ((!list[i].reason || (q->test && list[i].only_off)) && (q->provider.n == 0 || lt_instance_is(list[i].instance, q->provider)))
+        if ((!list[i].reason || (q->test && list[i].only_off)) && is_wanted(q, list[i].instance))
             (*ret)[n++] = (struct candidate){.instance = list[i].instance,
                                              .breaker = lt_breakers_of(&c->manager->breakers, list[i].instance)};
     return n;
@@ -325,9 +339,11 @@ enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err)
     uint64_t deadline = lt_loop_now(lt_loop_self()) + q->caller->site->call_timeout_ms;
     struct candidate *list;
     size_t n = eligible(c, &list);
-    if (n == 0)
+    if (n == 0) {
+        struct lt_str of = q->provider.n > 0 || !q->profile ? q->provider : q->profile->provider.n > 0 ? q->profile->provider : q->profile->vendor;
         return lt_fail(err, LT_ENO_PROVIDER, "no enabled and configured instance serves '%s'%s%.*s", c->action->action->name,
-                       q->provider.n ? " under the name " : "", LT_FMT(q->provider));
+                       of.n > 0 ? " under the name " : "", LT_FMT(of));
+    }
     c->result->attempts = LT_NEW_ARRAY(q->arena, struct lt_attempt, ATTEMPTS_MAX);
     user_hash(q->caller, c->user_hash);
     enum lt_code rc = LT_OK;

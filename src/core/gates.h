@@ -21,6 +21,7 @@ struct lt_gate_subject {
     const struct lt_json *input;
     struct lt_str provider;
     bool test;          /* of an instance, by an administrator */
+    bool policy_by_lms; /* whoever asks vouches for it */
     bool without_input; /* only asks what is available */
     bool store_behind;  /* set by the gate that refuses for it: a record would add to what waits */
 };

@@ -34,6 +34,13 @@ struct lt_attempt {
     struct lt_usage usage;
 };
 
+/* What a workflow's profile says of a call. An administrator has written it: the caller needs no permission to choose. */
+struct lt_call_profile {
+    struct lt_str provider;  /* an instance's name or id; "" = whichever serves */
+    struct lt_str vendor;    /* only instances of this plugin or name; "" = of any */
+    const struct lt_json *settings; /* over those of the action at the instance: model, temperature, …; NULL: none */
+};
+
 struct lt_call_request {
     struct lt_arena *arena;
     struct lt_config *config;
@@ -41,7 +48,10 @@ struct lt_call_request {
     struct lt_place place;
     struct lt_str action;
     const struct lt_json *input;
+    struct lt_uuid id;       /* that the call is to have; all zero: a new one */
     struct lt_str provider;  /* an instance's name or id, when the caller chooses; else empty */
+    const struct lt_call_profile *profile; /* of a workflow, whose input holds all instructions: the action's own are left out; else NULL */
+    bool policy_by_lms;      /* whoever asks vouches that the LMS has asked the user */
     bool stream;
     bool test;               /* an administrator tries the instance `provider`: whether or not it is enabled or left alone, without policy */
     /*

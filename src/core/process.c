@@ -151,7 +151,8 @@ static APART enum lt_code pass_gates(struct lt_process *c)
                                       .action_name = q->action,
                                       .input = q->input,
                                       .provider = q->provider,
-                                      .test = q->test};
+                                      .test = q->test,
+                                      .policy_by_lms = q->policy_by_lms};
     struct lt_error err = {0};
     enum lt_code rc = lt_gates_check(&subject, &err);
     if (rc == LT_OK)
@@ -171,7 +172,8 @@ static APART enum lt_code pass_gates(struct lt_process *c)
 static struct lt_process *process_new(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
 {
     struct lt_process *c = LT_NEW(q->arena, struct lt_process);
-    *ret = (struct lt_call_result){.id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
+    struct lt_uuid id = lt_uuid_is_null(q->id) ? lt_uuid_new() : q->id;
+    *ret = (struct lt_call_result){.id = id, .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
     lt_uuid_format(ret->id, ret->id_text);
     c->manager = m;
     c->request = q;

@@ -279,7 +279,7 @@ static enum lt_code read_member(const struct lt_json *object, const struct membe
     if (camel.n > 0 && snake.n > 0 && !lt_str_eq(camel, snake))
         return lt_fail_field(err, LT_EINVALID_INPUT, field, "%s and %s are given and differ", m->camel, m->snake);
     *ret = camel.n > 0 ? camel : snake;
-    if (ret->n == 0 || !opaque || !m->check)
+    if (ret->n == 0 || !m->check || (!opaque && !lt_opaque_key_looks(*ret)))
         return LT_OK;
     rc = m->check(*ret, NULL, err);
     if (rc && err)

@@ -205,12 +205,12 @@ static void a_wrong_context_key_is_refused_with_its_field_as_spelt(void **state)
 {
     static const struct {
         const char *text, *field;
-        bool only_opaque; /* other platforms' ids are fine */
+        bool only_opaque; /* other platforms' ids, which do not look like keys, are fine */
     } cases[] = {
         {"{\"courseId\":\"nonsense\"}", "/courseId", true},
         {"{\"course_id\":\"nonsense\"}", "/course_id", true},
-        {"{\"course_id\":\"block-v1:O+C+R+type@t+block@b\"}", "/course_id", true},
-        {"{\"locationId\":\"course-v1:O+C+R\"}", "/locationId", true},
+        {"{\"course_id\":\"block-v1:O+C+R+type@t+block@b\"}", "/course_id", false},
+        {"{\"locationId\":\"course-v1:O+C+R\"}", "/locationId", false},
         {"{\"location_id\":\"7\"}", "/location_id", true},
         {"{\"course_id\":7}", "/course_id", false},
         {"{\"uiSlotSelectorId\":[]}", "/uiSlotSelectorId", false},

@@ -1,0 +1,136 @@
+/*
+ * One streamed answer. The request's fiber produces: it runs the manager and appends events to a log; the client follows the log from
+ * callbacks, and may leave and come back. Who leaves for longer than the site's grace time ends the call.
+ */
+#include "api/event_stream.h"
+
+struct lt_event_stream {
+    struct lt_request *r;
+    struct lt_sse_log *log;
+    struct lt_fiber *fiber;
+    struct lt_timer grace;
+    struct lt_uuid id;
+    bool started;      /* the id is known and the client follows */
+    struct lt_buf buf; /* one event's data */
+};
+
+static uint32_t grace_ms(const struct lt_event_stream *p)
+{
+    return p->r->caller.site->resume_grace_ms;
+}
+
+static void grace_over(void *arg)
+{
+    struct lt_event_stream *p = arg;
+    lt_fiber_cancel(p->fiber);
+}
+
+/* Producer's loop, outside fibers. */
+static void followers_changed(void *arg, int followers)
+{
+    struct lt_event_stream *p = arg;
+    if (followers > 0) {
+        lt_timer_cancel(&p->grace);
+        return;
+    }
+    lt_call_checkpoint(p->r->api->options.manager, p->id);
+    if (grace_ms(p) == 0)
+        grace_over(p);
+    else
+        lt_timer_set(&p->grace, grace_ms(p));
+}
+
+static enum lt_code append(struct lt_event_stream *p, enum lt_sse_type type)
+{
+    if (p->buf.failed)
+        return LT_EUPSTREAM_INVALID; /* one piece larger than any answer may be */
+    return lt_sse_log_append(p->log, type, lt_buf_str(&p->buf));
+}
+
+static struct lt_jw *event(struct lt_event_stream *p, struct lt_jw *w)
+{
+    lt_buf_reset(&p->buf);
+    lt_jw_init(w, &p->buf);
+    return w;
+}
+
+/* The start event carries only the id, so it may go before anything is durable. */
+void lt_event_stream_start(void *ctx, struct lt_uuid id)
+{
+    struct lt_event_stream *p = ctx;
+    char text[37];
+    struct lt_jw w;
+    p->id = id;
+    p->log = lt_sse_log_new(p->r->http->loop);
+    lt_streams_add(p->r->api->streams, id, p->r->caller.site->id, p->r->caller.user_id, p->log);
+    lt_sse_log_on_followers(p->log, followers_changed, p);
+    p->started = true;
+    lt_sse_log_attach(p->log, p->r->http, 0);
+    lt_uuid_format(id, text);
+    lt_jw_obj(event(p, &w));
+    lt_jw_kstrz(&w, "id", text);
+    lt_jw_end(&w);
+    append(p, LT_SSE_START);
+}
+
+enum lt_code lt_event_stream_text(void *ctx, struct lt_str piece)
+{
+    struct lt_event_stream *p = ctx;
+    struct lt_jw w;
+    lt_jw_obj(event(p, &w));
+    lt_jw_kstr(&w, "text", piece);
+    lt_jw_end(&w);
+    return append(p, LT_SSE_DELTA);
+}
+
+struct lt_event_stream *lt_event_stream_new(struct lt_request *r)
+{
+    struct lt_event_stream *p = LT_NEW(r->arena, struct lt_event_stream);
+    p->r = r;
+    p->fiber = lt_fiber_self();
+    lt_buf_init(&p->buf, LT_REPLY_MAX);
+    lt_timer_init(&p->grace, r->http->loop, grace_over, p);
+    return p;
+}
+
+/* The end record is durable by now: the last event may say how it ended. Others may read it while this client still takes it. */
+static void end(struct lt_event_stream *p, bool done)
+{
+    lt_sse_log_finish(p->log, done ? LT_SSE_DONE : LT_SSE_ERROR, lt_buf_str(&p->buf));
+    lt_buf_free(&p->buf);
+    lt_streams_ended(p->r->api->streams, p->id);
+    lt_sse_log_flush(p->log, p->r->http);
+    lt_sse_log_unref(p->log);
+}
+
+void lt_event_stream_finish(struct lt_event_stream *p, const struct lt_error *err, const char *id_text,
+                            void (*write)(struct lt_request *r, struct lt_jw *w, const void *result), const void *result)
+{
+    struct lt_error why = *err;
+    struct lt_jw w;
+    if (!p->started) {
+        lt_reply_problem(p->r, &why, id_text);
+        lt_buf_free(&p->buf);
+        return;
+    }
+    lt_sse_log_on_followers(p->log, NULL, NULL);
+    lt_timer_cancel(&p->grace);
+    lt_fiber_cancel_reset(); /* a cancelled call still says how it ended */
+    if (why.code == LT_OK) {
+        write(p->r, event(p, &w), result);
+        if (p->buf.failed)
+            lt_fail(&why, LT_EUPSTREAM_INVALID, "the answer is too long for an event");
+    }
+    if (why.code)
+        lt_problem_write(p->r, event(p, &w), &why, id_text);
+    end(p, why.code == LT_OK);
+}
+
+bool lt_event_stream_wanted(struct lt_request *r)
+{
+    const struct lt_json *stream = lt_json_get(r->body, "stream");
+    if (stream)
+        return lt_json_bool_or(stream, false);
+    struct lt_str accept = lt_http_field(&r->http->head, "Accept", NULL), type = LT_STR("text/event-stream");
+    return memmem(accept.p ? accept.p : "", accept.n, type.p, type.n) != NULL;
+}

@@ -1,0 +1,162 @@
+/* POST /v1/workflows/run: a named profile, or the one that a context leads to. */
+#include "api/event_stream.h"
+#include "workflows/opaque_key.h"
+#include "workflows/run.h"
+
+static struct lt_str member(const struct lt_json *object, const char *key)
+{
+    return lt_json_str_or(lt_json_get(object, key), LT_STR(""));
+}
+
+/* ---- which workflow ---- */
+
+/* Only where a scope leads to it, unless the caller may set up scopes: a learner cannot run what was made for somebody else. */
+static enum lt_code check_reachable(struct lt_request *r, struct lt_scope_set *scopes, const struct lt_scope_context *context,
+                                    const struct lt_profile *profile, const struct lt_scope **ret, struct lt_error *err)
+{
+    struct lt_scope_profile *list;
+    size_t n;
+    lt_scope_list_profiles(scopes, r->arena, context, &list, &n);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].profile_id == profile->id) {
+            *ret = list[i].matched_scopes[0];
+            return LT_OK;
+        }
+    if (lt_permitted(&r->caller, "manage_workflows", LT_STR_NULL))
+        return LT_OK;
+    return lt_fail_field(err, LT_EPERMISSION, "/profile", "no scope leads to this profile in this context");
+}
+
+static enum lt_code find_profile(struct lt_request *r, struct lt_workflow_request *q, struct lt_scope_context *context, struct lt_error *err)
+{
+    const struct lt_workflow_set *set = lt_workflows(r->config);
+    const struct lt_json *named = lt_json_get(r->body, "profile");
+    struct lt_scope_set *scopes;
+    if (lt_request_scopes(r, false, &scopes, err))
+        return err->code;
+    if (!named) {
+        if (context->service_variant < 0)
+            context->service_variant = LT_SERVICE_LMS;
+        return lt_workflow_resolve(set, scopes, context, &q->scope, &q->profile, err);
+    }
+    struct lt_str name = lt_json_is(named, LT_JSON_STRING) ? lt_json_str(named) : lt_json_number_text(named);
+    if (lt_profile_find(set, context->site_id, name, &q->profile, err))
+        return err->code;
+    return check_reachable(r, scopes, context, q->profile, &q->scope, err);
+}
+
+static enum lt_code read_request(struct lt_request *r, struct lt_workflow_request *q, struct lt_error *err)
+{
+    const struct lt_json *where = lt_json_get(r->body, "context");
+    struct lt_opaque_context place;
+    if (lt_opaque_context_read(where, false, &place, err))
+        return lt_error_under(err, "/context");
+    struct lt_scope_context context = {.site_id = r->caller.site->id,
+                                       .service_variant = place.service_variant,
+                                       .course_id = place.course_id.n > 0 ? place.course_id : r->caller.only_course,
+                                       .location_id = place.location_id,
+                                       .ui_slot_selector_id = place.ui_slot_selector_id};
+    *q = (struct lt_workflow_request){.arena = r->arena,
+                                      .store = r->api->options.store,
+                                      .manager = r->api->options.manager,
+                                      .config = r->config,
+                                      .caller = &r->caller,
+                                      .course_id = context.course_id,
+                                      .location_id = context.location_id,
+                                      .ui_slot_selector_id = context.ui_slot_selector_id,
+                                      .placement = member(where, "placement"),
+                                      .content = member(where, "content"),
+                                      .action = lt_json_str_or(lt_json_get(r->body, "action"), LT_STR("run")),
+                                      .user_input = lt_json_get(r->body, "user_input")};
+    return find_profile(r, q, &context, err);
+}
+
+/* ---- the answer ---- */
+
+struct answer {
+    const struct lt_workflow_request *request;
+    const struct lt_workflow_result *result;
+};
+
+static void put_uuid(struct lt_jw *w, struct lt_uuid id)
+{
+    char text[37];
+    lt_uuid_format(id, text);
+    lt_jw_strz(w, text);
+}
+
+static void put_usage(struct lt_jw *w, const struct lt_usage *usage)
+{
+    lt_jw_key(w, "usage");
+    lt_jw_obj(w);
+    lt_jw_ktokens(w, "prompt_tokens", usage->prompt_tokens);
+    lt_jw_ktokens(w, "completion_tokens", usage->completion_tokens);
+    lt_jw_ktokens(w, "total_tokens", usage->total_tokens);
+    lt_jw_end(w);
+}
+
+static void write_answer(struct lt_request *r, struct lt_jw *w, const void *ctx)
+{
+    const struct answer *a = ctx;
+    const struct lt_workflow_result *result = a->result;
+    (void)r;
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "id", result->id_text);
+    lt_jw_kstr(w, "profile", a->request->profile->slug);
+    lt_jw_key(w, "scope_id");
+    if (a->request->scope)
+        lt_jw_int(w, a->request->scope->id);
+    else
+        lt_jw_null(w);
+    lt_jw_key(w, "session_id");
+    if (result->session_id)
+        put_uuid(w, result->session_uuid);
+    else
+        lt_jw_null(w);
+    lt_jw_kstr(w, "action", a->request->action);
+    lt_jw_kbool(w, "success", true);
+    lt_jw_key(w, "response");
+    lt_jw_raw(w, result->response);
+    lt_jw_key(w, "calls");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < result->calls_n; i++)
+        put_uuid(w, result->calls[i]);
+    lt_jw_end(w);
+    put_usage(w, &result->usage);
+    lt_jw_ktime(w, "created_at", result->created_at);
+    lt_jw_ktime(w, "completed_at", result->completed_at);
+    lt_jw_end(w);
+}
+
+static void run_streamed(struct lt_request *r, struct lt_workflow_request *q, struct lt_workflow_result *result)
+{
+    struct lt_event_stream *stream = lt_event_stream_new(r);
+    q->stream = true;
+    q->on_start = lt_event_stream_start;
+    q->on_text = lt_event_stream_text;
+    q->ctx = stream;
+    lt_workflow_execute(q, result);
+    lt_event_stream_finish(stream, &result->error, result->id_text, write_answer, &(struct answer){q, result});
+}
+
+void lt_post_workflow_run(struct lt_request *r)
+{
+    struct lt_error err;
+    struct lt_workflow_request *q = LT_NEW(r->arena, struct lt_workflow_request);
+    struct lt_workflow_result *result = LT_NEW(r->arena, struct lt_workflow_result);
+    if (read_request(r, q, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    if (lt_event_stream_wanted(r)) {
+        run_streamed(r, q, result);
+        return;
+    }
+    if (lt_workflow_execute(q, result)) {
+        lt_reply_problem(r, &result->error, result->calls_n > 0 ? result->id_text : NULL);
+        return;
+    }
+    struct lt_json_reply j;
+    write_answer(r, lt_json_begin(&j), &(struct answer){q, result});
+    lt_json_end(r, 200, &j);
+}

@@ -1,0 +1,85 @@
+/*
+ * What an orchestrator and a processor are. Both are entries of the registry under their class name in small letters, one file each in
+ * orchestrators/ and processors/. An orchestrator knows no door and no vendor: it runs steps and writes one JSON object.
+ */
+#pragma once
+#include "workflows/run.h"
+
+/* One execution: lies in the request's arena and belongs to its fiber. */
+struct lt_workflow_run {
+    const struct lt_workflow_request *request;
+    struct lt_workflow_result *result;
+    const struct lt_json *processors;  /* processor_config of the profile */
+    const struct lt_json *input;       /* user_input */
+    bool started;                      /* on_start was called */
+};
+
+/* Runs one action and writes the answer as one JSON object. Fiber. */
+typedef enum lt_code (*lt_orchestrator_fn)(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err);
+
+struct lt_orchestrator_action {
+    const char *name;                  /* NULL ends the list; whatever is not in it cannot be asked for */
+    lt_orchestrator_fn execute;
+};
+
+struct lt_orchestrator {
+    const char *class_name;            /* as profiles write it */
+    const struct lt_orchestrator_action *actions;
+    bool always_streams;               /* its answer is text in pieces, whatever the processors say */
+};
+
+/* A step. Profiles set it up in processor_config under its class name or the other one. */
+struct lt_processor {
+    const char *class_name, *other_name;
+};
+
+/* NULL when there is none of that class name. */
+const struct lt_orchestrator *lt_orchestrator_find(struct lt_str class_name);
+/* A step's member of processor_config; NULL when it has none. */
+const struct lt_json *lt_processor_settings(const struct lt_json *processor_config, const struct lt_processor *processor);
+/* Adds the built-in orchestrators and processors to the registry. Start-up. */
+enum lt_code lt_workflows_register(struct lt_error *err);
+
+/* ---- what orchestrators do (run.c) ---- */
+
+/* The settings of a step in processor_config; "{}" when absent. */
+const struct lt_json *lt_run_settings(const struct lt_workflow_run *run, const struct lt_processor *processor);
+/* The run has begun: for what asks no model. Once. */
+void lt_run_start(struct lt_workflow_run *run);
+/* Hands on a piece of an answer that is text, when somebody listens. LT_ECANCELLED and the like: the listener ended the run. */
+enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struct lt_error *err);
+
+/* ---- asking a model (run.c) ---- */
+struct lt_run_call {
+    const char *action;                /* of the manager: "continue_conversation" */
+    const struct lt_json *input;
+    const struct lt_call_profile *profile; /* which instance and model */
+    bool show;                         /* the answer's pieces are the run's, when they are asked for */
+};
+/* process_action() for the run's caller and place. *ret is filled in every case; the usage is added to the run's. */
+enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *call, struct lt_call_result *ret, struct lt_error *err);
+
+/* ---- steps ---- */
+
+extern const struct lt_processor lt_content_processor, lt_llm_processor;
+
+/* processors/content.c: the content of the place, "" for no_context. LT_EINVALID_INPUT when it needs what the request does not give. */
+enum lt_code lt_content_process(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err);
+
+/* processors/llm.c */
+struct lt_llm_question {
+    struct lt_str content;             /* "" = none */
+    const struct lt_message *history;  /* between the system messages and the user's text */
+    size_t history_n;
+    struct lt_str text;                /* the user's; "" = none */
+};
+/* What the user has written: user_input, or its member that is text. "" when there is none. */
+struct lt_str lt_llm_user_text(const struct lt_workflow_run *run);
+/*
+ * System prompt, content as a second system message, history, the user's text: asks, and gives the answer's text. *ret is filled when the
+ * manager was asked (ret->id_text is "" otherwise): a call that failed or was cancelled says in `partial` what was received.
+ */
+enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_question *question, struct lt_call_result *ret, struct lt_str *ret_text,
+                            struct lt_error *err);
+/* processors/llm_options.c: `provider` and `options` of the step. LT_EPROFILE_INVALID. In the arena. */
+enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err);

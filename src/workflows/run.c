@@ -1,0 +1,182 @@
+/* The frame of a run: what may run at all, the steps' way to the manager, the sum of what it came to. */
+#include "base/clock.h"
+#include "workflows/orchestrator.h"
+
+enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_scope_set *scopes, const struct lt_scope_context *context,
+                                 const struct lt_scope **ret_scope, const struct lt_profile **ret_profile, struct lt_error *err)
+{
+    *ret_profile = NULL;
+    *ret_scope = lt_scope_resolve(scopes, context);
+    if (*ret_scope)
+        *ret_profile = lt_profile_by_id(set, context->site_id, (*ret_scope)->profile_id);
+    if (!*ret_profile) /* a scope may be newer than the set, and its profile too */
+        return lt_fail(err, LT_ENO_CONFIG, "no scope of the site fits this context");
+    return LT_OK;
+}
+
+/* ---- what may run ---- */
+
+static lt_orchestrator_fn action_of(const struct lt_orchestrator *orchestrator, struct lt_str name)
+{
+    for (const struct lt_orchestrator_action *a = orchestrator->actions; a->name; a++)
+        if (lt_str_is(name, a->name))
+            return a->execute;
+    return NULL;
+}
+
+bool lt_workflow_streams(const struct lt_profile *profile, struct lt_str action)
+{
+    const struct lt_orchestrator *orchestrator = lt_orchestrator_find(lt_profile_orchestrator_class(profile));
+    if (!orchestrator || !action_of(orchestrator, action))
+        return false;
+    const struct lt_json *llm = lt_processor_settings(lt_profile_processor_config(profile), &lt_llm_processor);
+    return orchestrator->always_streams || lt_json_bool_or(lt_json_get(llm, "stream"), false);
+}
+
+static enum lt_code find(const struct lt_workflow_request *q, lt_orchestrator_fn *ret, struct lt_error *err)
+{
+    if (!q->caller->site->enabled)
+        return lt_fail(err, LT_ESITE_DISABLED, "site '%.*s' is disabled", LT_FMT(q->caller->site->slug));
+    if (q->caller->only_course.n > 0 && !lt_str_eq(q->caller->only_course, q->course_id))
+        return lt_fail_field(err, LT_EPERMISSION, "/context/course_id", "the token is for course '%.*s'", LT_FMT(q->caller->only_course));
+    if (lt_profile_ready(lt_workflows(q->config), q->profile, err))
+        return err->code;
+    struct lt_str class_name = lt_profile_orchestrator_class(q->profile);
+    const struct lt_orchestrator *orchestrator = lt_orchestrator_find(class_name);
+    if (!orchestrator)
+        return lt_fail(err, LT_EPROFILE_INVALID, "orchestrator_class: there is no orchestrator '%.*s'", LT_FMT(class_name));
+    *ret = action_of(orchestrator, q->action);
+    if (!*ret)
+        return lt_fail_field(err, LT_EUNKNOWN_ACTION, "/action", "%s has no action '%.*s'", orchestrator->class_name, LT_FMT(q->action));
+    return LT_OK;
+}
+
+/* ---- what orchestrators do ---- */
+
+const struct lt_json *lt_run_settings(const struct lt_workflow_run *run, const struct lt_processor *processor)
+{
+    const struct lt_json *settings = lt_processor_settings(run->processors, processor);
+    return settings ? settings : run->request->profile->effective->empty;
+}
+
+void lt_run_start(struct lt_workflow_run *run)
+{
+    const struct lt_workflow_request *q = run->request;
+    if (run->started)
+        return;
+    run->started = true;
+    if (q->on_start)
+        q->on_start(q->ctx, run->result->id);
+}
+
+enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = run->request;
+    run->result->text = true;
+    if (lt_fiber_cancelled())
+        return lt_fail(err, LT_ECANCELLED, "the caller left");
+    if (!q->stream || !q->on_text || piece.n == 0)
+        return LT_OK;
+    lt_run_start(run);
+    enum lt_code rc = q->on_text(q->ctx, piece);
+    return rc ? lt_fail(err, rc, "the listener ended the run") : LT_OK;
+}
+
+/* ---- asking a model ---- */
+
+static void call_started(void *ctx, struct lt_uuid id)
+{
+    (void)id;
+    lt_run_start(ctx);
+}
+
+static enum lt_code call_text(void *ctx, struct lt_str piece)
+{
+    struct lt_error err;
+    return lt_run_text(ctx, piece, &err);
+}
+
+/* What one call does not say, the sum cannot. */
+static void add(int64_t *sum, int64_t more)
+{
+    if (*sum < 0 || more < 0 || __builtin_add_overflow(*sum, more, sum))
+        *sum = -1;
+}
+
+static void add_usage(struct lt_workflow_result *r, const struct lt_usage *more)
+{
+    if (r->calls_n == 0) {
+        r->usage = *more;
+        return;
+    }
+    add(&r->usage.prompt_tokens, more->prompt_tokens);
+    add(&r->usage.completion_tokens, more->completion_tokens);
+    add(&r->usage.total_tokens, more->total_tokens);
+    add(&r->usage.cached_tokens, more->cached_tokens);
+}
+
+enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *call, struct lt_call_result *ret, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = run->request;
+    struct lt_workflow_result *r = run->result;
+    if (r->calls_n == LT_WORKFLOW_CALLS_MAX)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the run has made %d calls, which is as many as may be", LT_WORKFLOW_CALLS_MAX);
+    bool show = call->show && q->stream && q->on_text;
+    struct lt_call_request *request = LT_NEW(q->arena, struct lt_call_request);
+    *request = (struct lt_call_request){.arena = q->arena,
+                                        .config = q->config,
+                                        .caller = q->caller,
+                                        .place = {q->course_id, q->location_id, q->placement},
+                                        .action = lt_str(call->action),
+                                        .input = call->input,
+                                        .profile = call->profile,
+                                        .policy_by_lms = q->policy_by_lms,
+                                        .stream = show,
+                                        .on_start = call_started,
+                                        .on_text = show ? call_text : NULL,
+                                        .ctx = run};
+    if (r->calls_n == 0)
+        request->id = r->id;
+    r->text |= call->show;
+    enum lt_code rc = lt_process_action(q->manager, request, ret);
+    add_usage(r, &ret->usage);
+    r->calls[r->calls_n++] = ret->id;
+    if (rc)
+        *err = ret->error;
+    return rc;
+}
+
+/* ---- the run ---- */
+
+static enum lt_code run(struct lt_workflow_run *w, struct lt_error *err)
+{
+    lt_orchestrator_fn execute;
+    if (find(w->request, &execute, err))
+        return err->code;
+    struct lt_buf out;
+    struct lt_jw json;
+    lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
+    lt_jw_init(&json, &out);
+    enum lt_code rc = execute(w, &json, err);
+    if (rc == LT_OK && out.failed)
+        rc = lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_WORKFLOW_RESPONSE_MAX);
+    if (rc == LT_OK)
+        w->result->response = lt_str_copy(w->request->arena, lt_buf_str(&out));
+    lt_buf_free(&out);
+    return rc;
+}
+
+enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_workflow_result *ret)
+{
+    *ret = (struct lt_workflow_result){
+        .id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
+    lt_uuid_format(ret->id, ret->id_text);
+    struct lt_workflow_run *w = LT_NEW(q->arena, struct lt_workflow_run);
+    w->request = q;
+    w->result = ret;
+    w->processors = lt_profile_processor_config(q->profile);
+    w->input = q->user_input;
+    run(w, &ret->error);
+    ret->completed_at = lt_now_ms();
+    return ret->error.code;
+}

@@ -1,0 +1,64 @@
+/*
+ * Running a workflow: the one path of every door. A profile names an orchestrator; the orchestrator runs one of the actions it declares,
+ * step by step on the request's fiber; each step that asks a model goes through the manager.
+ */
+#pragma once
+#include "core/manager.h"
+#include "workflows/workflow_set.h"
+
+enum {
+    LT_WORKFLOW_CONTENT_MAX = 1 << 20, /* bytes of inline content */
+    LT_WORKFLOW_CALLS_MAX = 64,        /* of the manager in one run */
+    LT_WORKFLOW_RESPONSE_MAX = 12 << 20, /* bytes of what an orchestrator answers */
+};
+
+struct lt_workflow_request {
+    struct lt_arena *arena;
+    struct lt_store *store;
+    struct lt_manager *manager;
+    struct lt_config *config;          /* kept by the caller until the run has ended */
+    const struct lt_caller *caller;
+    const struct lt_profile *profile;
+    const struct lt_scope *scope;      /* that led to the profile; NULL: the profile was named */
+    struct lt_str course_id, location_id, ui_slot_selector_id, placement; /* "" = not given */
+    struct lt_str content;             /* text of the place, which the placement sends along; "" = none */
+    struct lt_str action;              /* what is asked of the orchestrator: "run", … */
+    const struct lt_json *user_input;  /* any value; NULL = none */
+    bool stream;                       /* the answer is asked for as it comes */
+    bool policy_by_lms;                /* whoever asks vouches that the LMS has asked the user */
+    /*
+     * The listener; both may be NULL. on_start: the run has begun (nothing durable yet, show nothing but the id); when the first thing it
+     * does is refused at a gate, it is not called. on_text: a piece of an answer that is text, after the begin record of its call is
+     * durable; non-zero ends the run.
+     */
+    void (*on_start)(void *ctx, struct lt_uuid id);
+    enum lt_code (*on_text)(void *ctx, struct lt_str piece);
+    void *ctx;
+};
+
+struct lt_workflow_result {
+    struct lt_uuid id;                 /* of the run; its first call at the manager has the same */
+    char id_text[37];
+    struct lt_error error;             /* LT_OK: it ended well */
+    struct lt_str response;            /* JSON object: what the orchestrator answers, {"response", "status", …}; "{}" when it failed */
+    bool text;                         /* the answer is text, and on_text (when there is one) was given all of it */
+    struct lt_usage usage;             /* of all calls together; -1 where one of them is not known */
+    size_t calls_n;
+    struct lt_uuid calls[LT_WORKFLOW_CALLS_MAX];
+    int64_t session_id;                /* 0: it keeps no thread */
+    struct lt_uuid session_uuid;
+    int64_t created_at, completed_at;  /* ms */
+};
+
+/* The scope that decides in a context, and its profile. LT_ENO_CONFIG when there is none. Borrowed from the sets. Any thread. */
+enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_scope_set *scopes, const struct lt_scope_context *context,
+                                 const struct lt_scope **ret_scope, const struct lt_profile **ret_profile, struct lt_error *err);
+
+/* Does the profile ask that this action's answer be sent as text, piece by piece? False for what cannot run. */
+bool lt_workflow_streams(const struct lt_profile *profile, struct lt_str action);
+
+/*
+ * Fiber. Returns ret->error.code; *ret is filled in every case. LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION (the orchestrator does not declare it),
+ * LT_ESITE_DISABLED, and what the steps fail with. A cancelled fiber ends in LT_ECANCELLED with what its calls had recorded.
+ */
+enum lt_code lt_workflow_execute(const struct lt_workflow_request *request, struct lt_workflow_result *ret);
