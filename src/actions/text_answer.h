@@ -1,6 +1,5 @@
 /*
- * What the actions that answer with text have in common: the response object, the columns, the neutral call with its messages,
- * and the one place where somebody else's text is put into a message. Pure but for the arena of the call; fiber or worker.
+ * What the actions that answer with text have in common: the response object, the columns, the neutral call with its messages. Pure but for the arena of the call; fiber or worker.
  */
 #pragma once
 #include "core/action.h"
@@ -23,12 +22,6 @@ void lt_text_answer_ask(const struct lt_action_call *call, struct lt_str user, s
  */
 enum lt_code lt_text_answer_compile_about(const struct lt_action_call *call, const char *task, struct lt_neutral_call *ret,
                                           struct lt_error *err);
-/*
- * `text` between two marks that it cannot contain, with a sentence that says what the marks mean. The marks depend on the text
- * alone, so that the same text gives the same prompt and vendors can reuse what they have cached of it.
- */
-struct lt_str lt_text_answer_mark_off(struct lt_arena *arena, struct lt_str text);
-
 /*
  * finish(): {generated_content, finish_reason}. An empty answer is LT_ECONTENT_REFUSED when a content filter ended it, else
  * LT_EUPSTREAM_INVALID.

@@ -1,6 +1,7 @@
 """Running workflows: POST /v1/workflows/run against the real daemon, with the double behind the model step."""
 import http.client
 import json
+import re
 import time
 
 import pytest
@@ -84,6 +85,11 @@ def run(daemon, profile=None, key=None, status=200, slot=None, context=None, **m
 def messages(service):
     """The messages of the last request that reached the service."""
     return service.requests()[-1]["body"]["messages"]
+
+
+def marked(content):
+    """What a message marks off as somebody else's text."""
+    return re.fullmatch(r"(?s).*\n\n<text-([0-9a-f]{16})>\n(.*)\n</text-\1>", content).group(2)
 
 
 # ---- which workflow ----
@@ -180,8 +186,9 @@ def test_the_streaming_mock_without_a_stream_gives_the_whole_text(site):
 def test_prompt_then_content_then_the_users_text(site, service, profile):
     slug = profile({"prompt": "Be brief."}, {"function": "get_location_content"})
     answer = run(site, slug, user_input="Why?", context={"content": "Water rises and falls."})
-    assert messages(service) == [{"role": "system", "content": "Be brief."}, {"role": "system", "content": "Water rises and falls."},
-                                 {"role": "user", "content": "Why?"}]
+    sent = messages(service)
+    assert [m["role"] for m in sent] == ["system", "system", "user"]
+    assert (sent[0]["content"], marked(sent[1]["content"]), sent[2]["content"]) == ("Be brief.", "Water rises and falls.", "Why?")
     assert answer["response"]["status"] == "completed" and answer["response"]["response"]
     assert len(answer["calls"]) == 1 and answer["calls"][0] == answer["id"]
     assert answer["usage"]["total_tokens"] == answer["usage"]["prompt_tokens"] + answer["usage"]["completion_tokens"] > 0
@@ -202,7 +209,7 @@ def test_a_workflow_that_needs_content_says_so_without_it(site, service):
 def test_char_limit_counts_characters(site, service, profile):
     slug = profile({}, {"function": "get_location_content", "char_limit": 3})
     run(site, slug, user_input="?", context={"content": "äöüß"})
-    assert messages(service)[1]["content"] == "äöü"
+    assert marked(messages(service)[1]["content"]) == "äöü"
 
 
 def test_the_named_prompt_goes_before_the_text_and_the_text_before_the_functions_own(site, service, profile):

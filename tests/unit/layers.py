@@ -10,12 +10,13 @@ ALLOWED = {
     "io": ["base", "text"],
     "store": ["base", "text", "io"],
     "core": ["base", "text", "io", "store"],
-    "workflows": ["base", "text", "io", "store", "core"],
-    "actions": ["base", "text", "io", "store", "core"],
+    "guard": ["base", "text", "io", "store", "core"],
+    "workflows": ["base", "text", "io", "store", "core", "guard"],
+    "actions": ["base", "text", "io", "store", "core", "guard"],
     "providers": ["base", "text", "io", "store", "core"],
-    "api": ["base", "text", "io", "store", "core", "workflows"],
-    "cli": ["base", "text", "io", "store", "core", "workflows", "actions", "providers", "api"],
-    "daemon": ["base", "text", "io", "store", "core", "workflows", "actions", "providers", "api", "cli"],
+    "api": ["base", "text", "io", "store", "core", "guard", "workflows"],
+    "cli": ["base", "text", "io", "store", "core", "guard", "workflows", "actions", "providers", "api"],
+    "daemon": ["base", "text", "io", "store", "core", "guard", "workflows", "actions", "providers", "api", "cli"],
 }
 
 root = pathlib.Path(sys.argv[1]) / "src"

@@ -12,6 +12,7 @@
 #include "actions/message_parts.h"
 #include "actions/text_answer.h"
 #include "core/registry.h"
+#include "guard/untrusted.h"
 #include "text/json_schema.h"
 
 static struct lt_arena *arena;
@@ -320,7 +321,7 @@ static void a_text_cannot_end_its_own_mark(void **state)
 {
     struct lt_str text = LT_STR("Plain.");
     for (int round = 0; round < 50; round++) {
-        struct lt_str marked = lt_text_answer_mark_off(arena, text);
+        struct lt_str marked = lt_guard_mark_off(arena, text);
         const char *open = memmem(marked.p, marked.n, "<text-", 6);
         assert_non_null(open);
         struct lt_str end = lt_printf(arena, "</text-%.16s>", open + 6);

@@ -1,4 +1,5 @@
 /* The step that asks a model: which prompt, which messages, and one call of the manager. */
+#include "guard/untrusted.h"
 #include "workflows/orchestrator.h"
 
 const struct lt_processor lt_llm_processor = {"LLMProcessor", NULL};
@@ -150,7 +151,8 @@ static enum lt_code write_messages(struct lt_workflow_run *run, const struct lt_
     lt_jw_key(w, "messages");
     lt_jw_arr(w);
     put(w, LT_STR("system"), prompt);
-    put(w, LT_STR("system"), question->content);
+    if (question->content.n > 0)
+        put(w, LT_STR("system"), lt_guard_mark_off(run->request->arena, question->content));
     for (size_t i = 0; i < question->history_n; i++)
         put(w, question->history[i].role, question->history[i].content);
     put(w, LT_STR("user"), text.n > 0 ? text : lt_str(nudge));
