@@ -79,9 +79,10 @@ static enum lt_code check_input(const char *name, const struct lt_json *input)
 
 /* ---- the registry ---- */
 
-static void five_actions_are_registered(void **state)
+static void the_actions_are_registered(void **state)
 {
-    static const char *const names[] = {"continue_conversation", "embed_text", "explain_text", "generate_text", "summarise_text"};
+    static const char *const names[] = {"continue_conversation", "embed_text", "explain_text", "generate_flashcard",
+                                        "generate_question", "generate_text", "summarise_text"};
     assert_int_equal(lt_registry_count(LT_KIND_ACTION), LT_COUNT(names));
     for (size_t i = 0; i < LT_COUNT(names); i++) {
         const struct lt_action *a = action(names[i]);
@@ -546,7 +547,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(five_actions_are_registered),
+        T(the_actions_are_registered),
         T(schemas_compile),
         T(input_is_taken_or_refused_with_the_field),
         T(text_may_have_400_000_characters_and_no_more),
