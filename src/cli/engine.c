@@ -7,11 +7,13 @@
 #include "core/sealed.h"
 #include "io/tls.h"
 #include "providers/builtin.h"
+#include "tools/builtin.h"
 #include "workflows/orchestrator.h"
 
 enum lt_code lt_engine_register(struct lt_error *err)
 {
-    if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err) || lt_workflows_register(err))
+    if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err) || lt_tools_register(err) ||
+        lt_workflows_register(err))
         return err->code;
     lt_registry_seal();
     return LT_OK;

@@ -176,7 +176,10 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_
     w->result = ret;
     w->processors = lt_profile_processor_config(q->profile);
     w->input = q->user_input;
-    run(w, &ret->error);
+    struct lt_error err = {0};
+    enum lt_code rc = run(w, &err);
+    if (rc) /* else it may hold what a step failed with and went on */
+        ret->error = err;
     ret->completed_at = lt_now_ms();
-    return ret->error.code;
+    return rc;
 }

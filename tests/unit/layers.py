@@ -11,12 +11,13 @@ ALLOWED = {
     "store": ["base", "text", "io"],
     "core": ["base", "text", "io", "store"],
     "guard": ["base", "text", "io", "store", "core"],
-    "workflows": ["base", "text", "io", "store", "core", "guard"],
+    "tools": ["base", "text", "io", "store", "core", "guard"],
+    "workflows": ["base", "text", "io", "store", "core", "guard", "tools"],
     "actions": ["base", "text", "io", "store", "core", "guard"],
     "providers": ["base", "text", "io", "store", "core"],
-    "api": ["base", "text", "io", "store", "core", "guard", "workflows"],
-    "cli": ["base", "text", "io", "store", "core", "guard", "workflows", "actions", "providers", "api"],
-    "daemon": ["base", "text", "io", "store", "core", "guard", "workflows", "actions", "providers", "api", "cli"],
+    "api": ["base", "text", "io", "store", "core", "guard", "tools", "workflows"],
+    "cli": ["base", "text", "io", "store", "core", "guard", "tools", "workflows", "actions", "providers", "api"],
+    "daemon": ["base", "text", "io", "store", "core", "guard", "tools", "workflows", "actions", "providers", "api", "cli"],
 }
 
 root = pathlib.Path(sys.argv[1]) / "src"

@@ -1,6 +1,6 @@
 /* The step that asks a model: which prompt, which messages, and one call of the manager. */
 #include "guard/untrusted.h"
-#include "workflows/orchestrator.h"
+#include "workflows/tool_loop.h"
 
 const struct lt_processor lt_llm_processor = {"LLMProcessor", NULL};
 
@@ -188,6 +188,12 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
     struct lt_run_call call = {.action = "continue_conversation", .profile = profile, .show = true};
     if (lt_llm_options_read(arena, settings, profile, err) || make_input(run, settings, question, &call.input, err))
         return err->code;
+    const struct lt_tool *const *tools;
+    size_t tools_n;
+    if (lt_tools_enabled(arena, settings, &tools, &tools_n, err))
+        return err->code;
+    if (tools_n > 0)
+        return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, ret, ret_text, err);
     if (lt_run_ask(run, &call, ret, err) || lt_json_parse(arena, ret->response, LT_JSON_STRICT, &response, err))
         return err->code;
     *ret_text = lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR(""));

@@ -1,0 +1,29 @@
+/*
+ * What a tool is: a function that a model may call, by name and with arguments of a schema. Entries of the registry (kind tool). A tool gets the
+ * place of the request that it serves and nothing else: it has no state of its own, so that two users never see each other's.
+ */
+#pragma once
+#include "core/caller.h"
+
+enum {
+    LT_TOOL_ROUNDS_MAX = 10,           /* times that a model may ask for tools before it must answer */
+    LT_TOOL_CALLS_MAX = 32,            /* calls of tools in one answer */
+    LT_TOOL_RESULT_MAX = 64 * 1024,    /* bytes; what is longer is cut, and the model is told */
+    LT_TOOL_TIME_MS = 30000,           /* of one call of a tool */
+};
+
+/* The request that a tool is called for. */
+struct lt_tool_context {
+    struct lt_arena *arena;
+    const struct lt_caller *caller;
+    struct lt_str course_id, location_id, ui_slot_selector_id; /* "" = not given */
+    struct lt_str content;             /* text of the place that came with the request; "" = none */
+    uint64_t deadline_ms;              /* of the loop's clock: every wait ends by then */
+};
+
+struct lt_tool {
+    const char *name, *description;    /* the model reads both */
+    const char *parameters;            /* JSON Schema text of the arguments, an object */
+    /* arguments: valid by the schema. The result is text for the model, in the context's arena. Fiber. */
+    enum lt_code (*call)(const struct lt_tool_context *context, const struct lt_json *arguments, struct lt_str *ret, struct lt_error *err);
+};

@@ -1,0 +1,254 @@
+/* Rounds of a model and its tools. */
+#include "workflows/tool_loop.h"
+
+#include <stdlib.h>
+
+#include "guard/untrusted.h"
+#include "io/loop.h"
+
+/* ---- which tools ---- */
+
+static enum lt_code add_named(const struct lt_json *names, const struct lt_tool **out, size_t *n, struct lt_error *err)
+{
+    for (size_t i = 0; i < lt_json_len(names); i++) {
+        struct lt_str name = lt_json_str(lt_json_at(names, i));
+        const struct lt_entry *entry = lt_registry_find(LT_KIND_TOOL, name);
+        if (!entry)
+            return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.enabled_tools: there is no tool '%.*s'", lt_llm_processor.class_name,
+                           LT_FMT(name));
+        size_t k = 0;
+        while (k < *n && out[k] != entry->impl)
+            k++;
+        if (k == *n)
+            out[(*n)++] = entry->impl;
+    }
+    return LT_OK;
+}
+
+enum lt_code lt_tools_enabled(struct lt_arena *arena, const struct lt_json *settings, const struct lt_tool *const **ret, size_t *ret_n,
+                              struct lt_error *err)
+{
+    const struct lt_json *named = lt_json_get(settings, "enabled_tools");
+    bool all = lt_str_is(lt_json_str(named), "__all__") || (lt_json_len(named) == 1 && lt_str_is(lt_json_str(lt_json_at(named, 0)), "__all__"));
+    size_t count = lt_registry_count(LT_KIND_TOOL);
+    const struct lt_tool **out = LT_NEW_ARRAY(arena, const struct lt_tool *, count + 1);
+    *ret_n = 0;
+    *ret = out;
+    if (!named || lt_json_is(named, LT_JSON_NULL))
+        return LT_OK;
+    if (!all)
+        return lt_json_is(named, LT_JSON_ARRAY) ? add_named(named, out, ret_n, err)
+                                                : lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.enabled_tools: must be names, or \"__all__\"",
+                                                          lt_llm_processor.class_name);
+    for (; *ret_n < count; (*ret_n)++)
+        out[*ret_n] = lt_registry_at(LT_KIND_TOOL, *ret_n)->impl;
+    return LT_OK;
+}
+
+/* ---- one call of a tool ---- */
+
+struct loop {
+    struct lt_workflow_run *run;
+    const struct lt_tool *const *tools;
+    size_t tools_n;
+    size_t calls;                      /* of tools so far */
+    struct lt_buf text;                /* of all rounds */
+};
+
+static const struct lt_tool *find(const struct loop *l, struct lt_str name)
+{
+    for (size_t i = 0; i < l->tools_n; i++)
+        if (lt_str_is(name, l->tools[i]->name))
+            return l->tools[i];
+    return NULL;
+}
+
+/* A fault that the model is told, so that it can go on without or try otherwise; false: the run ends. */
+static bool is_for_model(enum lt_code code)
+{
+    return code != LT_ECANCELLED && code != LT_ESTORE;
+}
+
+static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = l->run->request;
+    const struct lt_schema *schema;
+    struct lt_tool_context context = {.arena = q->arena,
+                                      .caller = q->caller,
+                                      .course_id = q->course_id,
+                                      .location_id = q->location_id,
+                                      .ui_slot_selector_id = q->ui_slot_selector_id,
+                                      .content = q->content,
+                                      .deadline_ms = lt_loop_now(lt_loop_self()) + LT_TOOL_TIME_MS};
+    if (lt_schema_compile_text(q->arena, tool->parameters, &schema, err))
+        return lt_error_wrap(err, "parameters of tool '%s'", tool->name);
+    if (lt_schema_check(schema, arguments, err))
+        return err->code;
+    return tool->call(&context, arguments, ret, err);
+}
+
+/* What the model is told a call came to. The text of a tool is others' text. */
+static enum lt_code result_of(struct loop *l, const struct lt_json *function, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_arena *arena = l->run->request->arena;
+    const struct lt_tool *tool = find(l, lt_json_str(lt_json_get(function, "name")));
+    struct lt_str given = lt_str_trim(lt_json_str(lt_json_get(function, "arguments"))), result;
+    const struct lt_json *arguments;
+    *ret = LT_STR("Error: Tool not found.");
+    if (!tool)
+        return LT_OK;
+    if (lt_json_parse(arena, given.n ? given : LT_STR("{}"), LT_JSON_STRICT, &arguments, err)) {
+        *ret = LT_STR("Error: Invalid JSON arguments provided.");
+        return LT_OK;
+    }
+    if (l->calls++ == LT_TOOL_CALLS_MAX) {
+        l->calls--;
+        *ret = LT_STR("Error executing tool: no more calls are allowed. Answer with what is known.");
+        return LT_OK;
+    }
+    enum lt_code rc = call_tool(l, tool, arguments, &result, err);
+    if (rc && !is_for_model(rc))
+        return rc;
+    if (rc) {
+        *ret = lt_printf(arena, "Error executing tool: %s%s%s", err->field, err->field[0] ? " " : "", err->detail);
+        return LT_OK;
+    }
+    bool cut = result.n > LT_TOOL_RESULT_MAX;
+    result.n = cut ? lt_utf8_whole(result.p, LT_TOOL_RESULT_MAX) : result.n;
+    *ret = lt_guard_mark_off(arena, result);
+    if (cut)
+        *ret = lt_printf(arena, "%.*s\n(The rest is too long and was left out.)", LT_FMT(*ret));
+    return LT_OK;
+}
+
+/* ---- rounds ---- */
+
+static void write_tools(struct lt_jw *w, const struct loop *l)
+{
+    lt_jw_key(w, "tools");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < l->tools_n; i++) {
+        lt_jw_obj(w);
+        lt_jw_kstrz(w, "type", "function");
+        lt_jw_key(w, "function");
+        lt_jw_obj(w);
+        lt_jw_kstrz(w, "name", l->tools[i]->name);
+        lt_jw_kstrz(w, "description", l->tools[i]->description);
+        lt_jw_key(w, "parameters");
+        lt_jw_raw(w, lt_str(l->tools[i]->parameters));
+        lt_jw_end(w);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+}
+
+static enum lt_code input_of(struct loop *l, const struct lt_json *const *messages, size_t n, bool last, const struct lt_json **ret, struct lt_error *err)
+{
+    struct lt_arena *arena = l->run->request->arena;
+    struct lt_buf out;
+    struct lt_jw w;
+    lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
+    lt_jw_init(&w, &out);
+    lt_jw_obj(&w);
+    lt_jw_key(&w, "messages");
+    lt_jw_arr(&w);
+    for (size_t i = 0; i < n; i++)
+        lt_jw_json(&w, messages[i]);
+    lt_jw_end(&w);
+    write_tools(&w, l);
+    if (last)
+        lt_jw_kstrz(&w, "tool_choice", "none");
+    lt_jw_end(&w);
+    enum lt_code rc = out.failed ? lt_fail(err, LT_EINVALID_INPUT, "the conversation is larger than %d bytes", LT_WORKFLOW_RESPONSE_MAX)
+                                 : lt_json_parse(arena, lt_str_copy(arena, lt_buf_str(&out)), LT_JSON_STRICT, ret, err);
+    lt_buf_free(&out);
+    return rc;
+}
+
+/* A message as the manager takes it. */
+static const struct lt_json *message(struct loop *l, const char *role, struct lt_str content, const struct lt_json *tool_calls, struct lt_str tool_call_id)
+{
+    struct lt_arena *arena = l->run->request->arena;
+    const struct lt_json *ret = NULL;
+    struct lt_buf out;
+    struct lt_jw w;
+    lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
+    lt_jw_init(&w, &out);
+    lt_jw_obj(&w);
+    lt_jw_kstrz(&w, "role", role);
+    lt_jw_kstr(&w, "content", content);
+    if (tool_calls)
+        lt_jw_kjson(&w, "tool_calls", tool_calls);
+    if (tool_call_id.n > 0)
+        lt_jw_kstr(&w, "tool_call_id", tool_call_id);
+    lt_jw_end(&w);
+    lt_json_parse(arena, lt_str_copy(arena, lt_buf_str(&out)), LT_JSON_STRICT, &ret, NULL);
+    lt_buf_free(&out);
+    return ret;
+}
+
+/* Asks once; *ret_calls: what the model wants, NULL when it has answered. */
+static enum lt_code ask(struct loop *l, const struct lt_json *input, const struct lt_call_profile *profile, struct lt_call_result *ret,
+                        struct lt_str *ret_text, const struct lt_json **ret_calls, struct lt_error *err)
+{
+    const struct lt_json *response;
+    struct lt_run_call call = {.action = "continue_conversation", .input = input, .profile = profile, .show = true};
+    if (lt_run_ask(l->run, &call, ret, err) || lt_json_parse(l->run->request->arena, ret->response, LT_JSON_STRICT, &response, err))
+        return err->code;
+    *ret_text = lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR(""));
+    *ret_calls = lt_json_get(response, "tool_calls");
+    if (!lt_buf_put_str(&l->text, *ret_text))
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_WORKFLOW_RESPONSE_MAX);
+    return LT_OK;
+}
+
+enum { MESSAGES_MAX = 200 /* of a call at the manager */ };
+
+static enum lt_code run_tools(struct loop *l, struct lt_str text, const struct lt_json *calls, const struct lt_json **messages, size_t *n,
+                              struct lt_error *err)
+{
+    if (*n + 1 + lt_json_len(calls) > MESSAGES_MAX)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the model asks for more tools than a conversation can hold");
+    messages[(*n)++] = message(l, "assistant", text, calls, LT_STR(""));
+    for (size_t i = 0; i < lt_json_len(calls); i++) {
+        const struct lt_json *call = lt_json_at(calls, i);
+        struct lt_str result;
+        if (result_of(l, lt_json_get(call, "function"), &result, err))
+            return err->code;
+        messages[(*n)++] = message(l, "tool", result, NULL, lt_json_str(lt_json_get(call, "id")));
+    }
+    return LT_OK;
+}
+
+static enum lt_code rounds(struct loop *l, const struct lt_json *first, const struct lt_call_profile *profile, struct lt_call_result *ret,
+                           struct lt_error *err)
+{
+    const struct lt_json **messages = LT_NEW_ARRAY(l->run->request->arena, const struct lt_json *, MESSAGES_MAX), *input, *calls;
+    size_t n = 0;
+    for (; n < lt_json_len(first) && n < MESSAGES_MAX; n++)
+        messages[n] = lt_json_at(first, n);
+    for (int round = 0;; round++) {
+        struct lt_str text;
+        bool last = round == LT_TOOL_ROUNDS_MAX;
+        if (input_of(l, messages, n, last, &input, err) || ask(l, input, profile, ret, &text, &calls, err))
+            return err->code;
+        if (lt_json_len(calls) == 0)
+            return LT_OK;
+        if (last)
+            return lt_fail(err, LT_EUPSTREAM_INVALID, "the model asks for tools without end");
+        if (run_tools(l, text, calls, messages, &n, err))
+            return err->code;
+    }
+}
+
+enum lt_code lt_tool_loop(struct lt_workflow_run *run, const struct lt_tool *const *tools, size_t tools_n, const struct lt_json *messages,
+                          const struct lt_call_profile *profile, struct lt_call_result *ret, struct lt_str *ret_text, struct lt_error *err)
+{
+    struct loop *l = LT_NEW(run->request->arena, struct loop);
+    *l = (struct loop){.run = run, .tools = tools, .tools_n = tools_n};
+    lt_buf_init(&l->text, LT_WORKFLOW_RESPONSE_MAX);
+    enum lt_code rc = rounds(l, messages, profile, ret, err);
+    *ret_text = lt_str_copy(run->request->arena, lt_buf_str(&l->text));
+    lt_buf_free(&l->text);
+    return rc;
+}

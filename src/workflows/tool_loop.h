@@ -1,0 +1,15 @@
+/* A model that may call tools: it is asked again with their results until it answers. */
+#pragma once
+#include "core/tool.h"
+#include "workflows/orchestrator.h"
+
+/* Which tools the step's `enabled_tools` names: names, or "__all__". An empty list: none. LT_EPROFILE_INVALID names one that does not exist. */
+enum lt_code lt_tools_enabled(struct lt_arena *arena, const struct lt_json *settings, const struct lt_tool *const **ret, size_t *ret_n,
+                              struct lt_error *err);
+/*
+ * Asks until the model wants no more tools. The model can call what `tools` holds and nothing else; what it does wrong (an unknown tool,
+ * arguments that do not fit) it is told, as it is told what a tool failed with. Text of all rounds together is the answer. messages: of the
+ * first call; *ret: the last call's result. Limits: core/tool.h; behind the last round it must answer without tools.
+ */
+enum lt_code lt_tool_loop(struct lt_workflow_run *run, const struct lt_tool *const *tools, size_t tools_n, const struct lt_json *messages,
+                          const struct lt_call_profile *profile, struct lt_call_result *ret, struct lt_str *ret_text, struct lt_error *err);
