@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What Lectern costs. All on loopback and in one run, beside nginx doing the part of the work that nginx can do: calls (calls.py), what a
-call asks of the machine (per_call.py), live streams (streams.py).
+call asks of the machine (per_call.py), scopes (resolve.py), JSON and what is made of it (text.py), live streams (streams.py).
 
 CPU per call is the figure to compare: on small shared machines calls per second say more about the load generator.
 """
@@ -17,9 +17,11 @@ import calls
 import per_call
 import resolve
 import streams
+import text
 
-QUICK = {"rounds": 2, "seconds": 2, "profile_seconds": 3, "streams": [1000], "stream_seconds": 4, "stream_rounds": 1}
-FULL = {"rounds": 5, "seconds": 4, "profile_seconds": 5, "streams": [256, 1000, 8000], "stream_seconds": 10, "stream_rounds": 1}
+QUICK = {"rounds": 2, "seconds": 2, "profile_seconds": 3, "streams": [1000], "stream_seconds": 4, "stream_rounds": 1, "turns": 3}
+FULL = {"rounds": 5, "seconds": 4, "profile_seconds": 5, "streams": [256, 1000, 8000], "stream_seconds": 10, "stream_rounds": 1,
+        "turns": 9}
 
 
 def verdicts(results):
@@ -62,7 +64,7 @@ def arguments():
     parser.add_argument("--lectern", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, help="where stream_load, count_calls.so and switch_cost are (default: beside lectern)")
-    parser.add_argument("--only", default="calls,profile,resolve,streams", help="which parts")
+    parser.add_argument("--only", default="calls,profile,resolve,text,streams", help="which parts")
     parser.add_argument("--quick", action="store_true", help="less of everything, in a minute")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int, help="of a round of calls")
@@ -72,6 +74,7 @@ def arguments():
     parser.add_argument("--streams", type=lambda text: [int(n) for n in text.split(",")], help="numbers of streams, with commas between")
     parser.add_argument("--nginx-streams", type=int, default=1000)
     parser.add_argument("--stream-seconds", type=int)
+    parser.add_argument("--turns", type=int, help="of each line of text, 1 to 51")
     parser.add_argument("--stream-rounds", type=int)
     parser.add_argument("--rate", type=int, default=10000, help="events per second, all streams together")
     parser.add_argument("--ramp", type=int, default=2000, help="streams opened and ended per second")
@@ -89,7 +92,7 @@ def arguments():
 
 def main():
     args = arguments()
-    parts = {"calls": calls.run, "profile": per_call.run, "resolve": resolve.run, "streams": streams.run}
+    parts = {"calls": calls.run, "profile": per_call.run, "resolve": resolve.run, "text": text.run, "streams": streams.run}
     wanted = [name for name in parts if name in args.only.split(",")]
     if not (args.build / "stream_load").exists() and wanted != ["calls"]:
         print(f"only calls are measured: the C parts are not in {args.build} (ninja -C BUILD bench)", file=sys.stderr)

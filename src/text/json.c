@@ -105,8 +105,11 @@ static bool skip_comment(struct parser *j)
     const char *open = j->p;
     bool line = open[1] == '/';
     j->p += 2;
-    while (j->p < j->end) {
+    for (;;) {
         size_t len;
+        j->p += lt_json_plain(j->p, (size_t)(j->end - j->p), line ? '\n' : '*');
+        if (j->p == j->end)
+            break;
         uint32_t c = decode(j->p, j->end, &len);
         if (c == 0xFFFFFFFFu)
             return expected(j, j->p, "a comment in UTF-8");
@@ -166,36 +169,10 @@ static inline bool skip(struct parser *j)
 
 /* ---- strings ---- */
 
-/* Length of the well-formed sequence at p, whose first byte is not ASCII; 0 when there is none. */
-static inline size_t sequence(const unsigned char *p, const unsigned char *end)
-{
-    unsigned char c = p[0];
-    if (c < 0xE0)
-        return c >= 0xC2 && end - p >= 2 && (p[1] & 0xC0) == 0x80 ? 2 : 0;
-    if (c < 0xF0) {
-        if (end - p < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80)
-            return 0;
-        return (c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F) ? 0 : 3;
-    }
-    if (c > 0xF4 || end - p < 4 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80 || (p[3] & 0xC0) != 0x80)
-        return 0;
-    return (c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F) ? 0 : 4;
-}
-
 /* From p to the first byte that is not plain text of a string: `quote`, backslash, control, broken UTF-8, the end. */
 static inline const char *plain_run(const char *p, const char *end, char quote)
 {
-    for (;;) {
-        p += lt_json_plain(p, (size_t)(end - p), quote);
-        size_t n = 0;
-        for (; p < end && (unsigned char)*p >= 0x80; p += n) {
-            n = sequence((const unsigned char *)p, (const unsigned char *)end);
-            if (n == 0)
-                return p;
-        }
-        if (n == 0)
-            return p; /* what stopped it was ASCII, or the end */
-    }
+    return p + lt_json_run(p, (size_t)(end - p), quote);
 }
 
 static int hex_digit(char c)
@@ -292,13 +269,13 @@ static bool escape(struct parser *j, char **out)
     if (j->end - j->p < 2)
         return expected(j, j->p + 1, "an escape");
     char c = j->p[1];
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    static const char known[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
     j->p += 2;
     if (c == 'u')
         return unicode_escape(j, out);
-    const char *known = c ? strchr(from, c) : NULL;
-    if (known) {
-        *(*out)++ = to[known - from];
+    if (known[(unsigned char)c]) {
+        *(*out)++ = known[(unsigned char)c];
         return true;
     }
     if (j->json5)
@@ -323,12 +300,17 @@ static bool loose_control(const struct parser *j, const char *at)
     return j->json5 && at < j->end && (unsigned char)*at < 0x20 && *at != '\n' && *at != '\r';
 }
 
-/* Where the string that goes on at p may end at the latest: its closing quote or the end of the text. */
+/* Where the string that goes on at p, behind no half of an escape, ends: its closing quote or the end of the text. */
 static const char *string_limit(const char *p, const char *end, char quote)
 {
-    while (p < end && *p != quote)
-        p += *p == '\\' && end - p >= 2 ? 2 : 1;
-    return p;
+    for (const char *q = p; q < end && (q = memchr(q, quote, (size_t)(end - q))); q++) {
+        const char *escapes = q;
+        while (escapes > p && escapes[-1] == '\\')
+            escapes--;
+        if ((q - escapes) % 2 == 0)
+            return q;
+    }
+    return end;
 }
 
 /* A string with something in it that needs more than pointing at it. Plain text up to `at` is checked. */
@@ -484,6 +466,8 @@ static bool json5_number(struct parser *j, const char *p0, bool negative, struct
 {
     size_t left = (size_t)(j->end - j->p);
     struct lt_str rest = {j->p, left};
+    if (left > 0 && *j->p >= '1' && *j->p <= '9')
+        return false;
     bool infinity = lt_str_starts(rest, LT_STR("Infinity")), nan = lt_str_starts(rest, LT_STR("NaN"));
     if ((infinity || nan) && j->finite)
         return fail(j, p0, "expected a number that JSON can hold, found %s", nan ? "NaN" : "Infinity");
@@ -676,8 +660,8 @@ static bool id_part(uint32_t c)
            (U_MASK(u_charType((UChar32)c)) & (U_GC_MN_MASK | U_GC_MC_MASK | U_GC_ND_MASK | U_GC_PC_MASK));
 }
 
-/* A key without quotes: an IdentifierName of ECMAScript 5.1, which may hold \u escapes. */
-static bool parse_identifier(struct parser *j, struct lt_str *ret)
+/* parse_identifier() where something else than ASCII may be needed. */
+static bool parse_identifier_slow(struct parser *j, struct lt_str *ret)
 {
     const char *first = j->p;
     size_t left = (size_t)(j->end - first), bytes = 0;
@@ -710,6 +694,20 @@ static bool parse_identifier(struct parser *j, struct lt_str *ret)
     if (q == out)
         return expected(j, j->p, "a key");
     *ret = (struct lt_str){out, (size_t)(q - out)};
+    return true;
+}
+
+/* A key without quotes: an IdentifierName of ECMAScript 5.1, which may hold \u escapes. */
+static inline bool parse_identifier(struct parser *j, struct lt_str *ret)
+{
+    const char *p = j->p;
+    while (p < j->end && (unsigned char)*p < 0x80 && id_part((uint32_t)*p))
+        p++;
+    bool plain = p > j->p && !lt_json_is_digit(*j->p) && p < j->end && (unsigned char)*p < 0x80 && *p != '\\';
+    if (!plain)
+        return parse_identifier_slow(j, ret);
+    *ret = (struct lt_str){j->p, (size_t)(p - j->p)};
+    j->p = p;
     return true;
 }
 

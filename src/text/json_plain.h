@@ -1,6 +1,7 @@
 /* Runs of bytes that stand in a JSON string as they are: what reading and writing strings spend most of their time on. Private to text/. */
 #pragma once
 #include <endian.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -39,4 +40,14 @@ static inline size_t lt_json_plain(const char *p, size_t n, char quote)
             break;
     }
     return i;
+}
+
+/* lt_json_run() from i on, where the first byte stands that is not ASCII. */
+size_t lt_json_run_wide(const char *p, size_t n, size_t i, char quote);
+
+/* Index of the first byte from p[0..n) that is `quote`, a backslash, a control character or not UTF-8; n when there is none. */
+static inline size_t lt_json_run(const char *p, size_t n, char quote)
+{
+    size_t i = lt_json_plain(p, n, quote);
+    return i < n && (unsigned char)p[i] >= 0x80 ? lt_json_run_wide(p, n, i, quote) : i;
 }

@@ -78,6 +78,7 @@ struct check {
     int levels, steps;
     struct list *list;         /* goes on behind an error; NULL: the first one is enough, also inside alternatives */
     struct furthest *furthest; /* inside alternatives, when they are part of a list */
+    pcre2_match_data *match;   /* made when the first pattern is looked for */
 };
 
 /* Whether `wanted` is reached from `from`, and by which way. Values are known by their address. */
@@ -212,12 +213,10 @@ static bool matches(struct check *st, const struct regex *regex, struct lt_str s
     size_t max = regex->anchored ? MAX_ANCHORED : MAX_SEARCHED;
     if (s.n > max)
         return give_up(st, at, "is too long for its pattern to be looked for (%zu bytes, at most %zu)", s.n, max);
-    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    if (!data)
+    if (!st->match && !(st->match = pcre2_match_data_create(1, NULL)))
         abort();
     size_t level = regex->anchored || s.n <= 100 ? 0 : s.n <= 1000 ? 1 : 2;
-    int rc = pcre2_match(regex->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, PCRE2_NO_UTF_CHECK, data, match_contexts[level]);
-    pcre2_match_data_free(data);
+    int rc = pcre2_match(regex->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, PCRE2_NO_UTF_CHECK, st->match, match_contexts[level]);
     if (rc >= 0)
         return true;
     return rc == PCRE2_ERROR_NOMATCH ? false : give_up(st, at, "could not be matched with its pattern within the limits of time");
@@ -342,7 +341,8 @@ static bool check_string(struct check *st, const struct node *n, const struct lt
 {
     bool ok = true;
     struct lt_str s = lt_json_str(v);
-    if (n->min_length > 0 || n->max_length < INT64_MAX) {
+    /* n bytes are at least n / 4 code points and at most n: mostly that says enough. */
+    if ((int64_t)(s.n + 3) / 4 < n->min_length || (int64_t)s.n > n->max_length) {
         struct count c = {n->min_length, n->max_length, code_points(s), "characters", "minLength", "maxLength"};
         RULE(check_count(st, n, c, at));
     }
@@ -351,9 +351,20 @@ static bool check_string(struct check *st, const struct node *n, const struct lt
     return ok;
 }
 
+static size_t find_repeated_of_few(const struct lt_json *v, size_t *first)
+{
+    for (uint32_t i = 1; i < v->n; i++)
+        for (*first = 0; *first < i; ++*first)
+            if (lt_json_equal(&v->items[*first], &v->items[i]))
+                return i;
+    return v->n;
+}
+
 /* Index of an element that equals an earlier one, or n. A hash table of element index + 1 above 8 elements, so O(n). */
 static size_t find_repeated(const struct lt_json *v, size_t *first)
 {
+    if (v->n <= LT_JSON_LINEAR)
+        return find_repeated_of_few(v, first);
     uint32_t mask = lt_json_slot_count(v->n) - 1;
     uint32_t *slots = calloc((size_t)mask + 1, sizeof(*slots));
     if (!slots)
@@ -763,9 +774,9 @@ enum lt_code lt_schema_check(const struct lt_schema *schema, const struct lt_jso
     struct place root = {0};
     if (!value)
         return lt_fail_field(err, LT_EINVALID_INPUT, "", "is absent");
-    if (check_node(&st, schema->root, value, &root))
-        return LT_OK;
-    return LT_EINVALID_INPUT;
+    bool ok = check_node(&st, schema->root, value, &root);
+    pcre2_match_data_free(st.match);
+    return ok ? LT_OK : LT_EINVALID_INPUT;
 }
 
 enum lt_code lt_schema_check_all(const struct lt_schema *schema, const struct lt_json *value, struct lt_arena *arena, size_t max,
@@ -780,6 +791,7 @@ enum lt_code lt_schema_check_all(const struct lt_schema *schema, const struct lt
         put_error(&st, "", schema->root, NULL, "is absent");
     else
         ok = check_node(&st, schema->root, value, &root);
+    pcre2_match_data_free(st.match);
     *ret = list.errors;
     *n = list.n;
     return ok ? LT_OK : LT_EINVALID_INPUT;

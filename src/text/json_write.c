@@ -7,10 +7,10 @@
 #include "text/json_plain.h"
 #include "text/json_tree.h"
 
-/* How a byte is written inside a string: 0 as it is, 1 as \u00XX, 2 part of a longer sequence, else \ and this letter. */
+/* How an ASCII byte is written inside a string: 0 as it is, 1 as \u00XX, else \ and this letter. */
 static const unsigned char escapes[256] = {
     [0x00 ... 0x07] = 1, ['\b'] = 'b',        ['\t'] = 't', ['\n'] = 'n',  [0x0B] = 1,          ['\f'] = 'f',
-    ['\r'] = 'r',        [0x0E ... 0x1F] = 1, ['"'] = '"',  ['\\'] = '\\', [0x80 ... 0xFF] = 2,
+    ['\r'] = 'r',        [0x0E ... 0x1F] = 1, ['"'] = '"',  ['\\'] = '\\',
 };
 
 static void put_escape(struct lt_buf *out, unsigned char c)
@@ -25,48 +25,33 @@ static void put_escape(struct lt_buf *out, unsigned char c)
     }
 }
 
-/* Length of the sequence at p when it is well formed, else 0. */
-static size_t whole_sequence(const char *p, size_t n)
-{
-    unsigned char c = (unsigned char)*p;
-    size_t len = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-    return len <= n && lt_utf8_valid(p, len) ? len : 0;
-}
-
-/* The rest of s from `i` on, where something stands that is not plain. */
-static void escape_rest(struct lt_buf *out, struct lt_str s, size_t i)
+/* s, whose first byte that is not plain stands at i. */
+static void put_escaped(struct lt_buf *out, struct lt_str s, size_t i)
 {
     size_t from = 0;
     while (i < s.n) {
         unsigned char c = (unsigned char)s.p[i];
-        size_t len = c >= 0x80 ? whole_sequence(s.p + i, s.n - i) : 0;
-        if (len == 0) {
-            lt_buf_put(out, s.p + from, i - from);
-            if (c >= 0x80)
-                lt_buf_put(out, "\xEF\xBF\xBD", 3);
-            else
-                put_escape(out, c);
-            len = 1;
-            from = i + 1;
-        }
-        i += len;
-        i += lt_json_plain(s.p + i, s.n - i, '"');
+        lt_buf_put(out, s.p + from, i - from);
+        if (c >= 0x80)
+            lt_buf_put(out, "\xEF\xBF\xBD", 3);
+        else
+            put_escape(out, c);
+        from = ++i;
+        i += lt_json_run(s.p + i, s.n - i, '"');
     }
-    lt_buf_put(out, s.p + from, s.n - from);
+    if (s.n > from)
+        lt_buf_put(out, s.p + from, s.n - from);
 }
 
 void lt_json_escape(struct lt_buf *out, struct lt_str s)
 {
-    size_t plain = lt_json_plain(s.p, s.n, '"');
-    if (plain == s.n)
-        lt_buf_put(out, s.p, s.n);
-    else
-        escape_rest(out, s, plain);
+    put_escaped(out, s, lt_json_run(s.p, s.n, '"'));
 }
 
 static void put_string(struct lt_buf *out, struct lt_str s)
 {
-    if (lt_json_plain(s.p, s.n, '"') == s.n && lt_buf_reserve(out, s.n + 2)) { /* nearly always */
+    size_t plain = lt_json_run(s.p, s.n, '"');
+    if (plain == s.n && lt_buf_reserve(out, s.n + 2)) { /* nearly always */
         char *p = out->p + out->n;
         *p++ = '"';
         if (s.n > 0)
@@ -76,7 +61,7 @@ static void put_string(struct lt_buf *out, struct lt_str s)
         return;
     }
     lt_buf_putc(out, '"');
-    lt_json_escape(out, s);
+    put_escaped(out, s, plain);
     lt_buf_putc(out, '"');
 }
 

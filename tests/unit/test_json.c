@@ -847,6 +847,81 @@ static void what_is_written_reads_back_the_same(void **state)
     }
 }
 
+/* How far lt_utf8_valid(), another implementation, takes text[from..n), and no quote, backslash or control stands. */
+static size_t plain_until(const char *text, size_t n, size_t from)
+{
+    while (from < n) {
+        unsigned char c = (unsigned char)text[from];
+        size_t len = 1;
+        while (len < 4 && len < n - from && !lt_utf8_valid(text + from, len))
+            len++;
+        if (c < 0x20 || c == '"' || c == '\\' || !lt_utf8_valid(text + from, len))
+            break;
+        from += len;
+    }
+    return from;
+}
+
+/* Pieces whole and broken, at every distance from one another and from the end: read up to the first fault, written with U+FFFD for it. */
+static void text_in_every_script_is_told_from_what_is_not_utf8(void **state)
+{
+    static const char *const pieces[] = {
+        "a", " ", "plain text of more than sixteen", "\xC2\x80", "\xCE\xB1\xCE\xB2\xCE\xB3", "\xDF\xBF", "\xE0\xA0\x80", "\xE3\x81\x82\xE3\x81\x84",
+        "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF3\xBF\xBF\xBF", "\xF4\x8F\xBF\xBF",
+        /* broken */
+        "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xE1\x80", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF1\x80\x80",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\x01"};
+    enum { WHOLE = 14 };
+    unsigned seed = (unsigned)time(NULL);
+    print_message("seed %u\n", seed);
+    for (int round = 0; round < 30000; round++) {
+        char text[512] = "\"", wanted[2048] = "\"";
+        size_t n = 1, w = 1;
+        int faults = rand_r(&seed) % 3;
+        for (int k = rand_r(&seed) % 14; k > 0; k--)
+            n += (size_t)snprintf(text + n, 40, "%s", pieces[rand_r(&seed) % WHOLE]);
+        for (; faults > 0; faults--) {
+            n += (size_t)snprintf(text + n, 40, "%s", pieces[WHOLE + rand_r(&seed) % (LT_COUNT(pieces) - WHOLE)]);
+            n += (size_t)snprintf(text + n, 40, "%s", pieces[rand_r(&seed) % WHOLE]);
+        }
+        size_t plain = plain_until(text, n, 1), inside = n;
+        text[n++] = '"';
+        const struct lt_json *v;
+        struct lt_error err = {0};
+        enum lt_code code = parse((struct lt_str){text, n}, LT_JSON_STRICT, &v, &err);
+        assert_int_equal(code, plain == inside ? LT_OK : LT_EINVALID_JSON);
+        if (code) { /* the column counts code points: what is no continuation byte */
+            size_t column = 1;
+            char place[64];
+            for (size_t i = 0; i < plain; i++)
+                column += ((unsigned char)text[i] & 0xC0) != 0x80;
+            snprintf(place, sizeof(place), "line 1, column %zu: ", column);
+            assert_true(strncmp(err.detail, place, strlen(place)) == 0);
+        } else {
+            assert_true(lt_str_eq(lt_json_str(v), (struct lt_str){text + 1, inside - 1}));
+        }
+        for (size_t i = 1; i < inside;) {
+            size_t stop = plain_until(text, inside, i);
+            memcpy(wanted + w, text + i, stop - i);
+            w += stop - i;
+            if (stop < inside)
+                w += (size_t)snprintf(wanted + w, 8, "%s", (unsigned char)text[stop] < 0x20 ? "\\u0001" : "\xEF\xBF\xBD");
+            i = stop + 1;
+        }
+        wanted[w++] = '"';
+        struct lt_buf b;
+        struct lt_jw jw;
+        char *exact = malloc(inside);
+        memcpy(exact, text + 1, inside - 1);
+        lt_buf_init(&b, 4096);
+        lt_jw_init(&jw, &b);
+        lt_jw_str(&jw, (struct lt_str){exact, inside - 1});
+        assert_true(lt_str_eq(lt_buf_str(&b), (struct lt_str){wanted, w}));
+        lt_buf_free(&b);
+        free(exact);
+    }
+}
+
 static void doubles_are_written_short_and_exact(void **state)
 {
     static const struct {
@@ -1035,6 +1110,7 @@ int main(void)
         TEST(what_is_not_json5_is_refused),
         TEST(equality_is_by_value),
         TEST(what_is_written_reads_back_the_same),
+        TEST(text_in_every_script_is_told_from_what_is_not_utf8),
         TEST(doubles_are_written_short_and_exact),
         TEST(the_writer_places_commas),
         TEST(nesting_of_the_writer_is_remembered),
