@@ -56,11 +56,7 @@ void lt_answer_write(struct lt_request *r, struct lt_jw *w, const struct lt_call
 
 void lt_answer_stored_error(const struct lt_register_call *call, struct lt_error *ret)
 {
-    enum lt_code code = LT_EINTERRUPTED;
-    for (int i = 0; i < LT_CODE_COUNT; i++)
-        if (lt_str_is(call->code, lt_code_name((enum lt_code)i)))
-            code = (enum lt_code)i;
-    lt_fail(ret, code, "%.*s", LT_FMT(call->detail));
+    lt_fail(ret, lt_code_parse(call->code, LT_EINTERRUPTED), "%.*s", LT_FMT(call->detail));
 }
 
 void lt_answer_write_stored(struct lt_request *r, struct lt_jw *w, const struct lt_register_call *call, struct lt_str attempts)

@@ -12,6 +12,10 @@ struct lt_api_options {
     struct lt_store *store;
     struct lt_manager *manager;
     struct lt_http_limits *limits; /* of the servers, for /metrics; NULL: not told */
+    struct lt_tls *tls;      /* client context, to read issuers' keys with; NULL: no https there */
+    const struct lt_network *proxies; /* whose X-Forwarded-Host and -Proto count */
+    size_t proxies_n;
+    bool https;              /* the listener speaks TLS */
     const char *share_dir;   /* holds demo/ and widgets/; NULL: no pages */
     const char *widgets_dir; /* the built widgets; NULL = share_dir/widgets */
     bool demo;               /* serve /demo/ and /widgets/ */

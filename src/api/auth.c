@@ -1,9 +1,13 @@
 /*
  * From credentials to a struct lt_caller. Two kinds: site keys (lk_…, stored as SHA-256) and users' tokens (JWTs made by the LMS).
- * A site key of an LMS back end names the user it speaks for; a user's token speaks for itself alone.
+ * A site key of an LMS back end names the user it speaks for; a user's token speaks for itself alone. Open edX's pages send the token in
+ * two cookies.
  */
-#include "api/request.h"
+#include "api/cookies.h"
+#include "api/cors.h"
+#include "api/openedx.h"
 #include "base/secret.h"
+#include "io/jwks_cache.h"
 #include "io/jwt.h"
 
 enum { USER_ID_MAX = 255, ROLES_MAX = 64 };
@@ -62,33 +66,113 @@ static const struct lt_jwt_issuer *find_issuer(struct lt_request *r, const struc
     return NULL;
 }
 
+/* The signature by the issuer's key, which may have to be read from its address first. */
+static enum lt_code check_signature(struct lt_request *r, struct lt_str token, const struct lt_jwt_issuer *issuer, struct lt_str kid,
+                                    struct lt_error *err)
+{
+    struct lt_jwt_key key = {issuer->alg, issuer->secret, issuer->keys};
+    if (issuer->jwks_url.n > 0 &&
+        lt_jwks_cache_get(r->api->keys, r->http->loop, r->arena, issuer->jwks_url, issuer->alg, kid, &key.keys, err))
+        return err->code;
+    return lt_jwt_check_signature(r->arena, token, &key, kid, err);
+}
+
+/* A string, or a whole number as it is written: Open edX has `user_id` so. */
+static struct lt_str user_of(const struct lt_json *claims, struct lt_str name)
+{
+    const struct lt_json *v = lt_json_get_str(claims, name);
+    int64_t number;
+    return lt_json_int64(v, &number) ? lt_json_number_text(v) : lt_json_str(v);
+}
+
+/* Open edX says who runs the platform in claims of their own, and nothing of roles: whoever may sign in there is a student at least. */
+static unsigned token_roles(const struct lt_json *claims)
+{
+    const struct lt_json *roles = lt_json_get(claims, "roles");
+    bool admin = lt_json_bool_or(lt_json_get(claims, "administrator"), false) || lt_json_bool_or(lt_json_get(claims, "superuser"), false);
+    return (roles ? role_bits(roles) : 1u << LT_ROLE_STUDENT) | (admin ? 1u << LT_ROLE_ADMIN : 0);
+}
+
 static enum lt_code by_token(struct lt_request *r, struct lt_str token, struct lt_error *err)
 {
     const struct lt_json *header, *claims;
+    struct lt_str kid;
     if (lt_jwt_peek(r->arena, token, &header, &claims, err))
         return err->code;
     const struct lt_jwt_issuer *issuer = find_issuer(r, claims);
     if (!issuer)
         return lt_fail(err, LT_EUNAUTHENTICATED, "no site takes tokens of this issuer and audience");
-    struct lt_jwt_key key = {issuer->alg, issuer->secret};
-    if (lt_jwt_verify(r->arena, token, &key, &claims, err))
+    if (lt_jwt_check(header, claims, issuer->alg, &kid, err) || check_signature(r, token, issuer, kid, err))
         return err->code;
-    struct lt_str sub = lt_json_str(lt_json_get(claims, "sub"));
-    if (!user_id_ok(sub))
-        return lt_fail(err, LT_EUNAUTHENTICATED, "the token's `sub` " USER_ID_RULE);
+    struct lt_str user = user_of(claims, issuer->user_claim);
+    if (!user_id_ok(user))
+        return lt_fail(err, LT_EUNAUTHENTICATED, "the token's claim '%.*s' must be 1 to %d bytes without control characters",
+                       LT_FMT(issuer->user_claim), USER_ID_MAX);
     r->caller = (struct lt_caller){.site = issuer->site,
-                                   .user_id = sub,
+                                   .user_id = user,
                                    .locale = lt_json_str_or(lt_json_get(claims, "locale"), LT_STR("")),
-                                   .roles = role_bits(lt_json_get(claims, "roles")),
+                                   .roles = token_roles(claims),
                                    .is_user = true,
+                                   .token = token,
                                    .only_course = lt_json_str_or(lt_json_get(claims, "course_id"), LT_STR(""))};
     return LT_OK;
+}
+
+/* ---- Open edX's cookies ---- */
+
+static bool is_safe(struct lt_str method) /* RFC 9110 §9.2.1 */
+{
+    return lt_str_is(method, "GET") || lt_str_is(method, "HEAD") || lt_str_is(method, "OPTIONS");
+}
+
+static bool wants_cookies(struct lt_request *r)
+{
+    struct lt_str wish = lt_http_field(&r->http->head, "USE-JWT-COOKIE", NULL);
+    bool no = wish.n == 0 || lt_str_is(wish, "0") || lt_str_eq_ci(wish, LT_STR("false"));
+    return !no && (r->route->flags & LT_ROUTE_COOKIES);
+}
+
+/*
+ * Browsers send cookies with whatever a page of anybody's asks. What changes something must come from the platform's own pages (Origin),
+ * and carry what only they can know: the token that is in Django's cookie too, if that one came along.
+ */
+static enum lt_code check_forgery(struct lt_request *r, struct lt_error *err)
+{
+    const struct lt_http_head *head = &r->http->head;
+    bool two_origins = false, two_tokens = false;
+    struct lt_str origin = lt_http_field(head, "Origin", &two_origins), token = lt_http_field(head, "X-CSRFToken", &two_tokens), cookie;
+    if (origin.n == 0 || two_origins)
+        return lt_fail(err, LT_EPERMISSION, "signed in by cookies: exactly one Origin field is needed");
+    if (!lt_request_own_origin(r, origin) && !lt_cors_listed(r->caller.site, origin))
+        return lt_fail(err, LT_EPERMISSION, "signed in by cookies: Origin is neither this host nor one of the site's cors_origins");
+    if (token.n == 0 || two_tokens)
+        return lt_fail(err, LT_EPERMISSION, "signed in by cookies: exactly one X-CSRFToken field is needed");
+    if (lt_cookie_get(head, "csrftoken", &cookie, err))
+        return err->code = LT_EPERMISSION;
+    if (cookie.p && !lt_csrf_same(cookie, token))
+        return lt_fail(err, LT_EPERMISSION, "signed in by cookies: X-CSRFToken is not that of the cookie csrftoken");
+    return LT_OK;
+}
+
+static enum lt_code by_cookies(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_str payload, signature;
+    if (lt_cookie_get(&r->http->head, "edx-jwt-cookie-header-payload", &payload, err) ||
+        lt_cookie_get(&r->http->head, "edx-jwt-cookie-signature", &signature, err))
+        return err->code = LT_EUNAUTHENTICATED;
+    if (payload.n == 0 || signature.n == 0)
+        return lt_fail(err, LT_EUNAUTHENTICATED, "USE-JWT-COOKIE is set, but the two cookies of the token did not both come along");
+    if (by_token(r, lt_printf(r->arena, "%.*s.%.*s", LT_FMT(payload), LT_FMT(signature)), err))
+        return err->code;
+    return is_safe(r->http->head.method) ? LT_OK : check_forgery(r, err);
 }
 
 enum lt_code lt_auth_check(struct lt_request *r, struct lt_error *err)
 {
     bool twice;
     struct lt_str field = lt_http_field(&r->http->head, "Authorization", &twice);
+    if (!field.p && wants_cookies(r))
+        return by_cookies(r, err);
     if (!field.p || twice)
         return lt_fail(err, LT_EUNAUTHENTICATED, twice ? "more than one Authorization field" : "no Authorization field");
     struct lt_str credentials = field, scheme = lt_str_cut(&credentials, ' ');
@@ -132,7 +216,7 @@ enum lt_code lt_auth_user(struct lt_request *r, struct lt_error *err)
     if (strcmp(r->route->method, "GET") == 0 || strcmp(r->route->method, "DELETE") == 0)
         return user_of_query(r, err);
     const struct lt_json *user = lt_json_get(r->body, "user");
-    if (!user)
+    if (!user || (r->caller.is_user && lt_openedx_is_door(r))) /* there, a member that is not known is as absent */
         return LT_OK;
     if (r->caller.is_user)
         return lt_fail_field(err, LT_EPERMISSION, "/user", "a user's token speaks for its own user; only site keys name one");

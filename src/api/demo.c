@@ -174,7 +174,7 @@ static enum lt_code learner_token(struct lt_request *r, struct lt_str *ret, stru
     const struct lt_jwt_issuer *issuer = lt_config_issuer(r->config, LT_STR("lectern-demo"), LT_STR("demo"));
     if (!issuer)
         return lt_fail(err, LT_ENOT_FOUND, "the demo site's issuer of tokens is gone");
-    struct lt_jwt_key key = {issuer->alg, issuer->secret};
+    struct lt_jwt_key key = {.alg = issuer->alg, .secret = issuer->secret};
     long long now = lt_now_ms() / 1000;
     struct lt_str claims = lt_printf(r->arena,
                                      "{\"iss\":\"lectern-demo\",\"aud\":\"demo\",\"sub\":\"demo-learner\",\"roles\":[\"student\"],"

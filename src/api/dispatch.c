@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#include "api/request.h"
+#include "api/cors.h"
+#include "io/jwks_cache.h"
 #include "workflows/scope.h"
 
 enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err)
@@ -23,6 +24,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
     }
     api->streams = lt_streams_new(0);
     api->scopes = lt_scopes_new(options->store);
+    api->keys = lt_jwks_cache_new(&(struct lt_jwks_cache_options){.tls = options->tls});
     *ret = api;
     return LT_OK;
 }
@@ -33,6 +35,7 @@ void lt_api_free(struct lt_api *api)
         return;
     lt_streams_free(api->streams);
     lt_scopes_free(api->scopes);
+    lt_jwks_cache_free(api->keys);
     lt_arena_free(api->arena);
 }
 
@@ -130,15 +133,25 @@ static enum lt_code check_room(struct lt_request *r, struct lt_error *err)
     return lt_calls_check_room(r->api->options.manager, err);
 }
 
+static enum lt_code sign_in(struct lt_request *r, struct lt_error *err)
+{
+    enum lt_code rc = lt_auth_check(r, err);
+    if (r->caller.site)
+        lt_cors_apply(r);
+    return rc;
+}
+
 static enum lt_code prepare(struct lt_request *r, struct lt_error *err)
 {
-    if (find_route(r, err) || check_query(r, err))
+    enum lt_code rc = find_route(r, err);
+    lt_cors_apply(r);
+    if (rc || check_query(r, err))
         return err->code;
     if ((r->route->flags & LT_ROUTE_COSTS_MONEY) && check_room(r, err))
         return err->code;
     if (strcmp(r->route->permission, "public") == 0)
         return read_body(r, err);
-    if (lt_auth_check(r, err) || read_body(r, err) || lt_auth_user(r, err))
+    if (sign_in(r, err) || read_body(r, err) || lt_auth_user(r, err))
         return err->code;
     return check_permission(r, err);
 }
@@ -148,6 +161,8 @@ void lt_api_handle(struct lt_http_request *http, void *ctx)
     struct lt_request r = {.api = ctx, .http = http, .arena = http->arena};
     struct lt_error err = {0};
     lt_request_keep_config(&r, lt_config_ref(lt_config_current()));
+    if (lt_cors_preflight(&r))
+        return;
     if (prepare(&r, &err))
         lt_reply_problem(&r, &err, NULL);
     else

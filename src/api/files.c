@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "io/worker.h"
 
 static const struct {
@@ -58,16 +59,9 @@ static bool read_whole(struct job *j, int fd)
         return false;
     }
     char *p = lt_alloc(j->arena, (size_t)j->st.st_size + 1);
-    size_t n = 0;
-    while (n < (size_t)j->st.st_size) {
-        ssize_t got = read(fd, p + n, (size_t)j->st.st_size - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        n += (size_t)got;
-    }
-    j->text = (struct lt_str){p, n};
+    if (lt_fd_read(fd, p, (size_t)j->st.st_size) != j->st.st_size)
+        return false;
+    j->text = (struct lt_str){p, (size_t)j->st.st_size};
     return true;
 }
 

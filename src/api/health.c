@@ -1,5 +1,7 @@
 /* /healthz, /readyz, /metrics: for supervisors, load balancers and Prometheus (text format 0.0.4). */
 #include "api/request.h"
+#include "core/course_role.h"
+#include "core/lms_roles.h"
 #include "io/fiber.h"
 #include "workflows/scope.h"
 
@@ -61,6 +63,10 @@ void lt_get_metrics(struct lt_request *r)
     figure(&b, "lectern_store_queued_bytes", "gauge", "Bytes that wait for the writer.", s.queued_bytes);
     figure(&b, "lectern_store_commit_last_microseconds", "gauge", "Time of the last commit.", s.commit_us_last);
     figure(&b, "lectern_store_largest_batch", "gauge", "Most units in one commit.", s.largest_batch);
+    const struct lt_lms_roles_stats *lms = lt_course_role_stats(r->api->options.manager);
+    figure(&b, "lectern_lms_roles_asked_total", "counter", "Questions sent to an LMS: what a user is in a course.", atomic_load(&lms->asked));
+    figure(&b, "lectern_lms_roles_failed_total", "counter", "Those without an answer that could be used; they gave no role.", atomic_load(&lms->failed));
+    figure(&b, "lectern_lms_roles_kept_total", "counter", "Such questions answered by what was known already.", atomic_load(&lms->kept));
     lt_scope_stats(&scopes);
     figure(&b, "lectern_scopes", "gauge", "Scopes in the index.", scopes.scopes);
     figure(&b, "lectern_scope_cache_hits_total", "counter", "Look-ups answered by the cache.", scopes.hits);

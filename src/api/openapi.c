@@ -1,7 +1,7 @@
 /* /v1/openapi.json: the route table as OpenAPI 3.1. */
 #include <ctype.h>
 
-#include "api/request.h"
+#include "api/openedx.h"
 
 static void put_parameters(struct lt_jw *w, const char *path)
 {
@@ -35,18 +35,19 @@ static void put_answers(struct lt_jw *w, const struct lt_route *route)
     lt_jw_key(w, "2XX");
     lt_jw_obj(w);
     lt_jw_kstrz(w, "description", "Done.");
+    bool door = lt_openedx_is_path(lt_str(route->path));
     if (route->response_schema || (route->flags & LT_ROUTE_STREAMS)) {
         lt_jw_key(w, "content");
         lt_jw_obj(w);
         if (route->response_schema)
             put_content(w, "application/json", route->response_schema);
         if (route->flags & LT_ROUTE_STREAMS)
-            put_content(w, "text/event-stream", "{\"type\":\"string\"}");
+            put_content(w, door ? "text/plain" : "text/event-stream", "{\"type\":\"string\"}");
         lt_jw_end(w);
     }
     lt_jw_end(w);
     lt_jw_key(w, "default");
-    lt_jw_raw(w, LT_STR("{\"$ref\":\"#/components/responses/Problem\"}"));
+    lt_jw_raw(w, door ? LT_STR("{\"$ref\":\"#/components/responses/OpenEdxError\"}") : LT_STR("{\"$ref\":\"#/components/responses/Problem\"}"));
     lt_jw_end(w);
 }
 
@@ -99,7 +100,10 @@ static const char components[] =
     "[\"type\",\"title\",\"status\",\"detail\",\"code\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},"
     "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"code\":{\"type\":"
     "\"string\"},\"request_id\":{\"type\":\"string\"},\"field\":{\"type\":\"string\"},\"retry_after\":{\"type\":\"integer\"},"
-    "\"id\":{\"type\":\"string\"}}}}}}}}";
+    "\"id\":{\"type\":\"string\"}}}}}},\"OpenEdxError\":{\"description\":\"What went wrong, as Open edX's UI reads it.\",\"content\":"
+    "{\"application/json\":{\"schema\":{\"type\":\"object\",\"properties\":{\"error\":{\"type\":[\"object\",\"string\"],\"properties\":"
+    "{\"code\":{\"type\":\"string\"},\"message\":{\"type\":[\"string\",\"array\"]}}},\"status\":{\"type\":\"string\"},"
+    "\"detail\":{\"type\":\"string\"},\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\"}}}}}}}}";
 
 void lt_get_openapi(struct lt_request *r)
 {

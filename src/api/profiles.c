@@ -43,23 +43,47 @@ static void answer_profile(struct lt_request *r, int status, const struct lt_pro
     lt_json_end(r, status, &j);
 }
 
-void lt_get_profiles(struct lt_request *r)
+/* Those that a scope leads to in the context, the most specific first. */
+static size_t put_matched(struct lt_request *r, struct lt_jw *w, struct lt_scope_set *scopes, const struct lt_scope_context *context)
+{
+    struct lt_scope_profile *found;
+    size_t n, shown = 0;
+    lt_scope_list_profiles(scopes, r->arena, context, &found, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct lt_profile *p = lt_profile_by_id(workflows(r), context->site_id, found[i].profile_id);
+        if (p) { /* a scope may be newer than the set */
+            lt_profile_write_matched(w, workflows(r), scopes, p, false, &found[i]);
+            shown++;
+        }
+    }
+    return shown;
+}
+
+static size_t put_all(struct lt_request *r, struct lt_jw *w, struct lt_scope_set *scopes)
 {
     size_t n;
+    const struct lt_profile *list = lt_profile_list(workflows(r), lt_request_site(r)->id, &n);
+    for (size_t i = 0; i < n; i++)
+        lt_profile_write(w, workflows(r), scopes, &list[i], false);
+    return n;
+}
+
+void lt_get_profiles(struct lt_request *r)
+{
     struct lt_error err;
     struct lt_json_reply j;
-    const struct lt_profile *list = lt_profile_list(workflows(r), lt_request_site(r)->id, &n);
-    struct lt_scope_set *scopes = scopes_of(r, &err);
-    if (!scopes) {
+    struct lt_scope_set *scopes;
+    struct lt_scope_context context;
+    if (lt_request_scope_context(r, -1, &context, &err) || !(scopes = scopes_of(r, &err))) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
+    bool all = lt_query(r, "course_id").n + lt_query(r, "location_id").n + lt_query(r, "ui_slot_selector_id").n == 0 && context.service_variant < 0;
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     lt_jw_key(w, "profiles");
     lt_jw_arr(w);
-    for (size_t i = 0; i < n; i++)
-        lt_profile_write(w, workflows(r), scopes, &list[i], false);
+    size_t n = all ? put_all(r, w, scopes) : put_matched(r, w, scopes, &context);
     lt_jw_end(w);
     lt_jw_kint(w, "count", (int64_t)n);
     lt_jw_end(w);
@@ -152,13 +176,6 @@ void lt_delete_profile(struct lt_request *r)
         lt_reply(r, 204, NULL, NULL, NULL, 0, LT_STR(""));
 }
 
-static bool prompt_exists(void *ctx, struct lt_str name)
-{
-    struct lt_request *r = ctx;
-    const struct lt_prompt *found;
-    return lt_prompt_find(workflows(r), lt_request_site(r)->id, name, &found, NULL) == LT_OK;
-}
-
 void lt_post_profile_validate(struct lt_request *r)
 {
     struct lt_error err;
@@ -174,7 +191,7 @@ void lt_post_profile_validate(struct lt_request *r)
     lt_effective_make(r->arena, base, text, &effective);
     for (size_t i = 0; i < effective.problems->n; i++)
         lt_problem_add(problems, effective.problems->items[i].path, "%.*s", LT_FMT(effective.problems->items[i].text));
-    lt_workflow_check_prompts(effective.config, prompt_exists, r, problems);
+    lt_workflow_check_names(workflows(r), lt_request_site(r)->id, effective.config, problems);
     struct lt_json_reply j;
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);

@@ -13,11 +13,13 @@ enum { LT_PARAMS_MAX = 2, LT_BODY_SMALL = 256 * 1024, LT_BODY_ACTION = 8 * 1024 
 struct lt_request;
 struct lt_scopes;    /* workflows/scope.h */
 struct lt_scope_set;
+struct lt_scope_context;
 
 enum {
     LT_ROUTE_COSTS_MONEY = 1, /* refused while the daemon drains */
     LT_ROUTE_DEMO = 2,        /* exists only with --demo */
-    LT_ROUTE_STREAMS = 4,     /* may answer with text/event-stream */
+    LT_ROUTE_STREAMS = 4,     /* may answer with text/event-stream; the Open edX door with text/plain */
+    LT_ROUTE_COOKIES = 8,     /* takes Open edX's pair of cookies, and credentials of listed origins */
 };
 
 struct lt_route {
@@ -43,6 +45,7 @@ struct lt_api {
     const struct lt_schema **schemas;  /* by route, NULL = no body */
     struct lt_streams *streams;
     struct lt_scopes *scopes;
+    struct lt_jwks_cache *keys;        /* of token issuers, by the addresses they are read from */
     atomic_bool not_ready, draining;
     atomic_ulong answers[LT_STATUS_CLASSES]; /* by first digit of the status */
 };
@@ -71,16 +74,36 @@ struct lt_jw *lt_json_begin(struct lt_json_reply *j);
 void lt_json_end(struct lt_request *r, int status, struct lt_json_reply *j);
 /* application/problem+json (RFC 9457) with the status of err->code; call_id: the register row, or NULL. */
 void lt_reply_problem(struct lt_request *r, const struct lt_error *err, const char *call_id);
+/* What the caller may read of what went wrong: err's detail, or a calm text. */
+const char *lt_problem_detail(struct lt_request *r, const struct lt_error *err);
+/* "GET, POST": the methods of r->route's path. */
+struct lt_str lt_route_methods(struct lt_request *r);
 /* The body alone, for SSE `error` events. */
 void lt_problem_write(struct lt_request *r, struct lt_jw *w, const struct lt_error *err, const char *call_id);
 
 /* ---- who calls (auth.c) ---- */
-/* The Authorization field → r->caller; LT_EUNAUTHENTICATED. */
+/*
+ * The Authorization field, or Open edX's cookies where the route takes them → r->caller. LT_EUNAUTHENTICATED; LT_EPERMISSION (a request by
+ * cookies may be forged; the caller is known by then); LT_EOVERLOADED (the issuer's keys cannot be read); LT_ECANCELLED.
+ */
 enum lt_code lt_auth_check(struct lt_request *r, struct lt_error *err);
 /* Which user a site key speaks for: the body's `user`, or ?user_id and ?role. */
 enum lt_code lt_auth_user(struct lt_request *r, struct lt_error *err);
 /* "The caller must be or name a user": policy and the like. */
 enum lt_code lt_auth_need_user(struct lt_request *r, struct lt_error *err);
+
+/* ---- where it came to (hosts.c) ---- */
+/*
+ * The host (and port) that the client asked: X-Forwarded-Host as a trusted proxy wrote it, else Host. Of a list the last one counts:
+ * what stands before it may be the client's. Never NULL; as sent, compare without case.
+ */
+struct lt_str lt_request_host(struct lt_request *r);
+/* "https" or "http": X-Forwarded-Proto of a trusted proxy, else whether our own listener speaks TLS. */
+const char *lt_request_scheme(struct lt_request *r);
+/* Is it the address that this request itself came to (RFC 6454 §4)? */
+bool lt_request_own_origin(struct lt_request *r, struct lt_str origin);
+/* enum lt_service_variant: whether the host is one of the caller's site's cms_hosts or lms_hosts; LT_SERVICE_LMS when it is in neither. */
+int lt_request_variant(struct lt_request *r);
 
 /* ---- parts of requests ---- */
 /* A query parameter, or the empty string. */
@@ -101,6 +124,8 @@ struct lt_str lt_request_who(struct lt_request *r);
 const struct lt_provider_instance *lt_request_provider(struct lt_request *r, struct lt_str name_or_id, struct lt_error *err);
 /* The scopes for r->config, kept until the request ends; fresh: with every change that r->config holds. */
 enum lt_code lt_request_scopes(struct lt_request *r, bool fresh, struct lt_scope_set **ret, struct lt_error *err);
+/* ?course_id, location_id, ui_slot_selector_id and service_variant; a token's own course when none is given. LT_EINVALID_INPUT, LT_EPERMISSION. */
+enum lt_code lt_request_scope_context(struct lt_request *r, int variant_otherwise, struct lt_scope_context *ret, struct lt_error *err);
 /* Keeps a reference until the request ends. */
 void lt_request_keep_config(struct lt_request *r, struct lt_config *config);
 void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms);      /* RFC 3339; 0 writes null */
@@ -138,6 +163,11 @@ void lt_delete_scope(struct lt_request *r);
 void lt_get_register(struct lt_request *r);
 void lt_get_register_call(struct lt_request *r);
 void lt_post_workflow_run(struct lt_request *r);
+void lt_get_roles(struct lt_request *r);
+void lt_get_my_roles(struct lt_request *r);
+void lt_put_role(struct lt_request *r);
+void lt_post_role_import(struct lt_request *r);
+void lt_delete_role(struct lt_request *r);
 void lt_get_templates(struct lt_request *r);
 void lt_get_template(struct lt_request *r);
 void lt_get_profiles(struct lt_request *r);
@@ -155,6 +185,17 @@ void lt_get_prompt(struct lt_request *r);
 void lt_patch_prompt(struct lt_request *r);
 void lt_delete_prompt(struct lt_request *r);
 void lt_get_prompt_history(struct lt_request *r);
+void lt_get_sessions(struct lt_request *r);
+void lt_get_session(struct lt_request *r);
+void lt_delete_session(struct lt_request *r);
+void lt_post_session_clear(struct lt_request *r);
+void lt_get_session_thread(struct lt_request *r);
+void lt_get_session_messages(struct lt_request *r);
+void lt_openedx_post_workflow(struct lt_request *r);
+void lt_openedx_get_profile(struct lt_request *r);
+void lt_openedx_get_profiles(struct lt_request *r);
+void lt_openedx_get_prompt(struct lt_request *r);
+void lt_openedx_patch_prompt(struct lt_request *r);
 void lt_get_healthz(struct lt_request *r);
 void lt_get_readyz(struct lt_request *r);
 void lt_get_metrics(struct lt_request *r);

@@ -57,6 +57,17 @@ static const char switch_put[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"course_id\",\"enabled\"],\"properties\":{"
     "\"course_id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},\"location_id\":{\"type\":\"string\",\"maxLength\":255},"
     "\"action\":{\"type\":\"string\",\"maxLength\":64},\"enabled\":{\"type\":[\"boolean\",\"null\"]}," USER "}}";
+static const char role[] =
+    OBJECT("\"id\":{\"type\":\"integer\"},\"user_id\":{\"type\":\"string\"},\"course_id\":{\"type\":\"string\"},"
+           "\"role\":{\"type\":\"string\"},\"created_at\":" TIME ",\"created_by\":{\"type\":\"string\"}");
+static const char role_put[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"user_id\",\"role\"],\"properties\":{"
+    "\"user_id\":{\"type\":\"string\"},\"course_id\":{\"type\":\"string\"},\"role\":{\"type\":\"string\"}," USER "}}";
+static const char role_import[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"rows\"],\"properties\":{\"replace\":{\"type\":\"boolean\"}," USER ","
+    "\"rows\":{\"type\":\"array\",\"maxItems\":50000,\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
+    "\"required\":[\"user_id\",\"role\"],\"properties\":{"
+    "\"user_id\":{\"type\":\"string\"},\"course_id\":{\"type\":\"string\"},\"role\":{\"type\":\"string\"}}}}}}";
 #define SCOPE_MEMBERS                                                                                                        \
     "\"profile_id\":{\"type\":[\"integer\",\"string\"],\"maxLength\":255},\"course_id\":{\"type\":[\"string\",\"null\"]},"       \
     "\"location_regex\":{\"type\":[\"string\",\"null\"]},\"ui_slot_selector_id\":{\"type\":[\"string\",\"null\"]},"             \
@@ -102,6 +113,21 @@ static const char workflow_answer[] =
            "\"usage\":" OBJECT("\"prompt_tokens\":" COUNT ",\"completion_tokens\":" COUNT ",\"total_tokens\":" COUNT) ","
            "\"created_at\":" TIME ",\"completed_at\":" TIME);
 
+static const char session[] =
+    OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"number\":{\"type\":\"integer\"},\"user_id\":{\"type\":\"string\"},"
+           "\"profile_id\":{\"type\":\"integer\"},\"scope_id\":" COUNT ",\"course_id\":" CONTEXT_TEXT ",\"location_id\":" CONTEXT_TEXT
+           ",\"turns\":{\"type\":\"integer\"},\"turns_cleared\":{\"type\":\"integer\"},\"created_at\":" TIME ",\"updated_at\":" TIME);
+
+/* The Open edX door: unknown members are ignored, as Django does. */
+static const char openedx_run[] =
+    "{\"type\":\"object\",\"required\":[\"action\"],\"properties\":{\"action\":{\"type\":\"string\",\"minLength\":1},\"user_input\":{},"
+    "\"timestamp\":{},\"request_id\":{}}}";
+static const char openedx_profile[] = OBJECT("\"course_id\":{\"type\":[\"string\",\"null\"]},\"ui_components\":{\"type\":\"object\"},"
+                                             "\"status\":{\"const\":\"no_config\"},\"timestamp\":" TIME);
+static const char openedx_prompt[] =
+    OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"slug\":{\"type\":\"string\"},\"body\":{\"type\":\"string\"},"
+           "\"created_at\":" TIME ",\"updated_at\":" TIME ",\"usage\":" OBJECT("\"profile_count\":{\"type\":\"integer\"}"));
+
 const struct lt_route lt_routes[] = {
     {"POST", "/v1/actions/{name}", "caller", "Run an action.", action_request, answer, LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS,
      lt_post_action},
@@ -138,10 +164,19 @@ const struct lt_route lt_routes[] = {
     {"PUT", "/v1/switches", "manage_switches", "Set a switch; null removes it.", switch_put, LIST_OF("switches"), LT_BODY_SMALL, 0, lt_put_switch},
     {"POST", "/v1/workflows/run", "caller", "Run a workflow: a profile, or what a context leads to.", workflow_run, workflow_answer, LT_BODY_ACTION,
      LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS, lt_post_workflow_run},
+    {"GET", "/v1/roles", "manage_roles", "Who is what in which course, by id; ?user and ?course_id choose, ?after and ?limit page.", NULL,
+     OBJECT("\"roles\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":" COUNT), 0, 0, lt_get_roles},
+    {"PUT", "/v1/roles", "manage_roles", "Give a user a role in a course, or in the whole site.", role_put, role, LT_BODY_SMALL, 0, lt_put_role},
+    {"GET", "/v1/roles/mine", "caller", "The roles that the caller has in ?course_id.", NULL,
+     OBJECT("\"course_id\":{\"type\":\"string\"},\"roles\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"), 0, 0, lt_get_my_roles},
+    {"POST", "/v1/roles/import", "manage_roles", "Give many at once; with `replace` all others are taken. A refusal lists all `errors`.", role_import,
+     OBJECT("\"rows\":{\"type\":\"integer\"}"), LT_BODY_ACTION, 0, lt_post_role_import},
+    {"DELETE", "/v1/roles/{id}", "manage_roles", "Take one.", NULL, NULL, 0, 0, lt_delete_role},
     {"GET", "/v1/templates", "manage_workflows", "The templates that profiles patch.", NULL, LIST_OF("templates"), 0, 0, lt_get_templates},
     {"GET", "/v1/templates/{path*}", "manage_workflows", "One template: its text, its configuration, what is wrong with it.", NULL, OBJECT(""), 0, 0,
      lt_get_template},
-    {"GET", "/v1/profiles", "manage_workflows", "The profiles, by slug.", NULL, LIST_OF("profiles"), 0, 0, lt_get_profiles},
+    {"GET", "/v1/profiles", "manage_workflows", "The profiles, by slug; with a context in the query those that a scope leads to, each with matched_scopes.",
+     NULL, LIST_OF("profiles"), 0, 0, lt_get_profiles},
     {"POST", "/v1/profiles", "manage_workflows", "Add a profile; a refusal lists all `errors`.", profile_post, profile, 2 * LT_BODY_SMALL, 0, lt_post_profile},
     {"POST", "/v1/profiles/validate", "manage_workflows", "What a template and a patch would make.", profile_validate,
      OBJECT("\"valid\":{\"type\":\"boolean\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"), 2 * LT_BODY_SMALL, 0,
@@ -149,7 +184,7 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/profiles/{id}", "manage_workflows", "One profile, by number, UUID or slug; secrets are redacted.", NULL, profile, 0, 0, lt_get_profile},
     {"PATCH", "/v1/profiles/{id}", "manage_workflows", "Change it; a refusal lists all `errors`.", profile_patch, profile, 2 * LT_BODY_SMALL, 0,
      lt_patch_profile},
-    {"DELETE", "/v1/profiles/{id}", "manage_workflows", "Remove it with its scopes.", NULL, NULL, 0, 0, lt_delete_profile},
+    {"DELETE", "/v1/profiles/{id}", "manage_workflows", "Remove it with its scopes and conversations.", NULL, NULL, 0, 0, lt_delete_profile},
     {"GET", "/v1/profiles/{id}/history", "manage_workflows", "Its versions, newest first.", NULL, LIST_OF("versions"), 0, 0, lt_get_profile_history},
     {"GET", "/v1/profiles/{id}/diff", "manage_workflows", "What differs between ?from and ?to; by default the last change.", NULL,
      LIST_OF("changes"), 0, 0, lt_get_profile_diff},
@@ -169,9 +204,32 @@ const struct lt_route lt_routes[] = {
             "\"text\":{\"type\":\"string\"}") "}"), 0, 0, lt_get_scope_resolve},
     {"GET", "/v1/scopes/{id}", "manage_workflows", "One scope, by id or UUID.", NULL, scope, 0, 0, lt_get_scope},
     {"PATCH", "/v1/scopes/{id}", "manage_workflows", "Change it.", scope_patch, scope, LT_BODY_SMALL, 0, lt_patch_scope},
-    {"DELETE", "/v1/scopes/{id}", "manage_workflows", "Remove it.", NULL, NULL, 0, 0, lt_delete_scope},
+    {"DELETE", "/v1/scopes/{id}", "manage_workflows", "Remove it with its conversations.", NULL, NULL, 0, 0, lt_delete_scope},
+    {"GET", "/v1/sessions", "caller", "Conversations, newest first: one's own, or all of the site; ?profile_id, ?scope_id and ?user choose.", NULL,
+     OBJECT("\"sessions\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":" COUNT), 0, 0, lt_get_sessions},
+    {"GET", "/v1/sessions/{id}", "caller", "One of them.", NULL, session, 0, 0, lt_get_session},
+    {"DELETE", "/v1/sessions/{id}", "caller", "Remove it with all its turns.", NULL, NULL, 0, 0, lt_delete_session},
+    {"POST", "/v1/sessions/{id}/clear", "caller", "Begin a new thread in it.",
+     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{" USER "}}", session, LT_BODY_SMALL, 0, lt_post_session_clear},
+    {"GET", "/v1/sessions/{id}/thread", "caller", "Its thread: ?view=local, remote or combined.", NULL,
+     OBJECT("\"view\":{\"type\":\"string\"},\"complete\":{\"type\":\"boolean\"},"
+            "\"thread\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\"}}"), 0, 0, lt_get_session_thread},
+    {"GET", "/v1/sessions/{id}/messages", "caller", "The newest messages, or with ?shown=N those before the newest N; ?limit.", NULL,
+     OBJECT("\"messages\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"metadata\":" OBJECT("\"has_more\":{\"type\":\"boolean\"},"
+            "\"current_count\":{\"type\":\"integer\"},\"new_count\":{\"type\":\"integer\"}")), 0, 0, lt_get_session_messages},
     {"GET", "/v1/register", "view_register", "Calls, newest first.", NULL, LIST_OF("calls"), 0, 0, lt_get_register},
     {"GET", "/v1/register/{id}", "view_register", "One call with its attempts and content.", NULL, OBJECT(""), 0, 0, lt_get_register_call},
+    {"POST", "/openedx-ai-extensions/v1/workflows", "caller", "Open edX: run what ?context leads to. JSON, or text/plain where the profile streams.",
+     openedx_run, OBJECT("\"timestamp\":" TIME), LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS | LT_ROUTE_COOKIES,
+     lt_openedx_post_workflow},
+    {"GET", "/openedx-ai-extensions/v1/profile", "caller", "Open edX: what the widget in ?context shows, or status no_config.", NULL, openedx_profile, 0,
+     LT_ROUTE_COOKIES, lt_openedx_get_profile},
+    {"GET", "/openedx-ai-extensions/v1/profiles", "caller", "Open edX: the profiles of ?context, for its staff.", NULL, LIST_OF("profiles"), 0,
+     LT_ROUTE_COOKIES, lt_openedx_get_profiles},
+    {"GET", "/openedx-ai-extensions/v1/prompts/{id}", "caller", "Open edX: a prompt template, for staff.", NULL, openedx_prompt, 0, LT_ROUTE_COOKIES,
+     lt_openedx_get_prompt},
+    {"PATCH", "/openedx-ai-extensions/v1/prompts/{id}", "caller", "Open edX: change its text, for staff.",
+     "{\"type\":\"object\",\"properties\":{\"body\":{}}}", openedx_prompt, LT_BODY_SMALL, LT_ROUTE_COOKIES, lt_openedx_patch_prompt},
     {"GET", "/healthz", "public", "The process is alive.", NULL, status, 0, 0, lt_get_healthz},
     {"GET", "/readyz", "public", "The process takes requests.", NULL, status, 0, 0, lt_get_readyz},
     {"GET", "/metrics", "view_metrics", "Figures for Prometheus.", NULL, NULL, 0, 0, lt_get_metrics},

@@ -184,10 +184,10 @@ static enum lt_code query_text(struct lt_request *r, const char *name, struct lt
     return LT_OK;
 }
 
-static enum lt_code query_context(struct lt_request *r, struct lt_scope_context *ret, struct lt_error *err)
+enum lt_code lt_request_scope_context(struct lt_request *r, int variant_otherwise, struct lt_scope_context *ret, struct lt_error *err)
 {
     struct lt_str variant;
-    *ret = (struct lt_scope_context){.site_id = r->caller.site->id, .service_variant = LT_SERVICE_LMS};
+    *ret = (struct lt_scope_context){.site_id = r->caller.site->id, .service_variant = variant_otherwise};
     if (query_text(r, "course_id", &ret->course_id, err) || query_text(r, "location_id", &ret->location_id, err) ||
         query_text(r, "ui_slot_selector_id", &ret->ui_slot_selector_id, err) || query_text(r, "service_variant", &variant, err))
         return err->code;
@@ -224,7 +224,7 @@ void lt_get_scope_resolve(struct lt_request *r)
     struct lt_scope_set *set;
     struct lt_scope_context context;
     struct lt_scope_explanation why;
-    if (query_context(r, &context, &err) || lt_request_scopes(r, true, &set, &err)) {
+    if (lt_request_scope_context(r, LT_SERVICE_LMS, &context, &err) || lt_request_scopes(r, true, &set, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;
     }

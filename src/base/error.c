@@ -24,6 +24,14 @@ const char *lt_code_name(enum lt_code code)
     return table[known(code)].name;
 }
 
+enum lt_code lt_code_parse(struct lt_str name, enum lt_code otherwise)
+{
+    for (size_t i = 0; i < LT_COUNT(table); i++)
+        if (lt_str_is(name, table[i].name))
+            return (enum lt_code)i;
+    return otherwise;
+}
+
 int lt_code_status(enum lt_code code)
 {
     return table[known(code)].status;

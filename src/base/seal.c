@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/secret.h"
 
 #define KEY crypto_aead_xchacha20poly1305_ietf_KEYBYTES
@@ -93,24 +93,16 @@ static enum lt_code read_file(const char *path, char *text, size_t *ret_n, struc
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return lt_fail(err, LT_ECONFIG, "%s: %s", path, strerror(errno));
+    long n = 0;
     enum lt_code rc = LT_OK;
-    size_t n = 0;
     if (fstat(fd, &st) != 0 || !is_private(&st, path))
         rc = lt_fail(err, LT_ECONFIG, "%s: others may read it; make it private (chmod 600)", path);
-    while (rc == LT_OK && n < FILE_MAX) {
-        ssize_t got = read(fd, text + n, FILE_MAX - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = lt_fail(err, LT_ECONFIG, "%s: %s", path, strerror(errno));
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
-    if (rc == LT_OK && n == FILE_MAX)
+    else if ((n = lt_fd_read(fd, text, FILE_MAX)) < 0)
+        rc = lt_fail(err, LT_ECONFIG, "%s: %s", path, strerror(errno));
+    else if (n == FILE_MAX)
         rc = lt_fail(err, LT_ECONFIG, "%s: is larger than %d bytes", path, FILE_MAX);
     close(fd);
-    *ret_n = n;
+    *ret_n = rc ? 0 : (size_t)n;
     return rc;
 }
 
@@ -131,60 +123,19 @@ enum lt_code lt_keyring_read(const char *path, struct lt_keyring **ret, struct l
     return LT_OK;
 }
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t w = write(fd, p, n);
-        if (w < 0 && errno != EINTR)
-            return false;
-        if (w > 0) {
-            p += w;
-            n -= (size_t)w;
-        }
-    }
-    return fsync(fd) == 0;
-}
-
-static bool sync_directory_of(const char *path)
-{
-    char dir[PATH_MAX];
-    snprintf(dir, sizeof(dir), "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = '\0';
-    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return done;
-}
-
 /* The first n keys of the ring; `exclusive`: only where there is no file. */
 static enum lt_code write_file(const char *path, const struct lt_keyring *ring, size_t n, bool exclusive, struct lt_error *err)
 {
-    char temporary[PATH_MAX], line[HEX + 2];
-    if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%d.new", path, (int)getpid()) >= sizeof(temporary))
-        return lt_fail(err, LT_ECONFIG, "%s: the path is too long", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool done = fd >= 0;
-    for (size_t i = 0; done && i < n; i++) {
-        lt_hex(ring->keys[i], KEY, line);
-        line[HEX] = '\n';
-        done = write_all(fd, line, HEX + 1);
+    char text[LT_KEYRING_MAX * (HEX + 1) + 1];
+    for (size_t i = 0; i < n; i++) {
+        lt_hex(ring->keys[i], KEY, text + i * (HEX + 1));
+        text[i * (HEX + 1) + HEX] = '\n';
     }
-    lt_wipe(line, sizeof(line));
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    /* A link fails where a file is, a rename replaces it: either way it is there whole or not at all. */
-    if (done && (exclusive ? link(temporary, path) != 0 && errno != EEXIST : rename(temporary, path) != 0)) {
-        error = errno;
-        done = false;
-    }
-    unlink(temporary);
-    if (!done || !sync_directory_of(path))
-        return lt_fail(err, LT_ECONFIG, "%s: cannot be written: %s", path, strerror(error));
-    return LT_OK;
+    enum lt_code rc = lt_file_put(path, (struct lt_str){text, n * (HEX + 1)}, exclusive, err);
+    lt_wipe(text, sizeof(text));
+    if (rc && err)
+        err->code = LT_ECONFIG;
+    return rc ? LT_ECONFIG : LT_OK;
 }
 
 /* A new key before those of the ring. */

@@ -16,6 +16,14 @@ bool lt_str_eq_ci(struct lt_str a, struct lt_str b)
     return true;
 }
 
+uint64_t lt_hash64(uint64_t state, const void *p, size_t n)
+{
+    const unsigned char *bytes = p;
+    for (size_t i = 0; i < n; i++)
+        state = (state ^ bytes[i]) * UINT64_C(1099511628211);
+    return state;
+}
+
 bool lt_str_starts(struct lt_str s, struct lt_str prefix)
 {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);

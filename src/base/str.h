@@ -41,6 +41,12 @@ bool lt_str_ends(struct lt_str s, struct lt_str suffix);
 struct lt_str lt_str_trim(struct lt_str s);
 /* Cuts at the first `c`: returns what stands before it, leaves the rest (after `c`) in *s. Without `c` the whole, rest empty. */
 struct lt_str lt_str_cut(struct lt_str *s, char c);
+/*
+ * FNV-1a of the bytes, going on from `state`: LT_HASH64_START, or what an earlier call gave, or that xor a seed. For tables and for marks of
+ * what has changed; not against who chooses the bytes to make them collide.
+ */
+#define LT_HASH64_START UINT64_C(14695981039346656037)
+uint64_t lt_hash64(uint64_t state, const void *p, size_t n);
 /* Decimal digits only, no sign, no space; false when empty, longer or above INT64_MAX. */
 bool lt_str_to_int64(struct lt_str s, int64_t *ret);
 /* Well-formed UTF-8 as Unicode 15 table 3-7 (no surrogates, no overlong forms, nothing above U+10FFFF). */

@@ -66,6 +66,8 @@ bool lt_cli_switch(struct lt_cli *cli, struct lt_str word, int *ret);
  * first member of an object, or the whole), or with columns == NULL lines "name: value". Returns LT_EXIT_OK.
  */
 int lt_cli_print(struct lt_cli *cli, const char *columns);
+/* Text as a terminal may have it: control characters are spaces, so that nothing stored can steer it. In the arena. */
+struct lt_str lt_cli_plain(struct lt_cli *cli, struct lt_str text, bool keep_lines);
 /* One sentence for people, {"ok":true} (and `key`: value when key is not NULL) for --json. */
 int lt_cli_done(struct lt_cli *cli, const char *key, const char *value, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /*
@@ -115,6 +117,11 @@ int lt_cmd_switch_list(struct lt_cli *cli);
 int lt_cmd_switch_set(struct lt_cli *cli);
 int lt_cmd_permission_list(struct lt_cli *cli);
 int lt_cmd_permission_set(struct lt_cli *cli);
+int lt_cmd_role_list(struct lt_cli *cli);
+int lt_cmd_role_add(struct lt_cli *cli);
+int lt_cmd_role_remove(struct lt_cli *cli);
+int lt_cmd_role_import(struct lt_cli *cli);
+int lt_cmd_role_export(struct lt_cli *cli);
 int lt_cmd_template_list(struct lt_cli *cli);
 int lt_cmd_template_show(struct lt_cli *cli);
 int lt_cmd_template_validate(struct lt_cli *cli);
@@ -139,6 +146,13 @@ int lt_cmd_scope_add(struct lt_cli *cli);
 int lt_cmd_scope_set(struct lt_cli *cli);
 int lt_cmd_scope_remove(struct lt_cli *cli);
 int lt_cmd_scope_resolve(struct lt_cli *cli);
+int lt_cmd_workflow_import(struct lt_cli *cli);
+int lt_cmd_workflow_export(struct lt_cli *cli);
+int lt_cmd_session_list(struct lt_cli *cli);
+int lt_cmd_session_show(struct lt_cli *cli);
+int lt_cmd_session_thread(struct lt_cli *cli);
+int lt_cmd_session_clear(struct lt_cli *cli);
+int lt_cmd_session_remove(struct lt_cli *cli);
 int lt_cmd_policy_show(struct lt_cli *cli);
 int lt_cmd_policy_set(struct lt_cli *cli);
 int lt_cmd_policy_status(struct lt_cli *cli);

@@ -15,18 +15,23 @@ static size_t width(struct lt_str s)
     return n;
 }
 
-/* A value as a person reads it; control characters become spaces, so that no stored text can steer the terminal. */
+struct lt_str lt_cli_plain(struct lt_cli *cli, struct lt_str text, bool keep_lines)
+{
+    char *copy = lt_strz(cli->arena, text);
+    for (size_t i = 0; i < text.n; i++)
+        if (((unsigned char)copy[i] < 0x20 && !(keep_lines && copy[i] == '\n')) || copy[i] == 0x7F)
+            copy[i] = ' ';
+    return (struct lt_str){copy, text.n};
+}
+
+/* A value as a person reads it. */
 static struct lt_str cell(struct lt_cli *cli, const struct lt_json *v, bool keep_lines)
 {
     struct lt_str text = lt_json_is(v, LT_JSON_STRING) ? lt_json_str(v)
                          : !v || lt_json_is(v, LT_JSON_NULL) ? LT_STR("-")
                          : lt_json_is(v, LT_JSON_BOOL) ? lt_str(lt_json_bool_or(v, false) ? "yes" : "no")
                                                        : lt_json_text(cli->arena, v);
-    char *copy = lt_strz(cli->arena, text);
-    for (size_t i = 0; i < text.n; i++)
-        if (((unsigned char)copy[i] < 0x20 && !(keep_lines && copy[i] == '\n')) || copy[i] == 0x7F)
-            copy[i] = ' ';
-    return (struct lt_str){copy, text.n};
+    return lt_cli_plain(cli, text, keep_lines);
 }
 
 static struct lt_str cut(struct lt_cli *cli, struct lt_str s)

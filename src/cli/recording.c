@@ -3,11 +3,11 @@
  * finds it. Keys and addresses are no part of it; the input and the answer are.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/on_loop.h"
 #include "cli/text_file.h"
 
@@ -89,7 +89,6 @@ static void put_exchange(struct lt_jw *w, struct recording *rec)
 /* The file with the new exchange behind those that it had, put in its place at once. */
 static enum lt_code save(struct recording *rec, struct lt_error *err)
 {
-    const char *temporary = lt_printf(rec->cli->arena, "%s.%d.new", rec->path, (int)getpid()).p;
     const struct lt_json *before = lt_json_get(rec->file, "exchanges");
     struct lt_buf text;
     struct lt_jw w;
@@ -106,11 +105,8 @@ static enum lt_code save(struct recording *rec, struct lt_error *err)
     lt_jw_end(&w);
     lt_buf_put_str(&text, LT_STR("\n"));
     enum lt_code rc = text.failed ? lt_fail(err, LT_ETOO_LARGE, "the recording is larger than %d bytes", RECORDING_MAX) : LT_OK;
-    int fd = rc ? -1 : open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (!rc && (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0 || rename(temporary, rec->path) != 0))
-        rc = lt_fail(err, LT_EIO, "%s cannot be written: %s", rec->path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    if (!rc)
+        rc = lt_file_put(rec->path, lt_buf_str(&text), false, err);
     lt_buf_free(&text);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* lectern scope. */
 #include "cli/cli.h"
 #include "workflows/scope.h"
+#include "workflows/workflow_set.h"
 
 static void release_set(void *set)
 {
@@ -144,6 +145,25 @@ static struct lt_str text_option(struct lt_cli *cli, const char *name)
     return lt_str(text ? text : "");
 }
 
+/* Every scope that was considered, with its profile and the reason. */
+static int explain(struct lt_cli *cli, const struct lt_scope_explanation *why)
+{
+    lt_jw_arr(&cli->w);
+    for (size_t i = 0; i < why->considered_n; i++) {
+        const struct lt_scope_considered *c = &why->considered[i];
+        const struct lt_profile *profile = lt_profile_by_id(lt_workflows(cli->config), c->scope->site_id, c->scope->profile_id);
+        lt_jw_obj(&cli->w);
+        lt_jw_kint(&cli->w, "id", c->scope->id);
+        lt_jw_kstr(&cli->w, "profile", profile ? profile->slug : LT_STR(""));
+        lt_jw_kint(&cli->w, "specificity_index", c->scope->specificity_index);
+        lt_jw_kstrz(&cli->w, "reason", lt_scope_reason_name(c->reason));
+        lt_jw_kstrz(&cli->w, "text", lt_scope_reason_text(c->reason));
+        lt_jw_end(&cli->w);
+    }
+    lt_jw_end(&cli->w);
+    return lt_cli_print(cli, "id,profile,specificity_index,reason,text");
+}
+
 int lt_cmd_scope_resolve(struct lt_cli *cli)
 {
     struct lt_scope_set *set;
@@ -160,10 +180,8 @@ int lt_cmd_scope_resolve(struct lt_cli *cli)
     if (context.service_variant < 0)
         return lt_cli_usage(cli, "--service-variant must be lms or cms");
     lt_scope_explain(set, cli->arena, &context, &why);
-    if (lt_cli_option(cli, "explain")) {
-        lt_scope_write_considered(&cli->w, &why);
-        return lt_cli_print(cli, "id,reason,text");
-    }
+    if (lt_cli_option(cli, "explain"))
+        return explain(cli, &why);
     if (!why.chosen) {
         struct lt_error err;
         lt_fail(&err, LT_ENOT_FOUND, "no scope fits; --explain says why");

@@ -26,7 +26,8 @@ const struct lt_setting lt_setting_table[] = {
     {"max_connections", LT_SETTING_INT, AT(max_connections), "N", "connections of the process (20,000, or what descriptors allow)"},
     {"max_connections_per_address", LT_SETTING_INT, AT(max_connections_per_address), "N",
      "connections from one client address (1000; 0: no limit)"},
-    {"trusted_proxies", LT_SETTING_TEXT, AT(trusted_proxies), "LIST", "addresses and networks of proxies, which may have any number of connections"},
+    {"trusted_proxies", LT_SETTING_TEXT, AT(trusted_proxies), "LIST",
+     "proxies whose X-Forwarded-Host and -Proto count, with any number of connections (127.0.0.1,::1; none)"},
     {"max_running_calls", LT_SETTING_INT, AT(max_running_calls), "N", "AI calls that run at once (24,000)"},
     {"drain_delay", LT_SETTING_INT, AT(drain_delay), "SECONDS", "when stopping: not ready, but still working, so long (0)"},
     {"drain_limit", LT_SETTING_INT, AT(drain_limit), "SECONDS", "when stopping: what running calls then have to end (10)"},
@@ -156,11 +157,13 @@ static enum lt_code check_limits(struct lt_settings *s, struct lt_error *err)
 {
     if (in_range("max_connections", s->max_connections, CONNECTIONS_MAX, err) ||
         in_range("max_connections_per_address", s->max_connections_per_address, CONNECTIONS_MAX, err) ||
-        in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) || in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
+        in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) ||
+        in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
         in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err))
         return err->code;
     s->trusted = LT_NEW_ARRAY(s->arena, struct lt_network, LT_TRUSTED_MAX);
-    if (s->trusted_proxies && lt_networks_parse(lt_str(s->trusted_proxies), s->trusted, LT_TRUSTED_MAX, &s->trusted_n, err))
+    bool nobody = strcmp(s->trusted_proxies, "none") == 0;
+    if (!nobody && lt_networks_parse(lt_str(s->trusted_proxies), s->trusted, LT_TRUSTED_MAX, &s->trusted_n, err))
         return lt_error_wrap(err, "trusted_proxies");
     return LT_OK;
 }
@@ -223,7 +226,7 @@ enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *
 {
     *ret = (struct lt_settings){
         .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL",
-        .max_connections_per_address = 1000, .drain_limit = 10};
+        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10};
     ret->config = flag(ctx, "config");
     if (!ret->config)
         ret->config = getenv("LECTERN_CONFIG");

@@ -26,7 +26,7 @@ struct lt_settings {
     int64_t max_connections_per_address; /* 0: no limit */
     int64_t max_running_calls;      /* 0: what the number of fibers allows */
     int64_t drain_delay, drain_limit; /* seconds */
-    const char *trusted_proxies;    /* addresses and networks, or NULL */
+    const char *trusted_proxies;    /* addresses and networks, or "none" */
     const char *outbound_allow;     /* see io/outbound.h; or NULL */
     const char *template_dirs;      /* parted by ':'; NULL: templates/ beside demo/ */
     bool demo;

@@ -13,6 +13,15 @@ enum { SECRET_MAX = 4096, DAYS_MAX = 36500 };
 
 /* ---- site ---- */
 
+static void put_texts(struct lt_jw *w, const char *key, const struct lt_str *list, size_t n)
+{
+    lt_jw_key(w, key);
+    lt_jw_arr(w);
+    for (size_t i = 0; i < n; i++)
+        lt_jw_str(w, list[i]);
+    lt_jw_end(w);
+}
+
 static void put_site(struct lt_cli *cli, const struct lt_site *s)
 {
     struct lt_jw *w = &cli->w;
@@ -32,11 +41,13 @@ static void put_site(struct lt_cli *cli, const struct lt_site *s)
     lt_jw_kint(w, "refusals_per_second", s->refusals_per_second);
     lt_jw_kbool(w, "store_content", s->store_content);
     lt_jw_kint(w, "max_running_calls", s->max_running_calls);
-    lt_jw_key(w, "cors_origins");
-    lt_jw_arr(w);
-    for (size_t i = 0; i < s->cors_origins_n; i++)
-        lt_jw_str(w, s->cors_origins[i]);
-    lt_jw_end(w);
+    lt_jw_kint(w, "max_context_messages", s->max_context_messages);
+    lt_jw_kstr(w, "lms_roles_url", s->lms_roles_url);
+    lt_jw_kint(w, "lms_roles_cache_ms", s->lms_roles_cache_ms);
+    lt_jw_kstrz(w, "openedx_policy", s->openedx_policy_by_lectern ? "lectern" : "lms");
+    put_texts(w, "cors_origins", s->cors_origins, s->cors_origins_n);
+    put_texts(w, "lms_hosts", s->lms_hosts, s->lms_hosts_n);
+    put_texts(w, "cms_hosts", s->cms_hosts, s->cms_hosts_n);
     lt_jw_end(w);
 }
 
@@ -152,6 +163,19 @@ int lt_cmd_key_revoke(struct lt_cli *cli)
 
 /* ---- issuer ---- */
 
+/* Where its keys are: "secret", the names of public ones, or their address. */
+static struct lt_str keys_of(struct lt_cli *cli, const struct lt_jwt_issuer *issuer)
+{
+    struct lt_str text = issuer->jwks_url;
+    if (lt_str_is(lt_str(issuer->alg), "HS256"))
+        return LT_STR("secret");
+    for (size_t i = 0; issuer->keys && i < issuer->keys->n; i++) {
+        struct lt_str kid = issuer->keys->keys[i].kid;
+        text = lt_printf(cli->arena, "%.*s%s%.*s", LT_FMT(text), text.n ? " " : "", LT_FMT(kid.p ? kid : LT_STR("(unnamed)")));
+    }
+    return text;
+}
+
 int lt_cmd_issuer_list(struct lt_cli *cli)
 {
     struct lt_jw *w = &cli->w;
@@ -167,24 +191,43 @@ int lt_cmd_issuer_list(struct lt_cli *cli)
         lt_jw_kstr(w, "iss", issuer->iss);
         lt_jw_kstr(w, "aud", issuer->aud);
         lt_jw_kstrz(w, "alg", issuer->alg);
+        lt_jw_kstr(w, "keys", keys_of(cli, issuer));
+        lt_jw_kstr(w, "user_claim", issuer->user_claim);
         lt_jw_end(w);
     }
     lt_jw_end(w);
-    return lt_cli_print(cli, "iss,aud,alg");
+    return lt_cli_print(cli, "iss,aud,alg,keys,user_claim");
+}
+
+/* An option that names a file, into form; absent ones are left alone. */
+static enum lt_code read_option(struct lt_cli *cli, const char *option, size_t max, struct lt_str *ret, struct lt_error *err)
+{
+    const char *file = lt_cli_option(cli, option);
+    if (!file || !lt_text_file(cli->arena, file, max, ret, err))
+        return LT_OK;
+    return lt_error_wrap(err, "--%s", option);
+}
+
+static struct lt_str text_option(const struct lt_cli *cli, const char *option)
+{
+    return lt_str(lt_cli_option(cli, option));
 }
 
 int lt_cmd_issuer_set(struct lt_cli *cli)
 {
     struct lt_error err;
-    struct lt_str secret;
     const struct lt_site *site = lt_cli_site(cli);
-    const char *file = lt_cli_option(cli, "secret-file");
+    struct lt_issuer_form form = {.iss = cli->operands[0], .aud = cli->operands[1], .alg = text_option(cli, "alg"),
+                                  .jwks_url = text_option(cli, "jwks-url"), .user_claim = text_option(cli, "user-claim")};
     if (!site)
         return LT_EXIT_FAILED;
-    if (!file)
-        return lt_cli_usage(cli, "--secret-file is missing ('-' reads standard input)");
-    if (lt_text_file(cli->arena, file, SECRET_MAX, &secret, &err) ||
-        lt_admin_issuer_set(cli->store, site->slug, cli->operands[0], cli->operands[1], lt_str_trim(secret), &err))
+    if (!lt_cli_option(cli, "secret-file") && !lt_cli_option(cli, "jwks-file") && !lt_cli_option(cli, "public-key-file") && form.jwks_url.n == 0)
+        return lt_cli_usage(cli, "a key is missing: --secret-file ('-' reads standard input), --jwks-file, --public-key-file or --jwks-url");
+    if (read_option(cli, "secret-file", SECRET_MAX, &form.secret, &err) || read_option(cli, "jwks-file", LT_JWKS_TEXT_MAX, &form.jwks, &err) ||
+        read_option(cli, "public-key-file", LT_JWKS_TEXT_MAX, &form.public_key, &err))
+        return lt_cli_fail(cli, &err);
+    form.secret = lt_str_trim(form.secret);
+    if (lt_admin_issuer_set(cli->store, site->slug, &form, &err))
         return lt_cli_fail(cli, &err);
     return lt_cli_done(cli, NULL, NULL, "Tokens of '%s' for '%s' name users of site '%.*s'.", cli->operands[0].p, cli->operands[1].p,
                        LT_FMT(site->slug));

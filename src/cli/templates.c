@@ -73,13 +73,46 @@ int lt_cmd_template_show(struct lt_cli *cli)
     return lt_cli_print(cli, NULL);
 }
 
+/* One that cannot be read has that as its only problem. */
+static void check_template(const struct lt_template *t, struct lt_problems *problems)
+{
+    if (t->json)
+        lt_workflow_check(t->json, problems);
+    else
+        lt_problem_add(problems, LT_STR("root"), "%s", t->err.detail);
+}
+
+static int validate_all(struct lt_cli *cli)
+{
+    const struct lt_template_set *set = lt_workflow_templates(workflows(cli));
+    size_t wrong = 0;
+    lt_jw_arr(&cli->w);
+    for (size_t i = 0; i < lt_template_count(set); i++) {
+        struct lt_problems *problems = new_problems(cli);
+        check_template(lt_template_at(set, i), problems);
+        wrong += problems->n > 0;
+        lt_jw_obj(&cli->w);
+        lt_jw_kstr(&cli->w, "path", lt_template_at(set, i)->path);
+        lt_jw_kbool(&cli->w, "valid", problems->n == 0);
+        lt_jw_key(&cli->w, "errors");
+        lt_problems_write(&cli->w, problems);
+        lt_jw_end(&cli->w);
+    }
+    lt_jw_end(&cli->w);
+    int rc = lt_cli_print(cli, "path,valid,errors");
+    return rc ? rc : wrong > 0 ? LT_EXIT_FAILED : LT_EXIT_OK;
+}
+
 int lt_cmd_template_validate(struct lt_cli *cli)
 {
-    const struct lt_template *t = find_template(cli);
+    struct lt_error err;
+    const struct lt_template *t = NULL;
     struct lt_problems *problems = new_problems(cli);
-    if (!t)
-        return LT_EXIT_FAILED;
-    lt_workflow_check(t->json, problems);
+    if (cli->operands_n == 0)
+        return validate_all(cli);
+    if (lt_template_find(lt_workflow_templates(workflows(cli)), cli->operands[0], &t, &err) && !t)
+        return lt_cli_fail(cli, &err);
+    check_template(t, problems);
     return print_problems(cli, problems);
 }
 

@@ -5,6 +5,8 @@
 
 #include "base/secret.h"
 #include "core/sealed.h"
+#include "io/jwt.h"
+#include "io/url.h"
 
 static const char *key_role_name(enum lt_key_role role)
 {
@@ -65,33 +67,93 @@ enum lt_code lt_admin_key_revoke(struct lt_store *store, struct lt_str site, str
     return lt_admin_commit(store, tx, err);
 }
 
-enum lt_code lt_admin_issuer_set(struct lt_store *store, struct lt_str site, struct lt_str iss, struct lt_str aud, struct lt_str secret,
-                                 struct lt_error *err)
+/* ---- issuers ---- */
+
+/* Exactly one of the ways to give a key, and one that fits the algorithm. */
+static enum lt_code check_key_form(const struct lt_issuer_form *form, bool secret, struct lt_error *err)
 {
-    int64_t site_id = 0;
-    if (lt_admin_find_site(store, site, &site_id, err))
-        return err->code;
-    if (!lt_admin_text_ok(iss, 255))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/iss", "must be 1 to 255 bytes of UTF-8");
-    if (!lt_admin_text_ok(aud, 255))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/aud", "must be 1 to 255 bytes of UTF-8");
-    if (secret.n < 16 || secret.n > 1024)
+    int public = (form->jwks.n > 0) + (form->public_key.n > 0) + (form->jwks_url.n > 0);
+    if (secret && (form->secret.n < 16 || form->secret.n > 1024))
         return lt_fail_field(err, LT_EINVALID_INPUT, "/secret", "must be 16 to 1024 bytes");
+    if (secret && public > 0)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/secret", "HS256 takes a shared secret and no public key");
+    if (!secret && (form->secret.n > 0 || public != 1))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/jwks", "%.*s takes one of jwks, public_key and jwks_url, and no secret", LT_FMT(form->alg));
+    return LT_OK;
+}
+
+static enum lt_code check_form(const struct lt_issuer_form *form, struct lt_error *err)
+{
+    if (!lt_admin_text_ok(form->iss, 255))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/iss", "must be 1 to 255 bytes of UTF-8");
+    if (!lt_admin_text_ok(form->aud, 255))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/aud", "must be 1 to 255 bytes of UTF-8");
+    if (!lt_admin_text_ok(form->user_claim, 64))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/user_claim", "must be 1 to 64 bytes of UTF-8");
+    if (!lt_jwt_alg_known(form->alg))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/alg", "must be HS256, RS256, RS512 or ES256");
+    return check_key_form(form, lt_str_is(form->alg, "HS256"), err);
+}
+
+/* Static keys as they are stored: with nothing in them but what verifying needs. "" when there are none. */
+static enum lt_code public_keys(struct lt_arena *arena, const struct lt_issuer_form *form, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_jwks *keys;
+    const struct lt_jwk *fitting[LT_JWKS_TRIED_MAX];
+    bool pem = form->public_key.n > 0;
+    *ret = LT_STR("");
+    if (!pem && form->jwks.n == 0)
+        return LT_OK;
+    enum lt_code rc = pem ? lt_jwks_of_pem(arena, form->public_key, &keys, err) : lt_jwks_parse(arena, form->jwks, &keys, err);
+    if (rc)
+        return lt_error_under(err, pem ? "/public_key" : "/jwks");
+    if (lt_jwks_fitting(keys, lt_strz(arena, form->alg), LT_STR_NULL, fitting) == 0)
+        return lt_fail_field(err, LT_EINVALID_INPUT, pem ? "/public_key" : "/jwks", "holds no key for %.*s", LT_FMT(form->alg));
+    *ret = lt_jwks_text(arena, keys);
+    return LT_OK;
+}
+
+static enum lt_code issuer_set(struct lt_store *store, struct lt_arena *arena, int64_t site_id, const struct lt_issuer_form *form,
+                               struct lt_error *err)
+{
     struct lt_keyring *ring;
-    if (lt_secrets_ring(store, true, &ring, err))
+    struct lt_url url;
+    struct lt_str jwks, sealed = LT_STR("");
+    if (check_form(form, err) || public_keys(arena, form, &jwks, err))
         return err->code;
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_str sealed = lt_seal(ring, arena, secret, lt_secret_place_issuer(arena, site_id, iss, aud));
+    if (form->jwks_url.n > 0 && lt_url_parse(form->jwks_url, &url, err))
+        return lt_error_under(err, "/jwks_url");
+    if (form->secret.n > 0) {
+        if (lt_secrets_ring(store, true, &ring, err))
+            return err->code;
+        sealed = lt_seal(ring, arena, form->secret, lt_secret_place_issuer(arena, site_id, form->iss, form->aud));
+        lt_keyring_free(ring);
+    }
     struct lt_tx *tx = lt_tx_new();
     /* The pair (iss, aud) names the site: another site's pair is not taken over. */
     LT_TX(tx,
-          "INSERT INTO jwt_issuer (site_id, iss, aud, alg, secret) VALUES ($1, $2, $3, 'HS256', $4)"
-          " ON CONFLICT (iss, aud) DO UPDATE SET secret = excluded.secret WHERE jwt_issuer.site_id = excluded.site_id",
-          LT_INT(site_id), LT_TEXT(iss), LT_TEXT(aud), LT_TEXT(sealed));
+          "INSERT INTO jwt_issuer (site_id, iss, aud, alg, secret, jwks, jwks_url, user_claim) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+          " ON CONFLICT (iss, aud) DO UPDATE SET alg = excluded.alg, secret = excluded.secret, jwks = excluded.jwks,"
+          " jwks_url = excluded.jwks_url, user_claim = excluded.user_claim WHERE jwt_issuer.site_id = excluded.site_id",
+          LT_INT(site_id), LT_TEXT(form->iss), LT_TEXT(form->aud), LT_TEXT(form->alg), LT_TEXT(sealed), LT_TEXT(jwks), LT_TEXT(form->jwks_url),
+          LT_TEXT(form->user_claim));
     lt_tx_expect(tx, 1);
-    lt_keyring_free(ring);
-    lt_arena_free(arena);
     return lt_admin_commit(store, tx, err);
+}
+
+enum lt_code lt_admin_issuer_set(struct lt_store *store, struct lt_str site, const struct lt_issuer_form *given, struct lt_error *err)
+{
+    struct lt_issuer_form form = *given;
+    int64_t site_id = 0;
+    form.alg = form.alg.n > 0 ? form.alg : LT_STR("HS256");
+    form.user_claim = form.user_claim.n > 0 ? form.user_claim : LT_STR("sub");
+    form.jwks_url = form.jwks_url.n > 0 ? form.jwks_url : LT_STR("");
+    if (lt_admin_find_site(store, site, &site_id, err))
+        return err->code;
+    struct lt_arena *arena = lt_arena_new();
+    enum lt_code rc = issuer_set(store, arena, site_id, &form, err);
+    lt_arena_free(arena);
+    return rc;
 }
 
 enum lt_code lt_admin_issuer_remove(struct lt_store *store, struct lt_str site, struct lt_str iss, struct lt_str aud, struct lt_error *err)

@@ -10,6 +10,14 @@ static enum lt_code check_config(struct lt_arena *arena, const struct lt_provide
     return LT_OK;
 }
 
+/* What is stored as it is must not be given: it would be another secret's sealed text. */
+static enum lt_code check_clear(const struct lt_provider *provider, const struct lt_json *given, struct lt_error *err)
+{
+    if (!lt_config_is_sealed(provider->settings_schema, given))
+        return LT_OK;
+    return lt_fail_field(err, LT_EINVALID_INPUT, "/config", "a secret must be given in clear, not sealed");
+}
+
 static const char actions_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"enabled\":{\"type\":\"boolean\"},\"settings\":{\"type\":\"object\",\"properties\":{"
@@ -61,17 +69,20 @@ static enum lt_code provider_named(struct lt_str plugin, const struct lt_provide
     return LT_OK;
 }
 
-/* The patched config as it is stored. A secret that cannot be opened is as good as none: an administrator may give it anew. */
+/*
+ * The patched config as it is stored. A secret that cannot be opened is as good as none for the check; it stays stored as it is until the
+ * patch sets or deletes it, so that it is there again when its master key is.
+ */
 static enum lt_code patch_config(const struct lt_keyring *ring, struct lt_arena *arena, const struct lt_provider *provider, int64_t site_id,
                                  struct lt_str stored, const struct lt_json *patch, struct lt_str *ret, struct lt_error *err)
 {
-    const struct lt_json *config;
+    const struct lt_json *config, *open;
     struct lt_error lost;
-    if (lt_admin_parse(arena, stored, &config, err))
+    if (check_clear(provider, patch, err) || lt_admin_parse(arena, stored, &config, err))
         return err->code;
-    lt_config_unseal(ring, arena, provider->settings_schema, site_id, config, &config, &lost);
     config = lt_merge_patch(arena, config, patch);
-    if (check_config(arena, provider, config, err))
+    lt_config_unseal(ring, arena, provider->settings_schema, site_id, config, &open, &lost);
+    if (check_config(arena, provider, open, err))
         return err->code;
     *ret = lt_config_seal(ring, arena, provider->settings_schema, site_id, config);
     return LT_OK;
@@ -91,7 +102,7 @@ static enum lt_code provider_add(struct lt_store *store, struct lt_arena *arena,
     lt_json_parse(arena, LT_STR("{}"), LT_JSON_STRICT, &empty, NULL);
     config = config ? config : empty;
     actions = actions ? actions : empty;
-    if (check_config(arena, provider, config, err) || check_actions(arena, actions, err))
+    if (check_clear(provider, config, err) || check_config(arena, provider, config, err) || check_actions(arena, actions, err))
         return err->code;
     struct lt_rows r;
     struct lt_keyring *ring;
@@ -139,21 +150,27 @@ static enum lt_code find_instance(struct lt_store *store, struct lt_arena *arena
     return LT_OK;
 }
 
-/* Who relies on the instance has a veto against its going: says who. */
-static enum lt_code check_unused(struct lt_store *store, struct lt_arena *arena, const struct lt_rows *instance, const char *what, struct lt_error *err)
+static struct {
+    lt_instance_users fn;
+    void *ctx;
+} users;
+
+void lt_admin_on_instance(lt_instance_users fn, void *ctx)
 {
-    enum { NAMED = 5 };
-    struct lt_rows r;
-    struct lt_str users = LT_STR("");
-    if (LT_QUERY(store, arena, &r, err, "SELECT used_by FROM provider_instance_use WHERE instance_id = $1 ORDER BY used_by",
-                 LT_INT(lt_rows_int(instance, 0, 0))))
+    users.fn = fn;
+    users.ctx = ctx;
+}
+
+/* Who relies on the instance has a veto against its going: says who. */
+static enum lt_code check_unused(struct lt_store *store, struct lt_arena *arena, int64_t site_id, const struct lt_rows *instance, const char *what,
+                                 struct lt_error *err)
+{
+    struct lt_str by = LT_STR(""), name = lt_rows_str(instance, 0, 1);
+    if (users.fn && users.fn(users.ctx, store, arena, site_id, lt_rows_int(instance, 0, 0), name, &by, err))
         return err->code;
-    for (size_t i = 0; i < r.rows && i < NAMED; i++)
-        users = lt_printf(arena, "%.*s%s%.*s", LT_FMT(users), i ? ", " : "", LT_FMT(lt_rows_str(&r, i, 0)));
-    if (r.rows == 0)
+    if (by.n == 0)
         return LT_OK;
-    return lt_fail_field(err, LT_ECONFLICT, "/provider", "'%.*s' cannot be %s: it is used by %.*s%s", LT_FMT(lt_rows_str(instance, 0, 1)), what,
-                         LT_FMT(users), r.rows > NAMED ? " and others" : "");
+    return lt_fail_field(err, LT_ECONFLICT, "/provider", "'%.*s' cannot be %s: it is used by %.*s", LT_FMT(name), what, LT_FMT(by));
 }
 
 static const char provider_patch_schema[] =
@@ -180,9 +197,10 @@ static enum lt_code provider_set(struct lt_store *store, struct lt_arena *arena,
     if (rc || check_actions(arena, actions, err))
         return err->code;
     bool off = lt_rows_int(&r, 0, 3) != 0 && !lt_json_bool_or(lt_json_get(patch, "enabled"), true);
-    if (off && check_unused(store, arena, &r, "disabled", err))
-        return err->code;
     struct lt_str name = lt_json_str_or(lt_json_get(patch, "name"), lt_rows_str(&r, 0, 1));
+    bool renamed = !lt_str_eq(name, lt_rows_str(&r, 0, 1));
+    if ((off || renamed) && check_unused(store, arena, site_id, &r, off ? "disabled" : "renamed", err))
+        return err->code;
     if (lt_json_get(patch, "name") && (check_name(name, err) || check_name_free(store, arena, site_id, name, lt_rows_int(&r, 0, 0), err)))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
@@ -211,7 +229,7 @@ enum lt_code lt_admin_provider_remove(struct lt_store *store, struct lt_str site
     struct lt_rows r;
     enum lt_code rc = find_instance(store, arena, site_id, name_or_id, &r, err);
     if (rc == LT_OK)
-        rc = check_unused(store, arena, &r, "removed", err);
+        rc = check_unused(store, arena, site_id, &r, "removed", err);
     if (rc == LT_OK) {
         struct lt_tx *tx = lt_tx_new();
         LT_TX(tx, "DELETE FROM provider_instance WHERE id = $1", LT_INT(lt_rows_int(&r, 0, 0)));

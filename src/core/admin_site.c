@@ -2,6 +2,7 @@
 #include "core/admin_private.h"
 
 #include "base/secret.h"
+#include "io/url.h"
 
 static bool slug_ok(struct lt_str s)
 {
@@ -34,6 +35,10 @@ enum lt_code lt_admin_site_add(struct lt_store *store, struct lt_str slug, struc
     return lt_admin_commit(store, tx, err);
 }
 
+#define HOST "(\\\\[[0-9A-Fa-f:.]+\\\\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?"
+#define LIST_OF(pattern) \
+    "{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^" pattern "$\"}}"
+
 static const char site_settings_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},"
@@ -44,9 +49,15 @@ static const char site_settings_schema[] =
     "\"store_content\":{\"type\":\"boolean\"},"
     "\"refusals_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000},"
     "\"max_running_calls\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000},"
+    "\"max_context_messages\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100},"
+    "\"lms_roles_url\":{\"type\":\"string\",\"maxLength\":2048},"
+    "\"lms_roles_cache_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":3600000},"
     "\"slot_matching\":{\"enum\":[\"exact\",\"wildcard\"]},"
     "\"scope_cache_entries\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":65536},"
-    "\"cors_origins\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}}}}";
+    "\"openedx_policy\":{\"enum\":[\"lms\",\"lectern\"]},"
+    "\"cors_origins\":" LIST_OF("https?://" HOST) ","
+    "\"lms_hosts\":" LIST_OF(HOST) ","
+    "\"cms_hosts\":" LIST_OF(HOST) "}}";
 
 /* patch without `name` and `enabled`, which have columns of their own. */
 static struct lt_str without_columns(struct lt_arena *arena, const struct lt_json *patch)
@@ -56,9 +67,17 @@ static struct lt_str without_columns(struct lt_arena *arena, const struct lt_jso
     return lt_admin_merge(arena, patch, drop);
 }
 
+static enum lt_code check_roles_url(struct lt_str url, struct lt_error *err)
+{
+    struct lt_url parts;
+    if (url.n > 0 && lt_url_parse(url, &parts, err))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/lms_roles_url", "must be an http:// or https:// address without user name and fragment");
+    return LT_OK;
+}
+
 static enum lt_code site_set(struct lt_store *store, struct lt_arena *arena, struct lt_str slug, const struct lt_json *patch, struct lt_error *err)
 {
-    if (lt_admin_check(arena, site_settings_schema, patch, err))
+    if (lt_admin_check(arena, site_settings_schema, patch, err) || check_roles_url(lt_json_str(lt_json_get(patch, "lms_roles_url")), err))
         return err->code;
     struct lt_rows r;
     if (LT_QUERY(store, arena, &r, err, "SELECT id, name, enabled, settings FROM site WHERE slug = $1", LT_TEXT(slug)))
@@ -104,11 +123,13 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         "DELETE FROM site_key WHERE site_id = $1",         "DELETE FROM jwt_issuer WHERE site_id = $1",
         "DELETE FROM provider_instance WHERE site_id = $1", "DELETE FROM role_permission WHERE site_id = $1",
         "DELETE FROM placement_switch WHERE site_id = $1", "DELETE FROM place_switch WHERE site_id = $1",
-        "DELETE FROM policy_acceptance WHERE site_id = $1", "DELETE FROM workflow_scope WHERE site_id = $1",
+        "DELETE FROM policy_acceptance WHERE site_id = $1",
+        "DELETE FROM workflow_submission WHERE session_id IN (SELECT id FROM workflow_session WHERE site_id = $1)",
+        "DELETE FROM workflow_session WHERE site_id = $1", "DELETE FROM workflow_scope WHERE site_id = $1",
         "DELETE FROM workflow_profile_version WHERE profile_id IN (SELECT id FROM workflow_profile WHERE site_id = $1)",
         "DELETE FROM workflow_profile WHERE site_id = $1",
         "DELETE FROM workflow_prompt_version WHERE prompt_id IN (SELECT id FROM workflow_prompt WHERE site_id = $1)",
-        "DELETE FROM workflow_prompt WHERE site_id = $1",
+        "DELETE FROM workflow_prompt WHERE site_id = $1", "DELETE FROM course_role WHERE site_id = $1",
         "DELETE FROM site WHERE id = $1"};
     for (size_t i = 0; i < LT_COUNT(tables); i++)
         LT_TX(tx, tables[i], LT_INT(id));

@@ -43,6 +43,15 @@ static const struct lt_json *json(struct load *l, struct lt_str text, const char
     return v;
 }
 
+static size_t texts(struct load *l, const struct lt_json *list, struct lt_str **ret)
+{
+    size_t n = lt_json_len(list);
+    *ret = LT_NEW_ARRAY(l->arena, struct lt_str, n);
+    for (size_t i = 0; i < n; i++)
+        (*ret)[i] = lt_json_str(lt_json_at(list, i));
+    return n;
+}
+
 static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
 {
     const struct lt_json *v = json(l, text, "site settings");
@@ -52,11 +61,13 @@ static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
     s->store_content = lt_json_bool_or(lt_json_get(v, "store_content"), true);
     s->refusals_per_second = (int)lt_json_int64_or(lt_json_get(v, "refusals_per_second"), 5);
     s->max_running_calls = (int)lt_json_int64_or(lt_json_get(v, "max_running_calls"), 0);
-    const struct lt_json *origins = lt_json_get(v, "cors_origins");
-    s->cors_origins_n = lt_json_len(origins);
-    s->cors_origins = LT_NEW_ARRAY(l->arena, struct lt_str, s->cors_origins_n);
-    for (size_t i = 0; i < s->cors_origins_n; i++)
-        s->cors_origins[i] = lt_json_str(lt_json_at(origins, i));
+    s->max_context_messages = (int)lt_json_int64_or(lt_json_get(v, "max_context_messages"), 0);
+    s->lms_roles_url = lt_json_str_or(lt_json_get(v, "lms_roles_url"), LT_STR(""));
+    s->lms_roles_cache_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "lms_roles_cache_ms"), 60000);
+    s->openedx_policy_by_lectern = lt_str_is(lt_json_str(lt_json_get(v, "openedx_policy")), "lectern");
+    s->cors_origins_n = texts(l, lt_json_get(v, "cors_origins"), &s->cors_origins);
+    s->lms_hosts_n = texts(l, lt_json_get(v, "lms_hosts"), &s->lms_hosts);
+    s->cms_hosts_n = texts(l, lt_json_get(v, "cms_hosts"), &s->cms_hosts);
 }
 
 static enum lt_code load_sites(struct load *l)
@@ -122,7 +133,7 @@ static struct lt_str open_issuer(struct load *l, int64_t site_id, const struct l
 {
     struct lt_str iss = lt_rows_str(r, i, 1), sealed = lt_rows_str(r, i, 4), secret = sealed;
     struct lt_error err;
-    if (!lt_is_sealed(sealed))
+    if (!lt_is_sealed(sealed)) /* also "": its keys are public */
         return secret;
     if (!l->ring)
         err = *l->no_ring;
@@ -135,10 +146,23 @@ static struct lt_str open_issuer(struct load *l, int64_t site_id, const struct l
     return (struct lt_str){unknown, 32};
 }
 
+/* Public keys were checked when they were saved. Ones that cannot be read are as none: its tokens are refused, and the operator must know. */
+static const struct lt_jwks *read_keys(struct load *l, const struct lt_rows *r, size_t i)
+{
+    const struct lt_jwks *keys = NULL;
+    struct lt_error err;
+    struct lt_str text = lt_rows_str(r, i, 5);
+    if (text.n > 0 && lt_jwks_parse(l->arena, text, &keys, &err)) {
+        lt_error_wrap(&err, "token issuer %.*s", LT_FMT(lt_rows_str(r, i, 1)));
+        lt_log_error("config.unreadable", &err);
+    }
+    return keys;
+}
+
 static enum lt_code load_issuers(struct load *l)
 {
     struct lt_rows r;
-    if (rows(l, "SELECT site_id, iss, aud, alg, secret FROM jwt_issuer ORDER BY iss, aud", &r))
+    if (rows(l, "SELECT site_id, iss, aud, alg, secret, jwks, jwks_url, user_claim FROM jwt_issuer ORDER BY iss, aud", &r))
         return l->err->code;
     l->config->issuers = LT_NEW_ARRAY(l->arena, struct lt_jwt_issuer, r.rows);
     for (size_t i = 0; i < r.rows; i++) {
@@ -149,18 +173,12 @@ static enum lt_code load_issuers(struct load *l)
                                        .iss = lt_rows_str(&r, i, 1),
                                        .aud = lt_rows_str(&r, i, 2),
                                        .alg = lt_strz(l->arena, lt_rows_str(&r, i, 3)),
-                                       .secret = open_issuer(l, site->id, &r, i)};
+                                       .secret = open_issuer(l, site->id, &r, i),
+                                       .keys = read_keys(l, &r, i),
+                                       .jwks_url = lt_rows_str(&r, i, 6),
+                                       .user_claim = lt_rows_str(&r, i, 7)};
     }
     return LT_OK;
-}
-
-/* FNV-1a, 64 bit. */
-static uint64_t mark_of(struct lt_str text)
-{
-    uint64_t mark = 14695981039346656037u;
-    for (size_t i = 0; i < text.n; i++)
-        mark = (mark ^ (unsigned char)text.p[i]) * 1099511628211u;
-    return mark;
 }
 
 static int64_t number(const struct lt_json *config, const char *key, int64_t least, int64_t most, int64_t otherwise)
@@ -209,7 +227,7 @@ static void add_instance(struct load *l, struct lt_site *site, const struct lt_r
     p->enabled = lt_rows_int(r, i, 4) != 0;
     p->config = open_config(l, p, site->id, json(l, lt_rows_str(r, i, 5), "provider config"));
     p->actions = json(l, lt_rows_str(r, i, 6), "provider actions");
-    p->config_mark = mark_of(lt_rows_str(r, i, 5));
+    p->config_mark = lt_hash64(LT_HASH64_START, lt_rows_str(r, i, 5).p, lt_rows_str(r, i, 5).n);
     read_try_settings(p);
     p->configured = p->provider->configured(p, why);
     p->not_configured = p->configured ? "" : lt_strz(l->arena, lt_str(why));

@@ -7,6 +7,7 @@
 #include "core/breaker.h"
 #include "core/calls.h"
 #include "core/gates.h"
+#include "core/lms_roles.h"
 #include "core/refusal.h"
 #include "text/think.h"
 
@@ -23,6 +24,7 @@ struct lt_manager {
     struct lt_refusals refusals;
     struct lt_breakers breakers;
     struct lt_admission admission;
+    struct lt_lms_roles_stats lms_roles;
 };
 
 /* One call: lies in the request's arena and belongs to its fiber. */

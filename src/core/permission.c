@@ -42,6 +42,7 @@ static const struct {
     {"manage_placements", M | A},
     {"manage_switches", E | M | A},
     {"manage_workflows", M | A},
+    {"manage_roles", M | A},
     {"action:", EVERYBODY},
 };
 

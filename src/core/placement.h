@@ -1,4 +1,4 @@
-/* The built-in placements: course_assist, editor, chat, grading, author. */
+/* The built-in placements: course_assist, editor, chat, grading, author, openedx_widget. */
 #pragma once
 #include "core/registry.h"
 

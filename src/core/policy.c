@@ -31,12 +31,8 @@ static _Atomic unsigned withdrawals;
 
 static uint64_t hash(int64_t site_id, struct lt_str user, struct lt_str version)
 {
-    uint64_t h = 1469598103934665603u ^ (uint64_t)site_id; /* FNV-1a; ids come from the LMS, not from learners' free choice */
-    for (size_t i = 0; i < user.n; i++)
-        h = (h ^ (unsigned char)user.p[i]) * 1099511628211u;
-    for (size_t i = 0; i < version.n; i++)
-        h = (h ^ (unsigned char)version.p[i]) * 1099511628211u;
-    return h | 1; /* 0 marks a free slot */
+    uint64_t h = lt_hash64(LT_HASH64_START ^ (uint64_t)site_id, user.p, user.n); /* ids come from the LMS, not from learners' free choice */
+    return lt_hash64(h, version.p, version.n) | 1;                               /* 0 marks a free slot */
 }
 
 static void cache_free(void *p)

@@ -1,4 +1,4 @@
-/* Testing an instance, and its models. */
+/* Testing an instance, its models, and what it keeps. */
 #include "core/probe.h"
 
 #include <stdlib.h>
@@ -64,22 +64,42 @@ static size_t sort_unique(struct lt_str *list, size_t n)
     return kept;
 }
 
-enum lt_code lt_provider_models(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
-                                const struct lt_provider_instance *instance, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
+/* A run without a call. */
+static struct lt_provider_run *plain_run(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                         const struct lt_provider_instance *instance, uint64_t deadline_ms, struct lt_error *err)
 {
-    if (!instance->provider->models)
-        return lt_fail(err, LT_EUNSUPPORTED, "%.*s has no list of models", LT_FMT(instance->plugin));
-    if (!instance->configured)
-        return lt_fail(err, LT_ECONFIG, "%.*s: %s", LT_FMT(instance->name), instance->not_configured);
+    if (!instance->configured) {
+        lt_fail(err, LT_ECONFIG, "%.*s: %s", LT_FMT(instance->name), instance->not_configured);
+        return NULL;
+    }
     struct lt_provider_run *run = LT_NEW(arena, struct lt_provider_run);
     run->arena = arena;
     run->loop = lt_loop_self();
     run->instance = instance;
     run->locale = caller->locale;
-    run->deadline_ms = lt_loop_now(run->loop) + MODELS_MS;
+    run->deadline_ms = deadline_ms;
     run->tls = manager->tls;
-    if (instance->provider->models(run, ret, ret_n, err))
+    return run;
+}
+
+enum lt_code lt_provider_models(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                const struct lt_provider_instance *instance, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
+{
+    if (!instance->provider->models)
+        return lt_fail(err, LT_EUNSUPPORTED, "%.*s has no list of models", LT_FMT(instance->plugin));
+    struct lt_provider_run *run = plain_run(manager, arena, caller, instance, lt_loop_now(lt_loop_self()) + MODELS_MS, err);
+    if (!run || instance->provider->models(run, ret, ret_n, err))
         return err->code;
     *ret_n = sort_unique(*ret, *ret_n);
     return LT_OK;
+}
+
+enum lt_code lt_provider_response(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                  const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms,
+                                  struct lt_kept_response *ret, struct lt_error *err)
+{
+    if (!instance->provider->response)
+        return lt_fail(err, LT_EUNSUPPORTED, "%.*s keeps no answers", LT_FMT(instance->plugin));
+    struct lt_provider_run *run = plain_run(manager, arena, caller, instance, deadline_ms, err);
+    return run ? instance->provider->response(run, response_id, ret, err) : err->code;
 }

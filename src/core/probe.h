@@ -1,6 +1,7 @@
 /*
- * What an administrator asks of one instance: does it answer, which models has it. The test goes through process_action() like every
- * other call, and into the register, but asks this one instance whether or not it is enabled or left alone.
+ * What an administrator asks of one instance: does it answer, which models has it, what does it keep of a conversation. The test goes
+ * through process_action() like every other call, and into the register, but asks this one instance whether or not it is enabled or
+ * left alone.
  */
 #pragma once
 #include "core/manager.h"
@@ -14,3 +15,10 @@ enum lt_code lt_provider_test(struct lt_manager *manager, struct lt_config *conf
  */
 enum lt_code lt_provider_models(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
                                 const struct lt_provider_instance *instance, struct lt_str **ret, size_t *ret_n, struct lt_error *err);
+/*
+ * An answer that the vendor keeps. Fiber; until the deadline (lt_loop_now() scale). Errors as above; LT_ENOT_FOUND when it keeps none
+ * under that id. In the arena, all answers of which may come to 64 MiB.
+ */
+enum lt_code lt_provider_response(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                  const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms,
+                                  struct lt_kept_response *ret, struct lt_error *err);

@@ -24,6 +24,17 @@ enum { LT_PROVIDER_WHY_MAX = 256 /* bytes of `why` below */ };
     "\"breaker_open_ms\":{\"type\":\"integer\",\"title\":\"How long it is left alone at first (ms)\",\"minimum\":100,"         \
     "\"maximum\":300000,\"default\":10000}"
 
+enum { LT_KEPT_ITEMS_MAX = 4000 /* items of a kept answer's input, and of its output */ };
+
+/* An answer that the vendor keeps, with what was sent with it, shaped as the Responses API shapes them. In the arena of the run. */
+struct lt_kept_response {
+    struct lt_str id, model, previous_response_id; /* "" = none */
+    int64_t created_at;              /* seconds since 1970, 0 = unknown */
+    struct lt_usage usage;
+    const struct lt_json **input, **output; /* items in their order, oldest first */
+    size_t input_n, output_n;
+};
+
 /* A configured use of a provider; part of the configuration snapshot, immutable. */
 struct lt_provider_instance {
     int64_t id;
@@ -79,12 +90,11 @@ struct lt_provider {
     enum lt_code (*call)(struct lt_provider_run *run, struct lt_error *err);
     /*
      * The rest may be NULL where the vendor has no such call. They get a run without call, action, input and on_text.
-     * models: the names that the vendor lists now, at most 1,000, as text in run->arena. thread: what the vendor keeps of a thread up
-     * to an answer, oldest message first; LT_ENOT_FOUND when it keeps nothing under that id.
+     * models: the names that the vendor lists now, at most 1,000, as text in run->arena. response: an answer that the vendor keeps, with
+     * all of its input items (LT_EUPSTREAM_INVALID above LT_KEPT_ITEMS_MAX); LT_ENOT_FOUND when it keeps nothing under that id.
      */
     enum lt_code (*models)(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err);
-    enum lt_code (*thread)(struct lt_provider_run *run, struct lt_str response_id, struct lt_message **ret, size_t *ret_n,
-                           struct lt_error *err);
+    enum lt_code (*response)(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err);
 };
 
 /* Can the provider serve this action: natively, or by a neutral call of this kind? */

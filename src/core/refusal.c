@@ -16,9 +16,7 @@ void lt_refusals_destroy(struct lt_refusals *r)
 
 bool lt_refusals_admit(struct lt_refusals *r, int64_t site_id, struct lt_str user, int per_second)
 {
-    uint64_t who = 1469598103934665603u ^ (uint64_t)site_id;
-    for (size_t i = 0; i < user.n; i++)
-        who = (who ^ (unsigned char)user.p[i]) * 1099511628211u;
+    uint64_t who = lt_hash64(LT_HASH64_START ^ (uint64_t)site_id, user.p, user.n);
     int64_t second = lt_now_ms() / 1000;
     size_t slot = who % LT_REFUSAL_SLOTS;
     pthread_mutex_lock(&r->lock);

@@ -122,7 +122,7 @@ static struct lt_str walk_over(struct walk *walk, const char *schema_text, const
 
 static bool seal(struct walk *walk, struct lt_str text, struct lt_str place, struct lt_str *ret)
 {
-    *ret = lt_seal(walk->ring, walk->arena, text, place);
+    *ret = lt_is_sealed(text) ? text : lt_seal(walk->ring, walk->arena, text, place);
     return true;
 }
 
@@ -130,6 +130,20 @@ struct lt_str lt_config_seal(const struct lt_keyring *ring, struct lt_arena *are
 {
     struct walk walk = {.ring = ring, .arena = arena, .site_id = site_id, .change = seal};
     return walk_over(&walk, schema, config);
+}
+
+static bool count_sealed(struct walk *walk, struct lt_str text, struct lt_str place, struct lt_str *ret)
+{
+    walk->changed += lt_is_sealed(text);
+    return false;
+}
+
+bool lt_config_is_sealed(const char *schema, const struct lt_json *config)
+{
+    struct walk walk = {.arena = lt_arena_new(), .change = count_sealed};
+    walk_over(&walk, schema, config);
+    lt_arena_free(walk.arena);
+    return walk.changed > 0;
 }
 
 static bool unseal(struct walk *walk, struct lt_str text, struct lt_str place, struct lt_str *ret)
@@ -219,7 +233,7 @@ static enum lt_code all_configs(struct lt_store *store, struct walk *walk, struc
 static enum lt_code all_issuers(struct lt_store *store, struct walk *walk, struct lt_tx *tx)
 {
     struct lt_rows r;
-    if (LT_QUERY(store, walk->arena, &r, walk->err, "SELECT site_id, iss, aud, secret FROM jwt_issuer ORDER BY iss, aud"))
+    if (LT_QUERY(store, walk->arena, &r, walk->err, "SELECT site_id, iss, aud, secret FROM jwt_issuer WHERE secret <> '' ORDER BY iss, aud"))
         return walk->err->code;
     for (size_t i = 0; i < r.rows; i++) {
         struct lt_str iss = lt_rows_str(&r, i, 1), aud = lt_rows_str(&r, i, 2), text;

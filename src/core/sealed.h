@@ -16,7 +16,9 @@ enum lt_code lt_secrets_ring(struct lt_store *store, bool make, struct lt_keyrin
 /* Where a secret lies: what it is sealed to. */
 struct lt_str lt_secret_place_issuer(struct lt_arena *arena, int64_t site_id, struct lt_str iss, struct lt_str aud);
 
-/* The config of a provider instance as JSON text with its secrets sealed. */
+/* Is there a sealed secret in the config? */
+bool lt_config_is_sealed(const char *schema, const struct lt_json *config);
+/* The config of a provider instance as JSON text with its secrets sealed; those that are sealed already stay as they are. */
 struct lt_str lt_config_seal(const struct lt_keyring *ring, struct lt_arena *arena, const char *schema, int64_t site_id, const struct lt_json *config);
 /*
  * The reverse: *ret is the config with its secrets in clear, wiped with the arena. A secret that cannot be opened is left out and *err

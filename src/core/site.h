@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "core/provider.h"
 #include "core/registry.h"
+#include "io/jwks.h"
 #include "store/store.h"
 
 enum { LT_ROLES = 6 };
@@ -33,8 +34,11 @@ struct lt_site_key {
 struct lt_jwt_issuer {         /* one (iss, aud) of a site */
     struct lt_site *site;
     struct lt_str iss, aud;
-    const char *alg;
-    struct lt_str secret;
+    const char *alg;           /* the only one that its tokens may have, see io/jwt.h */
+    struct lt_str secret;      /* HS256 */
+    const struct lt_jwks *keys; /* the others: its public keys, or NULL */
+    struct lt_str jwks_url;    /* the others: where its keys are read; "" when they are in `keys` */
+    struct lt_str user_claim;  /* the claim that says who the user is: "sub" */
 };
 
 struct lt_permission_row {     /* role × permission; missing rows fall back to the defaults of the table in permission.c */
@@ -70,6 +74,9 @@ struct lt_site {
     int refusals_per_second;   /* recorded per user, default 5 */
     bool store_content;        /* default true; false: nothing of inputs and answers reaches the disk */
     int max_running_calls;     /* at once in a process; 0, the default: no limit of its own */
+    int max_context_messages;  /* of a conversation, sent along and shown at once; 0, the default: what workflows/session.h says */
+    struct lt_str lms_roles_url; /* where the LMS says what a user is in a course; "" = it is not asked */
+    uint32_t lms_roles_cache_ms; /* how long its answers are kept, default 60000 */
     struct lt_provider_instance **instances; /* in order */
     size_t instances_n;
     struct lt_permission_row *permissions;
@@ -78,8 +85,11 @@ struct lt_site {
     size_t place_switches_n;
     struct lt_placement_switch *placement_switches;
     size_t placement_switches_n;
-    struct lt_str *cors_origins;
+    bool openedx_policy_by_lectern; /* at the Open edX door the policy gate counts; false: "the LMS has asked" */
+    struct lt_str *cors_origins;    /* scheme://host[:port] of pages that may call the API */
     size_t cors_origins_n;
+    struct lt_str *lms_hosts, *cms_hosts; /* host or host:port; which service variant a request is for */
+    size_t lms_hosts_n, cms_hosts_n;
 };
 
 /* What folders above core add to the snapshot: read with it, freed with it. */

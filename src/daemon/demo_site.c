@@ -1,12 +1,10 @@
 /* Making the demo site. */
 #include "daemon/demo_site.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/secret.h"
 #include "cli/text_file.h"
 #include "core/admin.h"
@@ -51,7 +49,8 @@ static enum lt_code add_issuer(struct lt_store *store, struct lt_error *err)
     char secret[2 * SECRET_BYTES + 1];
     lt_random(random, sizeof(random));
     lt_hex(random, sizeof(random), secret);
-    enum lt_code rc = lt_admin_issuer_set(store, LT_STR("demo"), LT_STR("lectern-demo"), LT_STR("demo"), lt_str(secret), err);
+    struct lt_issuer_form form = {.iss = LT_STR("lectern-demo"), .aud = LT_STR("demo"), .secret = lt_str(secret)};
+    enum lt_code rc = lt_admin_issuer_set(store, LT_STR("demo"), &form, err);
     lt_wipe(secret, sizeof(secret));
     return rc;
 }
@@ -123,20 +122,6 @@ static enum lt_code token(const struct lt_settings *s, const struct lt_demo *dem
     return lt_jwt_sign(s->arena, claims, &key, ret, err);
 }
 
-/* Written beside and renamed, so that a reader never sees half of it. */
-static enum lt_code replace_file(const char *path, const char *temporary, struct lt_str text, struct lt_error *err)
-{
-    unlink(temporary);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return lt_fail(err, LT_EIO, "%s: %s", temporary, strerror(errno));
-    ssize_t n = write(fd, text.p, text.n);
-    int failed = close(fd);
-    if (n != (ssize_t)text.n || failed || rename(temporary, path) != 0)
-        return lt_fail(err, LT_EIO, "%s: %s", path, strerror(errno));
-    return LT_OK;
-}
-
 enum lt_code lt_demo_write(const struct lt_settings *s, const struct lt_demo *demo, const char *base_url, struct lt_error *err)
 {
     struct lt_str learner, teacher;
@@ -154,7 +139,7 @@ enum lt_code lt_demo_write(const struct lt_settings *s, const struct lt_demo *de
     lt_jw_kstr(&w, "teacher_token", teacher);
     lt_jw_end(&w);
     lt_buf_putc(&b, '\n');
-    enum lt_code rc = replace_file(lt_printf(s->arena, "%s/demo.json", s->data).p, lt_printf(s->arena, "%s/demo.json.new", s->data).p, lt_buf_str(&b), err);
+    enum lt_code rc = lt_file_put(lt_printf(s->arena, "%s/demo.json", s->data).p, lt_buf_str(&b), false, err);
     lt_buf_free(&b);
     return rc;
 }

@@ -187,6 +187,10 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
     struct lt_api_options options = {.store = d->engine.store,
                                      .limits = d->limits,
+                                     .tls = d->engine.tls,
+                                     .proxies = d->settings->trusted,
+                                     .proxies_n = d->settings->trusted_n,
+                                     .https = d->tls != NULL,
                                      .manager = d->engine.manager,
                                      .demo = d->settings->demo,
                                      .reload = lt_daemon_reload,

@@ -287,9 +287,7 @@ static enum lt_code parse_target(struct lt_str url, struct target *t, struct lt_
         return rc;
     snprintf(t->key, sizeof(t->key), "%s://%s:%d%s", t->url.https ? "https" : "http", t->url.host, t->url.port,
              lt_outbound_by_proxy(&t->url) ? " by proxy" : "");
-    t->hash = 1469598103934665603u; /* FNV-1a */
-    for (const char *p = t->key; *p; p++)
-        t->hash = (t->hash ^ (uint8_t)*p) * 1099511628211u;
+    t->hash = lt_hash64(LT_HASH64_START, t->key, strlen(t->key));
     return LT_OK;
 }
 

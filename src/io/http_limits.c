@@ -66,9 +66,7 @@ static bool exempt(const struct lt_http_limits *l, const struct lt_ip *ip)
 
 static uint64_t hash(const struct lt_http_limits *l, const struct lt_ip *ip)
 {
-    uint64_t h = l->seed ^ 1469598103934665603u; /* FNV-1a, then mixed */
-    for (size_t i = 0; i < sizeof(ip->b); i++)
-        h = (h ^ ip->b[i]) * 1099511628211u;
+    uint64_t h = lt_hash64(LT_HASH64_START ^ l->seed, ip->b, sizeof(ip->b));
     h ^= h >> 32;
     h *= 0x9e3779b97f4a7c15u;
     return h ^ h >> 29;

@@ -181,6 +181,17 @@ static char *put_framing(char *p, const struct lt_http_stream *st, int status, i
     return p;
 }
 
+static char *put_fields(char *p, const struct lt_http_field *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p = put(p, LT_STR("\r\n"));
+        p = put(p, fields[i].name);
+        p = put(p, LT_STR(": "));
+        p = put(p, fields[i].value);
+    }
+    return p;
+}
+
 struct lt_str lt_http_make_head(struct lt_http_stream *st, int status, const char *type, const struct lt_http_field *fields,
                                 size_t fields_n, int64_t length)
 {
@@ -188,7 +199,8 @@ struct lt_str lt_http_make_head(struct lt_http_stream *st, int status, const cha
     struct lt_http_request *req = st->req;
     st->chunked = length < 0 && req->head.minor == 1;
     st->close = !req->head.keep_alive || s->draining || (length < 0 && !st->chunked) || lt_http_body_blocks(st);
-    size_t size = HEAD_ROOM + sizeof(s->common) + (type ? strlen(type) : 0) + checked_size(fields, fields_n);
+    size_t size = HEAD_ROOM + sizeof(s->common) + (type ? strlen(type) : 0) + checked_size(fields, fields_n) +
+                  checked_size(req->always, req->always_n);
     char *start = lt_alloc(req->arena, size), *p = start;
     p = put_status_line(p, status);
     p = put(p, common_fields(s));
@@ -199,12 +211,8 @@ struct lt_str lt_http_make_head(struct lt_http_stream *st, int status, const cha
         p = put(p, lt_str(type));
     }
     p = put_framing(p, st, status, length);
-    for (size_t i = 0; i < fields_n; i++) {
-        p = put(p, LT_STR("\r\n"));
-        p = put(p, fields[i].name);
-        p = put(p, LT_STR(": "));
-        p = put(p, fields[i].value);
-    }
+    p = put_fields(p, fields, fields_n);
+    p = put_fields(p, req->always, req->always_n);
     p = put(p, LT_STR("\r\n\r\n"));
     return (struct lt_str){start, (size_t)(p - start)};
 }

@@ -18,6 +18,8 @@ struct lt_http_request {
     char id[37];                /* X-Request-Id of the answer: ours, a fresh UUID */
     char peer[64];
     bool responded;             /* head of the answer was sent */
+    const struct lt_http_field *always; /* fields of the answer, whoever gives it and in whatever form; the handler's to set */
+    size_t always_n;
     struct lt_http_stream *stream; /* private */
 };
 

@@ -10,9 +10,10 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-enum { TOKEN_MAX = 8192, LEEWAY_S = 30, SECRET_MIN = 16 };
+enum { TOKEN_MAX = 8192, LEEWAY_S = 30, SECRET_MIN = 16, KID_MAX = 255, ES256_BYTES = 64 };
 
-static const char only_alg[] = "HS256";
+static const char secret_alg[] = "HS256";
+static const char *const public_algs[] = {"RS256", "RS512", "ES256"};
 
 struct parts {
     struct lt_str header, claims, signature;
@@ -57,14 +58,39 @@ enum lt_code lt_jwt_peek(struct lt_arena *arena, struct lt_str token, const stru
     return rc;
 }
 
+bool lt_jwt_alg_secret(const char *alg)
+{
+    return strcmp(alg, secret_alg) == 0;
+}
+
+static bool is_public(const char *alg)
+{
+    for (size_t i = 0; i < LT_COUNT(public_algs); i++)
+        if (strcmp(alg, public_algs[i]) == 0)
+            return true;
+    return false;
+}
+
+bool lt_jwt_alg_known(struct lt_str alg)
+{
+    bool known = lt_str_is(alg, secret_alg);
+    for (size_t i = 0; i < LT_COUNT(public_algs); i++)
+        known |= lt_str_is(alg, public_algs[i]);
+    return known;
+}
+
 /* The algorithm is the key's, never the token's choice; crit names extensions that must be understood, and we know none. */
-static enum lt_code check_header(const struct lt_json *header, const struct lt_jwt_key *key, struct lt_error *err)
+static enum lt_code check_header(const struct lt_json *header, const char *key_alg, struct lt_str *ret_kid, struct lt_error *err)
 {
     struct lt_str alg = lt_json_str(lt_json_get(header, "alg"));
-    if (!lt_str_is(alg, key->alg))
-        return lt_fail(err, LT_EUNAUTHENTICATED, "token: alg is not %s", key->alg);
+    const struct lt_json *kid = lt_json_get(header, "kid");
+    if (!key_alg || !lt_str_is(alg, key_alg))
+        return lt_fail(err, LT_EUNAUTHENTICATED, "token: alg is not %s", key_alg ? key_alg : "known");
     if (lt_json_get(header, "crit"))
         return lt_fail(err, LT_EUNAUTHENTICATED, "token: crit is not supported");
+    if (kid && (!lt_json_is(kid, LT_JSON_STRING) || lt_json_str(kid).n > KID_MAX))
+        return lt_fail(err, LT_EUNAUTHENTICATED, "token: kid must be a string of at most %d bytes", KID_MAX);
+    *ret_kid = lt_json_str(kid);
     return LT_OK;
 }
 
@@ -102,10 +128,18 @@ static enum lt_code check_times(const struct lt_json *claims, struct lt_error *e
     return LT_OK;
 }
 
-static cjose_jwk_t *key_open(const struct lt_jwt_key *key, struct lt_error *err)
+enum lt_code lt_jwt_check(const struct lt_json *header, const struct lt_json *claims, const char *alg, struct lt_str *ret_kid, struct lt_error *err)
 {
-    if (!key->alg || strcmp(key->alg, only_alg) != 0) {
-        lt_fail(err, LT_ECONFIG, "token key: algorithm %s is not supported", key->alg ? key->alg : "(none)");
+    enum lt_code rc = check_header(header, alg, ret_kid, err);
+    return rc == LT_OK ? check_times(claims, err) : rc;
+}
+
+/* ---- signatures ---- */
+
+static cjose_jwk_t *open_secret(const struct lt_jwt_key *key, struct lt_error *err)
+{
+    if (!key->alg || !lt_jwt_alg_secret(key->alg)) {
+        lt_fail(err, LT_ECONFIG, "token key: algorithm %s is not supported here", key->alg ? key->alg : "(none)");
         return NULL;
     }
     if (key->secret.n < SECRET_MIN) {
@@ -118,21 +152,64 @@ static cjose_jwk_t *key_open(const struct lt_jwt_key *key, struct lt_error *err)
     return jwk;
 }
 
-/* libcjose takes padding and stray bytes in the signature part, so that one token has many spellings; ours is strict. */
-static enum lt_code check_signature(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key,
-                                    struct lt_error *err)
+/* NULL: the numbers are no key, such as a point that is not on the curve. */
+static cjose_jwk_t *open_public(const struct lt_jwk *key)
 {
-    cjose_jwk_t *jwk = key_open(key, err);
-    if (!jwk)
-        return err->code;
+    uint8_t *a = (uint8_t *)(uintptr_t)key->a.p, *b = (uint8_t *)(uintptr_t)key->b.p; /* read only, though the type does not say so */
+    if (key->type == LT_JWK_RSA)
+        return cjose_jwk_create_RSA_spec(&(cjose_jwk_rsa_keyspec){.n = a, .nlen = key->a.n, .e = b, .elen = key->b.n}, NULL);
+    return cjose_jwk_create_EC_spec(
+        &(cjose_jwk_ec_keyspec){.crv = CJOSE_JWK_EC_P_256, .x = a, .xlen = key->a.n, .y = b, .ylen = key->b.n}, NULL);
+}
+
+/* A token object is verified once: libcjose notes the answer in it. */
+static bool signed_by(struct lt_str token, cjose_jwk_t *jwk)
+{
     cjose_err why;
-    struct lt_str mac = {(const char *)memrchr(token.p, '.', token.n) + 1, 0};
-    mac.n = (size_t)(token.p + token.n - mac.p);
-    cjose_jws_t *jws = lt_base64url_decode(arena, mac, &mac) ? cjose_jws_import(token.p, token.n, &why) : NULL;
+    cjose_jws_t *jws = jwk ? cjose_jws_import(token.p, token.n, &why) : NULL;
     bool good = jws && cjose_jws_verify(jws, jwk, &why);
     cjose_jws_release(jws);
+    return good;
+}
+
+static enum lt_code by_secret(struct lt_str token, const struct lt_jwt_key *key, struct lt_error *err)
+{
+    cjose_jwk_t *jwk = open_secret(key, err);
+    if (!jwk)
+        return err->code;
+    bool good = signed_by(token, jwk);
     cjose_jwk_release(jwk);
     return good ? LT_OK : lt_fail(err, LT_EUNAUTHENTICATED, "token: wrong signature");
+}
+
+static enum lt_code by_public(struct lt_str token, const struct lt_jwt_key *key, struct lt_str kid, struct lt_error *err)
+{
+    const struct lt_jwk *fitting[LT_JWKS_TRIED_MAX];
+    if (!key->alg || !is_public(key->alg) || !key->keys)
+        return lt_fail(err, LT_ECONFIG, "token key: there is no public key for algorithm %s", key->alg ? key->alg : "(none)");
+    size_t n = lt_jwks_fitting(key->keys, key->alg, kid, fitting);
+    for (size_t i = 0; i < n; i++) {
+        cjose_jwk_t *jwk = open_public(fitting[i]);
+        bool good = signed_by(token, jwk);
+        cjose_jwk_release(jwk);
+        if (good)
+            return LT_OK;
+    }
+    return lt_fail(err, LT_EUNAUTHENTICATED, n > 0 ? "token: wrong signature" : "token: kid names no key of the issuer");
+}
+
+/*
+ * libcjose takes padding and stray bytes in the signature part, so that one token has many spellings; ours is strict. Of ES256 it takes
+ * the first 64 bytes, however many there are.
+ */
+enum lt_code lt_jwt_check_signature(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key, struct lt_str kid,
+                                    struct lt_error *err)
+{
+    struct lt_str mac = {(const char *)memrchr(token.p, '.', token.n) + 1, 0}, bytes;
+    mac.n = (size_t)(token.p + token.n - mac.p);
+    if (!lt_base64url_decode(arena, mac, &bytes) || (key->alg && strcmp(key->alg, "ES256") == 0 && bytes.n != ES256_BYTES))
+        return lt_fail(err, LT_EUNAUTHENTICATED, "token: wrong signature");
+    return key->alg && lt_jwt_alg_secret(key->alg) ? by_secret(token, key, err) : by_public(token, key, kid, err);
 }
 
 enum lt_code lt_jwt_verify(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key,
@@ -140,27 +217,25 @@ enum lt_code lt_jwt_verify(struct lt_arena *arena, struct lt_str token, const st
 {
     struct lt_error unused;
     const struct lt_json *header;
+    struct lt_str kid;
     if (!err)
         err = &unused;
-    enum lt_code rc = lt_jwt_peek(arena, token, &header, ret_claims, err);
-    if (rc == LT_OK)
-        rc = check_header(header, key, err);
-    if (rc == LT_OK)
-        rc = check_signature(arena, token, key, err);
-    return rc == LT_OK ? check_times(*ret_claims, err) : rc;
+    if (lt_jwt_peek(arena, token, &header, ret_claims, err) || lt_jwt_check(header, *ret_claims, key->alg, &kid, err))
+        return err->code;
+    return lt_jwt_check_signature(arena, token, key, kid, err);
 }
 
 enum lt_code lt_jwt_sign(struct lt_arena *arena, struct lt_str claims_json, const struct lt_jwt_key *key, struct lt_str *ret,
                          struct lt_error *err)
 {
     struct lt_error unused;
-    cjose_jwk_t *jwk = key_open(key, err ? err : &unused);
+    cjose_jwk_t *jwk = open_secret(key, err ? err : &unused);
     if (!jwk)
         return err ? err->code : unused.code;
     cjose_err why;
     const char *compact = NULL;
     cjose_header_t *header = cjose_header_new(&why);
-    bool good = header && cjose_header_set(header, CJOSE_HDR_ALG, only_alg, &why) && cjose_header_set(header, "typ", "JWT", &why);
+    bool good = header && cjose_header_set(header, CJOSE_HDR_ALG, secret_alg, &why) && cjose_header_set(header, "typ", "JWT", &why);
     cjose_jws_t *jws = good ? cjose_jws_sign(jwk, header, (const uint8_t *)claims_json.p, claims_json.n, &why) : NULL;
     good = jws && cjose_jws_export(jws, &compact, &why);
     if (good)

@@ -170,9 +170,9 @@ static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, siz
     return lt_openai_models(run, &vendor, ret, ret_n, err);
 }
 
-static enum lt_code thread(struct lt_provider_run *run, struct lt_str response_id, struct lt_message **ret, size_t *ret_n, struct lt_error *err)
+static enum lt_code response(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err)
 {
-    return lt_openai_thread(run, &vendor, response_id, ret, ret_n, err);
+    return lt_openai_response(run, &vendor, response_id, ret, err);
 }
 
 extern const struct lt_provider lt_provider_openai;
@@ -185,5 +185,5 @@ const struct lt_provider lt_provider_openai = {
     .configured = configured,
     .call = call,
     .models = models,
-    .thread = thread,
+    .response = response,
 };

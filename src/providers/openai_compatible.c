@@ -27,11 +27,11 @@ static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, siz
     return lt_openai_models(run, &vendor, ret, ret_n, err);
 }
 
-static enum lt_code thread(struct lt_provider_run *run, struct lt_str response_id, struct lt_message **ret, size_t *ret_n, struct lt_error *err)
+static enum lt_code response(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err)
 {
     if (lt_str_is(lt_json_str_or(lt_json_get(run->instance->config, "api"), LT_STR("chat")), "chat"))
-        return lt_fail(err, LT_ENOT_FOUND, "chat completions keep no threads");
-    return lt_openai_thread(run, &vendor, response_id, ret, ret_n, err);
+        return lt_fail(err, LT_ENOT_FOUND, "chat completions keep no answers");
+    return lt_openai_response(run, &vendor, response_id, ret, err);
 }
 
 extern const struct lt_provider lt_provider_openai_compatible;
@@ -45,5 +45,5 @@ const struct lt_provider lt_provider_openai_compatible = {
     .configured = configured,
     .call = call,
     .models = models,
-    .thread = thread,
+    .response = response,
 };

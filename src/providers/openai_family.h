@@ -66,7 +66,7 @@ struct lt_str lt_openai_image_url(struct lt_arena *arena, const struct lt_image 
 enum lt_code lt_openai_call(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, const char *otherwise, struct lt_error *err);
 enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str **ret, size_t *ret_n,
                               struct lt_error *err);
-enum lt_code lt_openai_thread(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id,
-                              struct lt_message **ret, size_t *ret_n, struct lt_error *err);
+enum lt_code lt_openai_response(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id,
+                                struct lt_kept_response *ret, struct lt_error *err);
 /* endpoint + tail, where the endpoint may be the whole address of one of the calls. */
 struct lt_str lt_openai_url(struct lt_wire *w, const char *tail, const char *query);

@@ -1,6 +1,6 @@
 /*
  * The Responses API (OpenAI's API reference, "Responses" and "Responses streaming"): the request's body and the answer. Threads are
- * kept by the service; what it keeps is read by openai_thread.c.
+ * kept by the service; what it keeps is read by openai_kept.c.
  */
 #include "providers/openai_family.h"
 

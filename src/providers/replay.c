@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "core/provider.h"
 #include "io/worker.h"
 
@@ -41,20 +42,14 @@ static enum lt_code read_text(struct job *job, struct lt_str *ret)
     if (fd < 0)
         return lt_fail(&job->err, LT_ECONFIG, "the recording cannot be read: %s", strerror(errno));
     enum lt_code rc = LT_OK;
-    size_t n = 0;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
         rc = lt_fail(&job->err, LT_ECONFIG, "the recording is no file of at most %d bytes", FILE_MAX);
     char *text = lt_alloc(job->arena, rc ? 1 : (size_t)st.st_size + 1);
-    while (rc == LT_OK && n < (size_t)st.st_size) {
-        ssize_t got = read(fd, text + n, (size_t)st.st_size - n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        n += (size_t)got;
-    }
+    long n = rc ? 0 : lt_fd_read(fd, text, (size_t)st.st_size);
+    if (n < 0)
+        rc = lt_fail(&job->err, LT_ECONFIG, "the recording cannot be read: %s", strerror(errno));
     close(fd);
-    *ret = (struct lt_str){text, n};
+    *ret = (struct lt_str){text, n > 0 ? (size_t)n : 0};
     return rc;
 }
 
@@ -71,16 +66,6 @@ static void load(void *arg)
         lt_fail(&job->err, LT_ECONFIG, "the recording has no list 'exchanges'");
 }
 
-/* FNV-1a over the input as it is written. */
-static uint64_t hash_of(struct lt_arena *arena, const struct lt_json *input)
-{
-    uint64_t hash = 14695981039346656037u;
-    struct lt_str text = lt_json_text(arena, input);
-    for (size_t i = 0; i < text.n; i++)
-        hash = (hash ^ (unsigned char)text.p[i]) * 1099511628211u;
-    return hash;
-}
-
 static const struct lt_json *find(struct lt_provider_run *run, const struct lt_json *exchanges, bool any)
 {
     size_t of_action = 0, n = lt_json_len(exchanges);
@@ -94,7 +79,8 @@ static const struct lt_json *find(struct lt_provider_run *run, const struct lt_j
     }
     if (!any || of_action == 0)
         return NULL;
-    size_t wanted = hash_of(run->arena, run->input) % of_action;
+    struct lt_str input = lt_json_text(run->arena, run->input);
+    size_t wanted = lt_hash64(LT_HASH64_START, input.p, input.n) % of_action;
     for (size_t i = 0;; i++) {
         const struct lt_json *e = lt_json_at(exchanges, i);
         if (lt_str_eq(lt_json_str(lt_json_get(e, "action")), run->action) && wanted-- == 0)
@@ -133,12 +119,9 @@ static enum lt_code say(struct lt_provider_run *run, const struct lt_json *event
 static enum lt_code fail_as_recorded(const struct lt_json *error, struct lt_error *err)
 {
     struct lt_str name = lt_json_str(lt_json_get(error, "code"));
-    enum lt_code code = LT_EUPSTREAM_INVALID;
-    for (int i = 1; i < LT_CODE_COUNT; i++)
-        if (lt_str_is(name, lt_code_name((enum lt_code)i)))
-            code = (enum lt_code)i;
+    enum lt_code code = lt_code_parse(name, LT_EUPSTREAM_INVALID);
     struct lt_str detail = lt_json_str_or(lt_json_get(error, "detail"), LT_STR("as recorded"));
-    lt_fail(err, code, "%.*s", LT_FMT(detail));
+    lt_fail(err, code ? code : LT_EUPSTREAM_INVALID, "%.*s", LT_FMT(detail));
     err->vendor_status = (int)lt_json_int64_or(lt_json_get(error, "vendor_status"), 0);
     err->retry_after_s = (int)lt_json_int64_or(lt_json_get(error, "retry_after"), 0);
     return err->code;

@@ -1,7 +1,7 @@
 /* The built-in orchestrators and steps, and finding them by the names that profiles use. */
 #include "workflows/orchestrator.h"
 
-extern const struct lt_orchestrator lt_mock_response, lt_mock_stream_response, lt_direct_llm_response;
+extern const struct lt_orchestrator lt_mock_response, lt_mock_stream_response, lt_direct_llm_response, lt_threaded_llm_response;
 
 enum { NAME_MAX_ = 62 /* bytes of a name in the registry */ };
 
@@ -41,6 +41,7 @@ static const struct named orchestrators[] = {
     {"mockresponse", "Mock answer", "Answers at once, without a model.", &lt_mock_response},
     {"mockstreamresponse", "Mock answer in pieces", "Sends a fixed text in small pieces, without a model.", &lt_mock_stream_response},
     {"directllmresponse", "One answer", "Content and question go to a model once; nothing is kept.", &lt_direct_llm_response},
+    {"threadedllmresponse", "Conversation", "What was said before goes along; each turn is kept.", &lt_threaded_llm_response},
 };
 static const struct named processors[] = {
     {"contentprocessor", "Content", "Fetches what the question is about.", &lt_content_processor},

@@ -68,12 +68,16 @@ enum lt_code lt_profile_find(const struct lt_workflow_set *set, int64_t site_id,
 
 const struct lt_profile *lt_profile_by_id(const struct lt_workflow_set *set, int64_t site_id, int64_t id)
 {
-    size_t n;
-    const struct lt_profile *list = lt_profile_list(set, site_id, &n);
-    for (size_t i = 0; i < n; i++)
-        if (list[i].id == id)
-            return &list[i];
-    return NULL;
+    size_t low = 0, high = set ? set->profiles_n : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (set->by_id[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = set && low < set->profiles_n && set->by_id[low]->id == id && set->by_id[low]->site_id == site_id;
+    return found ? set->by_id[low] : NULL;
 }
 
 const struct lt_json *lt_profile_ui_components(const struct lt_profile *p)
@@ -95,24 +99,12 @@ const struct lt_json *lt_profile_processor_config(const struct lt_profile *p)
 
 /* ---- is it whole? ---- */
 
-struct site_prompts {
-    const struct lt_workflow_set *set;
-    int64_t site_id;
-};
-
-static bool prompt_exists(void *ctx, struct lt_str name)
-{
-    const struct site_prompts *p = ctx;
-    const struct lt_prompt *found;
-    return lt_prompt_find(p->set, p->site_id, name, &found, NULL) == LT_OK;
-}
-
 void lt_profile_validate(const struct lt_workflow_set *set, const struct lt_profile *p, struct lt_problems *problems)
 {
     const struct lt_problems *known = p->effective->problems;
     for (size_t i = 0; i < known->n; i++)
         lt_problem_add(problems, known->items[i].path, "%.*s", LT_FMT(known->items[i].text));
-    lt_workflow_check_prompts(p->effective->config, prompt_exists, &(struct site_prompts){set, p->site_id}, problems);
+    lt_workflow_check_names(set, p->site_id, p->effective->config, problems);
 }
 
 enum lt_code lt_profile_ready(const struct lt_workflow_set *set, const struct lt_profile *p, struct lt_error *err)

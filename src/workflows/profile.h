@@ -17,7 +17,7 @@ enum {
 struct lt_effective {
     const struct lt_json *content_patch_dict; /* {} when the patch is blank, unreadable or no object */
     const struct lt_json *config;             /* NULL: the template is missing or unreadable */
-    const struct lt_problems *problems;       /* all but prompts that do not exist */
+    const struct lt_problems *problems;       /* all but prompt templates and provider instances that do not exist */
     const struct lt_json *empty;              /* {} */
 };
 
@@ -48,6 +48,8 @@ struct lt_str lt_profile_orchestrator_class(const struct lt_profile *profile);
 const struct lt_json *lt_profile_processor_config(const struct lt_profile *profile);
 /* Adds everything that is wrong with it now. */
 void lt_profile_validate(const struct lt_workflow_set *set, const struct lt_profile *profile, struct lt_problems *problems);
+/* Adds the prompt templates and provider instances that the processors of a configuration name and the site does not have. */
+void lt_workflow_check_names(const struct lt_workflow_set *set, int64_t site_id, const struct lt_json *config, struct lt_problems *problems);
 /* May it run? LT_EPROFILE_INVALID with everything that is wrong. */
 enum lt_code lt_profile_ready(const struct lt_workflow_set *set, const struct lt_profile *profile, struct lt_error *err);
 
@@ -64,6 +66,9 @@ struct lt_str lt_redact_text(struct lt_arena *arena, struct lt_str json5);
  */
 void lt_profile_write(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_scope_set *scopes, const struct lt_profile *profile,
                       bool whole);
+/* The same with "matched_scopes", the scopes that led to it; NULL: without. */
+void lt_profile_write_matched(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_scope_set *scopes, const struct lt_profile *profile,
+                              bool whole, const struct lt_scope_profile *matched);
 /* {"scope_count", "scopes": […]}: at most 1,000 of them. */
 void lt_profile_usage(struct lt_jw *w, const struct lt_scope_set *scopes, const struct lt_profile *profile);
 /* [{"version", "slug", "description", "base_filepath", "content_patch", "changed_by", "changed_at"}, …], the newest first. */
@@ -87,5 +92,5 @@ enum lt_code lt_profile_add(struct lt_store *store, const struct lt_workflow_set
                             struct lt_str who, struct lt_problems *problems, struct lt_error *err);
 enum lt_code lt_profile_change(struct lt_store *store, const struct lt_workflow_set *set, struct lt_str site, struct lt_str name,
                                const struct lt_json *patch, struct lt_str who, struct lt_problems *problems, struct lt_error *err);
-/* With its scopes and its history. */
+/* With its scopes, its sessions and its history. */
 enum lt_code lt_profile_remove(struct lt_store *store, struct lt_str site, struct lt_str name, struct lt_error *err);

@@ -3,13 +3,8 @@
 
 #include "base/clock.h"
 #include "core/admin.h"
+#include "workflows/session.h"
 #include "workflows/workflow_private.h"
-
-struct row {
-    int64_t id, site_id, version;
-    struct lt_str uuid, slug, description, base_filepath, content_patch; /* description.p == NULL: null */
-    bool new_base;
-};
 
 struct save {
     struct lt_store *store;
@@ -17,7 +12,8 @@ struct save {
     struct lt_arena *arena;
     struct lt_str site, who;
     struct lt_problems *problems; /* of the caller */
-    struct row row;
+    struct lt_profile_row row;
+    bool new_base;
     struct lt_error *err;
 };
 
@@ -35,7 +31,7 @@ static void text_member(struct save *s, const struct lt_json *patch, const char 
 static void apply(struct save *s, const struct lt_json *patch, bool is_new)
 {
     static const char *const known[] = {"slug", "description", "base_filepath", "content_patch", "uuid"};
-    struct row *row = &s->row;
+    struct lt_profile_row *row = &s->row;
     for (size_t i = 0; i < lt_json_len(patch); i++) {
         bool found = false;
         for (size_t k = 0; k < LT_COUNT(known) - (is_new ? 0 : 1); k++)
@@ -46,7 +42,7 @@ static void apply(struct save *s, const struct lt_json *patch, bool is_new)
     struct lt_str base = row->base_filepath;
     text_member(s, patch, "slug", &row->slug);
     text_member(s, patch, "base_filepath", &row->base_filepath);
-    row->new_base = is_new || !lt_str_eq(base, row->base_filepath);
+    s->new_base = is_new || !lt_str_eq(base, row->base_filepath);
     if (is_new)
         text_member(s, patch, "uuid", &row->uuid);
     if (lt_json_is(lt_json_get(patch, "description"), LT_JSON_NULL))
@@ -67,75 +63,77 @@ static bool text_ok(struct lt_str s, size_t max)
 }
 
 /* The text for "[REDACTED]" was never the value: what was shown comes back. */
-static void check_no_redaction(struct save *s, const struct lt_json *v)
+static void check_no_redaction(const struct lt_json *v, struct lt_problems *problems)
 {
     for (size_t i = 0; (lt_json_is(v, LT_JSON_OBJECT) || lt_json_is(v, LT_JSON_ARRAY)) && i < lt_json_len(v); i++) {
         const struct lt_json *item = lt_json_at(v, i);
         if (lt_json_is(v, LT_JSON_OBJECT) && lt_secret_looking(lt_json_key_at(v, i)) && lt_str_is(lt_json_str(item), "[REDACTED]"))
-            lt_problem_add(s->problems, LT_STR("content_patch"), "'%.*s' holds what is shown in place of a secret: send the value, or leave the patch out",
-                           (int)(lt_json_key_at(v, i).n < 64 ? lt_json_key_at(v, i).n : 64), lt_json_key_at(v, i).p);
+            lt_problem_add(problems, LT_STR("content_patch"),
+                           "'%.*s' holds what is shown in place of a secret: send the value, or leave the patch out", (int)(lt_json_key_at(v, i).n < 64 ? lt_json_key_at(v, i).n : 64), lt_json_key_at(v, i).p);
         else
-            check_no_redaction(s, item);
+            check_no_redaction(item, problems);
     }
 }
 
-static bool prompt_exists(void *ctx, struct lt_str name)
+/* Problems of a configuration as those of its patch; not `whole`: only what is wrong with the patch itself. */
+static void as_of_patch(const struct lt_problems *found, bool whole, struct lt_problems *problems)
 {
-    const struct save *s = ctx;
-    const struct lt_prompt *found;
-    return lt_prompt_find(s->set, s->row.site_id, name, &found, NULL) == LT_OK;
+    for (size_t i = 0; i < found->n; i++) {
+        const struct lt_problem *p = &found->items[i];
+        struct lt_str path = lt_str_is(p->path, "content_patch") ? LT_STR("") : p->path;
+        if (whole || lt_str_is(p->path, "content_patch"))
+            lt_problem_add(problems, LT_STR("content_patch"), "%.*s%s%.*s", LT_FMT(path), path.n ? ": " : "", LT_FMT(p->text));
+    }
 }
 
 /* With a template: the whole. Without: what can be said of the patch alone. */
-static void check_patch(struct save *s, const struct lt_template *base)
+static void check_patch(const struct lt_workflow_set *set, const struct lt_profile_row *row, const struct lt_template *base,
+                        struct lt_problems *missing, struct lt_problems *problems)
 {
+    struct lt_arena *arena = lt_arena_new();
     struct lt_effective effective;
-    struct lt_problems *found = LT_NEW(s->arena, struct lt_problems);
-    lt_effective_make(s->arena, base, s->row.content_patch, &effective);
-    for (size_t i = 0; i < effective.problems->n && (base || lt_str_is(effective.problems->items[i].path, "content_patch")); i++)
-        found->items[found->n++] = effective.problems->items[i];
-    found->arena = s->arena;
-    lt_workflow_check_prompts(effective.config, prompt_exists, s, found);
-    for (size_t i = 0; i < found->n; i++) {
-        const struct lt_problem *p = &found->items[i];
-        bool own = lt_str_is(p->path, "content_patch") || p->path.n == 0;
-        lt_problem_add(s->problems, LT_STR("content_patch"), "%.*s%s%.*s", LT_FMT(own ? LT_STR("") : p->path), own ? "" : ": ", LT_FMT(p->text));
-    }
-    check_no_redaction(s, effective.content_patch_dict);
+    struct lt_problems *names = LT_NEW(arena, struct lt_problems);
+    names->arena = arena;
+    lt_effective_make(arena, base, row->content_patch, &effective);
+    lt_workflow_check_names(set, row->site_id, effective.config, names);
+    as_of_patch(effective.problems, base != NULL, problems);
+    as_of_patch(names, true, missing);
+    check_no_redaction(effective.content_patch_dict, problems);
+    lt_arena_free(arena);
 }
 
-static void check_row(struct save *s)
+void lt_profile_check(const struct lt_workflow_set *set, const struct lt_profile_row *row, bool new_base, struct lt_problems *missing,
+                      struct lt_problems *problems)
 {
     struct lt_error why;
     struct lt_uuid id;
-    struct row *row = &s->row;
     const struct lt_template *base = NULL;
     if (!lt_workflow_slug_ok(row->slug, LT_PROFILE_SLUG_MAX))
-        lt_problem_add(s->problems, LT_STR("slug"), "must be 1 to %d letters, digits, '_' or '-'", LT_PROFILE_SLUG_MAX);
+        lt_problem_add(problems, LT_STR("slug"), "must be 1 to %d letters, digits, '_' or '-'", LT_PROFILE_SLUG_MAX);
     if (!lt_uuid_parse(row->uuid, &id))
-        lt_problem_add(s->problems, LT_STR("uuid"), "must be a UUID");
+        lt_problem_add(problems, LT_STR("uuid"), "must be a UUID");
     if (!text_ok(row->description, LT_PROFILE_DESCRIPTION_MAX))
-        lt_problem_add(s->problems, LT_STR("description"), "must be at most %d bytes of UTF-8", LT_PROFILE_DESCRIPTION_MAX);
-    if (lt_template_find(lt_workflow_templates(s->set), row->base_filepath, &base, &why)) {
+        lt_problem_add(problems, LT_STR("description"), "must be at most %d bytes of UTF-8", LT_PROFILE_DESCRIPTION_MAX);
+    if (lt_template_find(lt_workflow_templates(set), row->base_filepath, &base, &why)) {
         base = NULL;
-        if (row->new_base)
-            lt_problem_add(s->problems, LT_STR("base_filepath"), "%s", why.detail);
+        if (new_base)
+            lt_problem_add(why.code == LT_ENOT_FOUND ? missing : problems, LT_STR("base_filepath"), "%s", why.detail);
     }
     if (!text_ok(row->content_patch, LT_PROFILE_PATCH_MAX))
-        lt_problem_add(s->problems, LT_STR("content_patch"), "must be at most %d bytes of UTF-8", LT_PROFILE_PATCH_MAX);
+        lt_problem_add(problems, LT_STR("content_patch"), "must be at most %d bytes of UTF-8", LT_PROFILE_PATCH_MAX);
     else
-        check_patch(s, base);
+        check_patch(set, row, base, missing, problems);
 }
 
 static enum lt_code check_taken(struct save *s)
 {
     struct lt_rows r;
-    if (LT_QUERY(s->store, s->arena, &r, s->err, "SELECT site_id, slug FROM workflow_profile WHERE id <> $1 AND ((site_id = $2 AND slug = $3) OR uuid = $4)",
+    if (LT_QUERY(s->store, s->arena, &r, s->err, "SELECT slug FROM workflow_profile WHERE id <> $1 AND site_id = $2 AND (slug = $3 OR uuid = $4)",
                  LT_INT(s->row.id), LT_INT(s->row.site_id), LT_TEXT(s->row.slug), LT_TEXT(s->row.uuid)))
         return s->err->code;
     if (r.rows == 0)
         return LT_OK;
-    const char *what = lt_rows_int(&r, 0, 0) == s->row.site_id && lt_str_eq(lt_rows_str(&r, 0, 1), s->row.slug) ? "slug" : "uuid";
+    const char *what = lt_str_eq(lt_rows_str(&r, 0, 0), s->row.slug) ? "slug" : "uuid";
     lt_problem_add(s->problems, lt_str(what), "there is a profile with this %s already", what);
     return LT_OK;
 }
@@ -144,7 +142,7 @@ static enum lt_code check_taken(struct save *s)
 static enum lt_code check(struct save *s)
 {
     char field[96];
-    check_row(s);
+    lt_profile_check(s->set, &s->row, s->new_base, s->problems, s->problems);
     bool only_taken = s->problems->n == 0;
     if (check_taken(s))
         return s->err->code;
@@ -157,51 +155,70 @@ static enum lt_code check(struct save *s)
 
 /* ---- the store ---- */
 
-/* The row as it stands in the unit becomes a version; old ones beyond the limit go. */
-static enum lt_code commit(struct save *s, struct lt_tx *tx)
-{
-    LT_TX(tx,
-          "INSERT INTO workflow_profile_version (profile_id, version, slug, description, base_filepath, content_patch, changed_by, changed_at) "
-          "SELECT id, version, slug, description, base_filepath, content_patch, $1, updated_at FROM workflow_profile WHERE uuid = $2",
-          LT_TEXT(s->who), LT_TEXT(s->row.uuid));
-    lt_tx_expect(tx, 1);
-    if (s->row.version > LT_VERSIONS_MAX)
-        LT_TX(tx, "DELETE FROM workflow_profile_version WHERE profile_id = $1 AND version <= $2", LT_INT(s->row.id),
-              LT_INT(s->row.version - LT_VERSIONS_MAX));
-    lt_admin_touch(tx);
-    return lt_store_write(s->store, tx, s->err);
-}
-
 static struct lt_value nullable(struct lt_str s)
 {
     return s.p ? LT_TEXT(s) : LT_NULL;
 }
 
+/* The row as it stands in the unit becomes a version; old ones beyond the limit go. */
+static void keep_version(struct lt_tx *tx, const struct lt_profile_row *row, struct lt_str who)
+{
+    LT_TX(tx,
+          "INSERT INTO workflow_profile_version (profile_id, version, slug, description, base_filepath, content_patch, changed_by, changed_at) "
+          "SELECT id, version, slug, description, base_filepath, content_patch, $1, updated_at FROM workflow_profile "
+          "WHERE site_id = $2 AND uuid = $3",
+          LT_TEXT(who), LT_INT(row->site_id), LT_TEXT(row->uuid));
+    lt_tx_expect(tx, 1);
+    if (row->version > LT_VERSIONS_MAX)
+        LT_TX(tx, "DELETE FROM workflow_profile_version WHERE profile_id = $1 AND version <= $2", LT_INT(row->id),
+              LT_INT(row->version - LT_VERSIONS_MAX));
+}
+
+void lt_profile_tx_put(struct lt_tx *tx, const struct lt_profile_row *row, struct lt_str who)
+{
+    int64_t now = lt_now_ms();
+    if (row->id == 0)
+        LT_TX(tx,
+              "INSERT INTO workflow_profile (site_id, uuid, slug, description, base_filepath, content_patch, version, created_at, updated_at) "
+              "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+              LT_INT(row->site_id), LT_TEXT(row->uuid), LT_TEXT(row->slug), nullable(row->description), LT_TEXT(row->base_filepath),
+              LT_TEXT(row->content_patch), LT_INT(row->version), LT_INT(now));
+    else
+        LT_TX(tx,
+              "UPDATE workflow_profile SET slug = $1, description = $2, base_filepath = $3, content_patch = $4, version = $5, updated_at = $6 "
+              "WHERE id = $7 AND version = $8",
+              LT_TEXT(row->slug), nullable(row->description), LT_TEXT(row->base_filepath), LT_TEXT(row->content_patch), LT_INT(row->version),
+              LT_INT(now), LT_INT(row->id), LT_INT(row->version - 1));
+    lt_tx_expect(tx, 1);
+    keep_version(tx, row, who);
+}
+
+static enum lt_code commit(struct save *s)
+{
+    struct lt_tx *tx = lt_tx_new();
+    lt_profile_tx_put(tx, &s->row, s->who);
+    lt_admin_touch(tx);
+    return lt_store_write(s->store, tx, s->err);
+}
+
 static enum lt_code add(struct save *s, const struct lt_json *members)
 {
-    struct row *row = &s->row;
+    struct lt_profile_row *row = &s->row;
     char id[37];
     lt_uuid_format(lt_uuid_new(), id);
-    *row = (struct row){.uuid = lt_str(id), .slug = LT_STR(""), .base_filepath = LT_STR(""), .content_patch = LT_STR("")};
+    *row = (struct lt_profile_row){.version = 1, .uuid = lt_str(id), .slug = LT_STR(""), .base_filepath = LT_STR(""), .content_patch = LT_STR("")};
     if (lt_workflow_find_site(s->store, s->site, &row->site_id, s->err))
         return s->err->code;
     apply(s, members, true);
     if (check(s))
         return s->err->code;
-    int64_t now = lt_now_ms();
-    struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx,
-          "INSERT INTO workflow_profile (site_id, uuid, slug, description, base_filepath, content_patch, version, created_at, updated_at) "
-          "VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8)",
-          LT_INT(row->site_id), LT_TEXT(row->uuid), LT_TEXT(row->slug), nullable(row->description), LT_TEXT(row->base_filepath),
-          LT_TEXT(row->content_patch), LT_INT(now), LT_INT(now));
-    return commit(s, tx);
+    return commit(s);
 }
 
 static enum lt_code find_row(struct save *s, struct lt_str name)
 {
     struct lt_rows r;
-    struct row *row = &s->row;
+    struct lt_profile_row *row = &s->row;
     int64_t number;
     struct lt_str uuid;
     lt_workflow_name_ids(s->arena, name, &number, &uuid);
@@ -227,21 +244,14 @@ static enum lt_code find_row(struct save *s, struct lt_str name)
 
 static enum lt_code change(struct save *s, struct lt_str name, const struct lt_json *patch)
 {
-    struct row *row = &s->row;
+    struct lt_profile_row *row = &s->row;
     if (find_row(s, name))
         return s->err->code;
     apply(s, patch, false);
     if (check(s))
         return s->err->code;
     row->version++;
-    struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx,
-          "UPDATE workflow_profile SET slug = $1, description = $2, base_filepath = $3, content_patch = $4, version = $5, updated_at = $6 "
-          "WHERE id = $7 AND version = $8",
-          LT_TEXT(row->slug), nullable(row->description), LT_TEXT(row->base_filepath), LT_TEXT(row->content_patch), LT_INT(row->version),
-          LT_INT(lt_now_ms()), LT_INT(row->id), LT_INT(row->version - 1));
-    lt_tx_expect(tx, 1);
-    return commit(s, tx);
+    return commit(s);
 }
 
 static enum lt_code remove_profile(struct save *s, struct lt_str name)
@@ -249,6 +259,7 @@ static enum lt_code remove_profile(struct save *s, struct lt_str name)
     if (find_row(s, name))
         return s->err->code;
     struct lt_tx *tx = lt_tx_new();
+    lt_session_tx_profile_removed(tx, s->row.id);
     lt_scope_tx_profile_removed(tx, s->row.id);
     LT_TX(tx, "DELETE FROM workflow_profile_version WHERE profile_id = $1", LT_INT(s->row.id));
     LT_TX(tx, "DELETE FROM workflow_profile WHERE id = $1", LT_INT(s->row.id));

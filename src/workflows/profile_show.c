@@ -18,7 +18,17 @@ static size_t scope_count(const struct lt_scope_set *scopes, const struct lt_pro
     return scopes ? lt_scope_count_profile(scopes, p->site_id, p->id) : 0;
 }
 
-void lt_profile_write(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_scope_set *scopes, const struct lt_profile *p, bool whole)
+static void put_matched(struct lt_jw *w, const struct lt_scope_profile *matched)
+{
+    lt_jw_key(w, "matched_scopes");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < matched->matched_scopes_n; i++)
+        lt_scope_write(w, matched->matched_scopes[i]);
+    lt_jw_end(w);
+}
+
+void lt_profile_write_matched(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_scope_set *scopes, const struct lt_profile *p,
+                              bool whole, const struct lt_scope_profile *matched)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_problems *problems = LT_NEW(arena, struct lt_problems);
@@ -48,8 +58,15 @@ void lt_profile_write(struct lt_jw *w, const struct lt_workflow_set *set, const 
     lt_jw_end(w);
     lt_workflow_ktime(w, "created_at", p->created_at);
     lt_workflow_ktime(w, "updated_at", p->updated_at);
+    if (matched)
+        put_matched(w, matched);
     lt_jw_end(w);
     lt_arena_free(arena);
+}
+
+void lt_profile_write(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_scope_set *scopes, const struct lt_profile *p, bool whole)
+{
+    lt_profile_write_matched(w, set, scopes, p, whole, NULL);
 }
 
 void lt_profile_usage(struct lt_jw *w, const struct lt_scope_set *scopes, const struct lt_profile *p)

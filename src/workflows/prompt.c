@@ -88,12 +88,7 @@ void lt_prompt_write(struct lt_jw *w, const struct lt_workflow_set *set, const s
 
 /* ---- changing ---- */
 
-struct row {
-    int64_t id, site_id, version;
-    struct lt_str uuid, slug, body;
-};
-
-static void check_row(const struct row *row, struct lt_problems *problems)
+void lt_prompt_check(const struct lt_prompt_row *row, struct lt_problems *problems)
 {
     struct lt_uuid id;
     if (!lt_workflow_slug_ok(row->slug, LT_PROMPT_SLUG_MAX))
@@ -115,7 +110,7 @@ static void text_member(const struct lt_json *patch, const char *name, struct lt
         lt_problem_add(problems, lt_str(name), "must be text, is %s", lt_json_type_name(v));
 }
 
-static void apply(const struct lt_json *patch, struct row *row, bool is_new, struct lt_problems *problems)
+static void apply(const struct lt_json *patch, struct lt_prompt_row *row, bool is_new, struct lt_problems *problems)
 {
     for (size_t i = 0; i < lt_json_len(patch); i++) {
         struct lt_str key = lt_json_key_at(patch, i);
@@ -128,11 +123,11 @@ static void apply(const struct lt_json *patch, struct row *row, bool is_new, str
         text_member(patch, "uuid", &row->uuid, problems);
 }
 
-static enum lt_code check_taken(struct lt_store *store, struct lt_arena *arena, const struct row *row, struct lt_error *err)
+static enum lt_code check_taken(struct lt_store *store, struct lt_arena *arena, const struct lt_prompt_row *row, struct lt_error *err)
 {
     struct lt_rows r;
-    if (LT_QUERY(store, arena, &r, err, "SELECT slug FROM workflow_prompt WHERE id <> $1 AND ((site_id = $2 AND slug = $3) OR uuid = $4)", LT_INT(row->id),
-                 LT_INT(row->site_id), LT_TEXT(row->slug), LT_TEXT(row->uuid)))
+    if (LT_QUERY(store, arena, &r, err, "SELECT slug FROM workflow_prompt WHERE id <> $1 AND site_id = $2 AND (slug = $3 OR uuid = $4)",
+                 LT_INT(row->id), LT_INT(row->site_id), LT_TEXT(row->slug), LT_TEXT(row->uuid)))
         return err->code;
     if (r.rows == 0)
         return LT_OK;
@@ -149,43 +144,61 @@ static enum lt_code refuse(const struct lt_problems *problems, struct lt_error *
 }
 
 /* The row as it stands in the unit becomes a version; old ones beyond the limit go. */
-static void keep_version(struct lt_tx *tx, const struct row *row, struct lt_str who)
+static void keep_version(struct lt_tx *tx, const struct lt_prompt_row *row, struct lt_str who)
 {
     LT_TX(tx,
           "INSERT INTO workflow_prompt_version (prompt_id, version, slug, body, changed_by, changed_at) "
-          "SELECT id, version, slug, body, $1, updated_at FROM workflow_prompt WHERE uuid = $2",
-          LT_TEXT(who), LT_TEXT(row->uuid));
+          "SELECT id, version, slug, body, $1, updated_at FROM workflow_prompt WHERE site_id = $2 AND uuid = $3",
+          LT_TEXT(who), LT_INT(row->site_id), LT_TEXT(row->uuid));
+    lt_tx_expect(tx, 1);
     if (row->version > LT_VERSIONS_MAX)
-        LT_TX(tx, "DELETE FROM workflow_prompt_version WHERE prompt_id = $1 AND version <= $2", LT_INT(row->id), LT_INT(row->version - LT_VERSIONS_MAX));
+        LT_TX(tx, "DELETE FROM workflow_prompt_version WHERE prompt_id = $1 AND version <= $2", LT_INT(row->id),
+              LT_INT(row->version - LT_VERSIONS_MAX));
+}
+
+void lt_prompt_tx_put(struct lt_tx *tx, const struct lt_prompt_row *row, struct lt_str who)
+{
+    if (row->id == 0)
+        LT_TX(tx, "INSERT INTO workflow_prompt (site_id, uuid, slug, body, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+              LT_INT(row->site_id), LT_TEXT(row->uuid), LT_TEXT(row->slug), LT_TEXT(row->body), LT_INT(row->version), LT_INT(row->created_at),
+              LT_INT(row->updated_at));
+    else
+        LT_TX(tx, "UPDATE workflow_prompt SET slug = $1, body = $2, version = $3, updated_at = $4 WHERE id = $5 AND version = $6", LT_TEXT(row->slug),
+              LT_TEXT(row->body), LT_INT(row->version), LT_INT(row->updated_at), LT_INT(row->id), LT_INT(row->version - 1));
+    lt_tx_expect(tx, 1);
+    keep_version(tx, row, who);
+}
+
+static enum lt_code commit(struct lt_store *store, const struct lt_prompt_row *row, struct lt_str who, struct lt_error *err)
+{
+    struct lt_tx *tx = lt_tx_new();
+    lt_prompt_tx_put(tx, row, who);
     lt_admin_touch(tx);
+    return lt_store_write(store, tx, err);
 }
 
 static enum lt_code add(struct lt_store *store, struct lt_arena *arena, struct lt_str site, const struct lt_json *members, struct lt_str who,
                         struct lt_error *err)
 {
     struct lt_problems *problems = LT_NEW(arena, struct lt_problems);
-    struct row row = {.slug = LT_STR(""), .body = LT_STR("")};
+    struct lt_prompt_row row = {.version = 1, .slug = LT_STR(""), .body = LT_STR(""), .created_at = lt_now_ms()};
     char id[37];
     problems->arena = arena;
     lt_uuid_format(lt_uuid_new(), id);
     row.uuid = lt_str(id);
+    row.updated_at = row.created_at;
     if (lt_workflow_find_site(store, site, &row.site_id, err))
         return err->code;
     apply(members, &row, true, problems);
-    check_row(&row, problems);
+    lt_prompt_check(&row, problems);
     if (problems->n > 0)
         return refuse(problems, err);
     if (check_taken(store, arena, &row, err))
         return err->code;
-    int64_t now = lt_now_ms();
-    struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "INSERT INTO workflow_prompt (site_id, uuid, slug, body, version, created_at, updated_at) VALUES ($1, $2, $3, $4, 1, $5, $6)",
-          LT_INT(row.site_id), LT_TEXT(row.uuid), LT_TEXT(row.slug), LT_TEXT(row.body), LT_INT(now), LT_INT(now));
-    keep_version(tx, &row, who);
-    return lt_store_write(store, tx, err);
+    return commit(store, &row, who, err);
 }
 
-static enum lt_code find_row(struct lt_store *store, struct lt_arena *arena, struct lt_str site, struct lt_str name, struct row *row,
+static enum lt_code find_row(struct lt_store *store, struct lt_arena *arena, struct lt_str site, struct lt_str name, struct lt_prompt_row *row,
                              struct lt_error *err)
 {
     struct lt_rows r;
@@ -212,29 +225,25 @@ static enum lt_code change(struct lt_store *store, struct lt_arena *arena, struc
                            struct lt_str who, struct lt_error *err)
 {
     struct lt_problems *problems = LT_NEW(arena, struct lt_problems);
-    struct row row;
+    struct lt_prompt_row row;
     problems->arena = arena;
     if (find_row(store, arena, site, name, &row, err))
         return err->code;
     apply(patch, &row, false, problems);
-    check_row(&row, problems);
+    lt_prompt_check(&row, problems);
     if (problems->n > 0)
         return refuse(problems, err);
     if (check_taken(store, arena, &row, err))
         return err->code;
     row.version++;
-    struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE workflow_prompt SET slug = $1, body = $2, version = $3, updated_at = $4 WHERE id = $5 AND version = $6", LT_TEXT(row.slug),
-          LT_TEXT(row.body), LT_INT(row.version), LT_INT(lt_now_ms()), LT_INT(row.id), LT_INT(row.version - 1));
-    lt_tx_expect(tx, 1);
-    keep_version(tx, &row, who);
-    return lt_store_write(store, tx, err);
+    row.updated_at = lt_now_ms();
+    return commit(store, &row, who, err);
 }
 
 static enum lt_code remove_prompt(struct lt_store *store, struct lt_arena *arena, const struct lt_workflow_set *set, struct lt_str site,
                                   struct lt_str name, struct lt_error *err)
 {
-    struct row row;
+    struct lt_prompt_row row;
     const struct lt_prompt *known;
     if (find_row(store, arena, site, name, &row, err))
         return err->code;

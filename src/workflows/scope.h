@@ -176,6 +176,8 @@ enum lt_code lt_scope_remove(struct lt_store *store, struct lt_str site, int64_t
 void lt_scope_tx_profile_removed(struct lt_tx *tx, int64_t profile_id);
 /* Adds one that was checked; id, specificity_index and pattern are not read; uuid "": a new one. */
 void lt_scope_tx_add(struct lt_tx *tx, const struct lt_scope *scope);
+/* The same, or the change of the one whose id it has; of the profile with that UUID, which may be added by the same unit. */
+void lt_scope_tx_put(struct lt_tx *tx, const struct lt_scope *scope, struct lt_str profile_uuid);
 /* What can be said of a scope without the store: all mistakes, as above. */
 enum lt_code lt_scope_check(const struct lt_scope *scope, struct lt_error *err);
 

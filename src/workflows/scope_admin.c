@@ -7,6 +7,7 @@
 #include "core/admin.h"
 #include "workflows/opaque_key.h"
 #include "workflows/scope_private.h"
+#include "workflows/session.h"
 
 /* All mistakes of one save: the first one's field, the texts of all. */
 struct mistakes {
@@ -134,18 +135,43 @@ static void touch(struct lt_tx *tx)
     lt_tx_add(tx, "UPDATE meta SET value = value + 1 WHERE name = 'scopes'", NULL, 0);
 }
 
-void lt_scope_tx_add(struct lt_tx *tx, const struct lt_scope *s)
+/* profile_uuid: for a profile_id that is not known yet (0). */
+static void insert(struct lt_tx *tx, const struct lt_scope *s, struct lt_str profile_uuid)
 {
-    int64_t now = lt_now_ms();
     char uuid[37];
     lt_uuid_format(lt_uuid_new(), uuid);
     LT_TX(tx,
           "INSERT INTO workflow_scope (site_id, profile_id, service_variant, course_id, location_regex, ui_slot_selector_id, enabled, "
-          "specificity_index, created_at, updated_at, uuid) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-          LT_INT(s->site_id), LT_INT(s->profile_id), LT_TEXTZ(lt_service_variant_name(s->service_variant)), LT_TEXT(s->course_id),
-          LT_TEXT(s->location_regex), LT_TEXT(s->ui_slot_selector_id), LT_INT(s->enabled),
-          LT_INT(lt_scope_specificity(s->course_id, s->location_regex, s->ui_slot_selector_id)), LT_INT(now), LT_INT(now),
+          "specificity_index, created_at, updated_at, uuid) VALUES ($1, "
+          "COALESCE(NULLIF($2, 0), (SELECT id FROM workflow_profile WHERE site_id = $1 AND uuid = $3)), $4, $5, $6, $7, $8, $9, $10, $10, $11)",
+          LT_INT(s->site_id), LT_INT(s->profile_id), LT_TEXT(profile_uuid), LT_TEXTZ(lt_service_variant_name(s->service_variant)),
+          LT_TEXT(s->course_id), LT_TEXT(s->location_regex), LT_TEXT(s->ui_slot_selector_id), LT_INT(s->enabled),
+          LT_INT(lt_scope_specificity(s->course_id, s->location_regex, s->ui_slot_selector_id)), LT_INT(lt_now_ms()),
           LT_TEXT(s->uuid.n ? s->uuid : lt_str(uuid)));
+    touch(tx);
+}
+
+void lt_scope_tx_add(struct lt_tx *tx, const struct lt_scope *s)
+{
+    insert(tx, s, LT_STR(""));
+}
+
+void lt_scope_tx_put(struct lt_tx *tx, const struct lt_scope *s, struct lt_str profile_uuid)
+{
+    struct lt_scope unknown = *s;
+    unknown.profile_id = 0;
+    if (s->id == 0) {
+        insert(tx, &unknown, profile_uuid);
+        return;
+    }
+    LT_TX(tx,
+          "UPDATE workflow_scope SET profile_id = (SELECT id FROM workflow_profile WHERE site_id = $1 AND uuid = $2), service_variant = $3, "
+          "course_id = $4, location_regex = $5, ui_slot_selector_id = $6, enabled = $7, specificity_index = $8, "
+          "updated_at = CASE WHEN updated_at < $9 THEN $9 ELSE updated_at + 1 END WHERE site_id = $1 AND id = $10",
+          LT_INT(s->site_id), LT_TEXT(profile_uuid), LT_TEXTZ(lt_service_variant_name(s->service_variant)), LT_TEXT(s->course_id),
+          LT_TEXT(s->location_regex), LT_TEXT(s->ui_slot_selector_id), LT_INT(s->enabled),
+          LT_INT(lt_scope_specificity(s->course_id, s->location_regex, s->ui_slot_selector_id)), LT_INT(lt_now_ms()), LT_INT(s->id));
+    lt_tx_expect(tx, 1);
     touch(tx);
 }
 
@@ -258,6 +284,7 @@ enum lt_code lt_scope_remove(struct lt_store *store, struct lt_str site, int64_t
     if (rc)
         return rc;
     struct lt_tx *tx = lt_tx_new();
+    lt_session_tx_scope_removed(tx, site_id, id);
     LT_TX(tx, "DELETE FROM workflow_scope WHERE site_id = $1 AND id = $2", LT_INT(site_id), LT_INT(id));
     lt_tx_expect(tx, 1);
     touch(tx);

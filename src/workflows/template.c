@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "io/worker.h"
 
@@ -94,18 +95,14 @@ static bool inside(const char *dir, const char *file, char real[PATH_MAX], struc
     return false;
 }
 
+/* One that grows just now is seen whole by the next look. */
 static enum lt_code read_whole(struct lt_arena *arena, int fd, size_t size, struct lt_str *ret, struct lt_error *err)
 {
     char *p = lt_alloc(arena, size + 1);
-    size_t n = 0;
-    for (ssize_t got = 1; got != 0 && n < size + 1; n += (size_t)got) {
-        got = read(fd, p + n, size + 1 - n);
-        if (got < 0)
-            return lt_fail(err, LT_ECONFIG, "cannot be read: %s", strerror(errno));
-    }
-    if (n > size) /* it grows just now: the next look sees it whole */
-        n = size;
-    *ret = (struct lt_str){p, n};
+    long n = lt_fd_read(fd, p, size);
+    if (n < 0)
+        return lt_fail(err, LT_ECONFIG, "cannot be read: %s", strerror(errno));
+    *ret = (struct lt_str){p, (size_t)n};
     return LT_OK;
 }
 

@@ -76,13 +76,9 @@ const struct lt_template *lt_template_at(const struct lt_template_set *set, size
 enum lt_code lt_template_find(const struct lt_template_set *set, struct lt_str path, const struct lt_template **ret, struct lt_error *err);
 
 /* ---- checking ---- */
-/* Does a prompt template of that slug or id exist? */
-typedef bool (*lt_prompt_exists)(void *ctx, struct lt_str slug_or_id);
 /*
  * Adds everything that is wrong with a configuration: the schema (schema_version "1.0", orchestrator_class, processor_config, actuator_config with
  * UIComponents.request and .response; more members are allowed everywhere), then what a schema does not say. config NULL: the template
  * is missing. Any thread.
  */
 void lt_workflow_check(const struct lt_json *config, struct lt_problems *problems);
-/* Adds the prompt templates that the processors name and that do not exist. */
-void lt_workflow_check_prompts(const struct lt_json *config, lt_prompt_exists exists, void *ctx, struct lt_problems *problems);

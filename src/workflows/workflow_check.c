@@ -146,22 +146,15 @@ void lt_workflow_check(const struct lt_json *config, struct lt_problems *problem
         lt_problem_add(problems, LT_STR("orchestrator_class"), "may hold letters, digits, '_' and '.' only");
     const struct lt_json *processors = processors_of(config);
     for (size_t i = 0; i < lt_json_len(processors); i++) {
-        const struct lt_json *v = lt_json_at(processors, i), *prompt = lt_json_get(v, "prompt_template");
+        const struct lt_json *v = lt_json_at(processors, i), *prompt = lt_json_get(v, "prompt_template"), *provider = lt_json_get(v, "provider");
         struct lt_str name = lt_json_key_at(processors, i);
         if (!lt_json_is(v, LT_JSON_OBJECT))
             lt_problem_add(problems, processor_path(problems->arena, name, ""), "must be an object, is %s", lt_json_type_name(v));
         else if (prompt && !lt_json_is(prompt, LT_JSON_STRING) && !lt_json_is(prompt, LT_JSON_NULL))
-            lt_problem_add(problems, processor_path(problems->arena, name, ".prompt_template"), "must be a slug or an id, is %s", lt_json_type_name(prompt));
-    }
-}
-
-void lt_workflow_check_prompts(const struct lt_json *config, lt_prompt_exists exists, void *ctx, struct lt_problems *problems)
-{
-    const struct lt_json *processors = processors_of(config);
-    for (size_t i = 0; i < lt_json_len(processors); i++) {
-        struct lt_str id = lt_json_str(lt_json_get(lt_json_at(processors, i), "prompt_template"));
-        if (id.n > 0 && !exists(ctx, id))
-            lt_problem_add(problems, processor_path(problems->arena, lt_json_key_at(processors, i), ".prompt_template"),
-                           "PromptTemplate '%.*s' does not exist", (int)(id.n < 200 ? id.n : 200), id.p);
+            lt_problem_add(problems, processor_path(problems->arena, name, ".prompt_template"), "must be a slug or an id, is %s",
+                           lt_json_type_name(prompt));
+        if (provider && !lt_json_is(provider, LT_JSON_STRING) && !lt_json_is(provider, LT_JSON_NULL))
+            lt_problem_add(problems, processor_path(problems->arena, name, ".provider"), "must be the name of a provider instance, is %s",
+                           lt_json_type_name(provider));
     }
 }

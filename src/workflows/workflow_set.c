@@ -5,8 +5,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/admin.h"
 #include "io/worker.h"
 #include "workflows/workflow_private.h"
+
+enum { LT_INSTANCES_MAX = 100000 };
 
 struct lt_workflow_source {
     struct lt_arena *arena;
@@ -70,6 +73,21 @@ static struct lt_uuid uuid_of(struct lt_str text)
     return id;
 }
 
+static int compare_profile_ids(const void *a, const void *b)
+{
+    const struct lt_profile *const *x = a, *const *y = b;
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+static void index_profiles(struct lt_workflow_set *s)
+{
+    s->by_id = LT_NEW_ARRAY(s->arena, const struct lt_profile *, s->profiles_n);
+    for (size_t i = 0; i < s->profiles_n; i++)
+        s->by_id[i] = &s->profiles[i];
+    if (s->profiles_n > 0)
+        qsort(s->by_id, s->profiles_n, sizeof(*s->by_id), compare_profile_ids);
+}
+
 static enum lt_code read_profiles(struct load *l)
 {
     struct lt_workflow_set *s = l->set;
@@ -93,6 +111,7 @@ static enum lt_code read_profiles(struct load *l)
                                                            .created_at = lt_rows_int(&r, i, 8),
                                                            .updated_at = lt_rows_int(&r, i, 9)};
     }
+    index_profiles(s);
     return LT_OK;
 }
 
@@ -114,6 +133,19 @@ static enum lt_code read_prompts(struct load *l)
                                                         .version = lt_rows_int(&r, i, 5),
                                                         .created_at = lt_rows_int(&r, i, 6),
                                                         .updated_at = lt_rows_int(&r, i, 7)};
+    return LT_OK;
+}
+
+static enum lt_code read_instances(struct load *l)
+{
+    struct lt_workflow_set *s = l->set;
+    struct lt_rows r;
+    if (lt_store_query(l->store, s->arena, "SELECT id, site_id, name FROM provider_instance ORDER BY site_id, id", NULL, 0, LT_INSTANCES_MAX, &r,
+                       l->err))
+        return l->err->code;
+    s->instances = LT_NEW_ARRAY(s->arena, struct lt_instance_name, r.rows);
+    for (size_t i = 0; i < r.rows; i++)
+        s->instances[s->instances_n++] = (struct lt_instance_name){lt_rows_int(&r, i, 0), lt_rows_int(&r, i, 1), lt_rows_str(&r, i, 2)};
     return LT_OK;
 }
 
@@ -158,7 +190,7 @@ static enum lt_code read_set(struct load *l)
     l->set = LT_NEW(arena, struct lt_workflow_set);
     *l->set = (struct lt_workflow_set){.references = 1, .arena = arena};
     l->set->templates = lt_template_set_load(l->source->dirs, l->source->dirs_n, l->previous ? l->previous->templates : NULL);
-    if (read_profiles(l) || read_prompts(l))
+    if (read_profiles(l) || read_prompts(l) || read_instances(l))
         return l->err->code;
     if (lt_work(make_all_effective, l)) /* the workers are busy: here, then */
         make_all_effective(l);
@@ -191,7 +223,7 @@ static struct lt_workflow_set *last_of(struct lt_workflow_source *source)
     return set;
 }
 
-enum lt_code lt_workflow_set_load(struct lt_workflow_source *source, struct lt_store *store, struct lt_workflow_set **ret, struct lt_error *err)
+enum lt_code lt_workflow_set_peek(struct lt_workflow_source *source, struct lt_store *store, struct lt_workflow_set **ret, struct lt_error *err)
 {
     struct lt_error own;
     struct load l = {.source = source, .store = store, .previous = last_of(source), .err = err ? err : &own};
@@ -201,12 +233,20 @@ enum lt_code lt_workflow_set_load(struct lt_workflow_source *source, struct lt_s
         lt_workflow_set_unref(l.set);
         return lt_error_wrap(l.err, "workflows");
     }
+    *ret = l.set;
+    return LT_OK;
+}
+
+enum lt_code lt_workflow_set_load(struct lt_workflow_source *source, struct lt_store *store, struct lt_workflow_set **ret, struct lt_error *err)
+{
+    enum lt_code rc = lt_workflow_set_peek(source, store, ret, err);
+    if (rc)
+        return rc;
     pthread_mutex_lock(&source->lock);
     struct lt_workflow_set *old = source->last;
-    source->last = ref_set(l.set);
+    source->last = ref_set(*ret);
     pthread_mutex_unlock(&source->lock);
     lt_workflow_set_unref(old);
-    *ret = l.set;
     return LT_OK;
 }
 
@@ -265,6 +305,7 @@ void lt_workflow_source_free(struct lt_workflow_source *s)
 void lt_workflow_source_register(struct lt_workflow_source *s)
 {
     lt_config_set_part(LT_CONFIG_WORKFLOWS, &s->type);
+    lt_admin_on_instance(lt_workflow_instance_users, s);
 }
 
 const struct lt_template_set *lt_workflow_templates(const struct lt_workflow_set *set)

@@ -10,7 +10,7 @@ struct lt_workflow_source; /* where sets come from: template directories, and th
 /* dirs is a list parted by ':'; copied. Once a process. */
 struct lt_workflow_source *lt_workflow_source_new(const char *dirs);
 void lt_workflow_source_free(struct lt_workflow_source *source);
-/* From now on configurations have a workflow set. Start-up. */
+/* From now on configurations have a workflow set, and profiles a say when a provider instance goes. Start-up. */
 void lt_workflow_source_register(struct lt_workflow_source *source);
 /* Does a template differ from the last set's? Looks at the files; on a worker when called on a fiber. */
 bool lt_workflow_source_changed(struct lt_workflow_source *source);

@@ -620,7 +620,7 @@ def test_candidates_come_in_order_with_reasons(daemon, upstream):
 def test_placements_are_listed_and_switched(daemon):
     daemon.accept_policy(daemon.learner)
     placements = {p["name"]: p for p in daemon.request("GET", "/v1/placements", daemon.learner).json["placements"]}
-    assert set(placements) == {"course_assist", "editor", "chat", "grading", "author"}
+    assert set(placements) == {"course_assist", "editor", "chat", "grading", "author", "openedx_widget"}
     assert placements["course_assist"]["enabled"] is True and {"name": "summarise_text", "enabled": True} in placements["course_assist"]["actions"]
     here = {"context": {"placement": "course_assist"}}
     path = "/v1/placements/course_assist"

@@ -156,7 +156,7 @@ def test_issuers(data, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("a shared secret of 16 bytes or more\n")
     run_lectern("issuer", "set", "https://lms.example", "lectern", "--secret-file", secret, "--data", data)
-    assert js(data, "issuer", "list") == [{"iss": "https://lms.example", "aud": "lectern", "alg": "HS256"}]
+    assert js(data, "issuer", "list") == [{"iss": "https://lms.example", "aud": "lectern", "alg": "HS256", "keys": "secret", "user_claim": "sub"}]
     run_lectern("issuer", "remove", "https://lms.example", "lectern", "--data", data)
     assert js(data, "issuer", "list") == []
     assert "not_found" in refused(1, "issuer", "remove", "https://lms.example", "lectern", data=data)

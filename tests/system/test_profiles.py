@@ -1,6 +1,7 @@
 """Templates, profiles and prompt templates: over the API, from the shell, and with files that change under a running daemon."""
 import json
 import time
+import urllib.parse
 
 import pytest
 from conftest import Daemon, run_lectern
@@ -57,6 +58,32 @@ def test_a_template_that_changes_on_disk_changes_the_profile_without_a_restart(d
     assert admin(daemon, "GET", "/v1/templates/mine.json").json["config"]["orchestrator_class"] == "Changed"
 
 
+def test_the_profiles_of_a_context_come_with_the_scopes_that_lead_to_them_the_most_specific_first(daemon):
+    course, unit = "course-v1:A+B+C", "block-v1:A+B+C+type@vertical+block@u1"
+    for slug in ("a", "b", "c"):
+        assert admin(daemon, "POST", "/v1/profiles", {"slug": slug, "base_filepath": "mine.json"}).status == 201
+    rows = [("a", {}), ("b", {"course_id": course, "location_regex": "u1$"}), ("a", {"course_id": course, "ui_slot_selector_id": "w"}),
+            ("c", {"course_id": course, "service_variant": "cms"}), ("b", {"course_id": "course-v1:A+B+D"}), ("c", {"enabled": False})]
+    scopes = [admin(daemon, "POST", "/v1/scopes", {"profile_id": slug, **members}).json["id"] for slug, members in rows]
+
+    def listed(**context):
+        answer = admin(daemon, "GET", "/v1/profiles?" + urllib.parse.urlencode(context))
+        assert answer.status == 200 and answer.json["count"] == len(answer.json["profiles"]), answer
+        return [(p["slug"], [scopes.index(s["id"]) for s in p["matched_scopes"]]) for p in answer.json["profiles"]]
+
+    assert listed(course_id=course, location_id=unit) == [("b", [1]), ("a", [2, 0]), ("c", [3])]
+    assert listed(course_id=course) == [("a", [2, 0]), ("c", [3])]
+    assert listed(course_id=course, location_id=unit, service_variant="lms") == [("b", [1]), ("a", [2, 0])]
+    assert listed(service_variant="cms", course_id=course) == [("c", [3])]
+    assert listed(course_id=course, location_id=unit, ui_slot_selector_id="x") == [("b", [1]), ("c", [3]), ("a", [0])]
+    assert listed(ui_slot_selector_id="w") == [("a", [0])]
+    assert listed(course_id="course-v1:X+Y+Z") == [("a", [0])]
+    everything = admin(daemon, "GET", "/v1/profiles").json["profiles"]
+    assert [p["slug"] for p in everything] == ["a", "b", "c"] and "matched_scopes" not in everything[0]
+    assert admin(daemon, "GET", "/v1/profiles?service_variant=preview").json["field"] == "/service_variant"
+    assert daemon.request("GET", "/v1/profiles?course_id=x", daemon.learner).status == 403
+
+
 @pytest.mark.parametrize("path, status", [("mine.json", 200), ("none.json", 404), ("%2Fetc%2Fpasswd", 400), ("..%2Fdata%2Fdemo.json", 400)])
 def test_a_template_is_shown_only_from_its_directories(daemon, path, status):
     assert admin(daemon, "GET", "/v1/templates/" + path).status == status
@@ -85,6 +112,18 @@ def test_the_shell_does_the_same(tmp_path):
     listed = json.loads(run_lectern("template", "list", "--json", *data))
     assert {"base/summary.json5", "base/blank.json5", "mock/mock.json5"} <= {t["path"] for t in listed}
     assert all(json.loads(run_lectern("template", "validate", t["path"], "--json", *data))["valid"] for t in listed[:2])
+    assert all(t["valid"] for t in json.loads(run_lectern("template", "validate", "--json", *data)))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "broken.json5").write_text("{\n a: }")
+    (tmp_path / "own" / "empty.json").write_text("{}")
+    own = [*data, "--template-dirs", tmp_path / "own", "--json"]
+    for path, word in (("broken.json5", "line 2, column 5"), ("empty.json", "'schema_version' is required")):
+        wrong = run_lectern("template", "validate", path, *own, check=False)
+        assert wrong.returncode == 1 and not json.loads(wrong.stdout)["valid"] and word in json.loads(wrong.stdout)["errors"][0]
+    both = run_lectern("template", "validate", *own, check=False)
+    assert both.returncode == 1 and [t["path"] for t in json.loads(both.stdout) if not t["valid"]] == ["broken.json5", "empty.json"]
+    missing = run_lectern("template", "validate", "none.json", *own, check=False)
+    assert missing.returncode == 1 and json.loads(missing.stdout)["error"]["code"] == "not_found"
     run_lectern("prompt", "add", "calm", "body=Be calm.", *data)
     (tmp_path / "patch").write_text("// mine\n{processor_config: {LLMProcessor: {prompt_template: 'calm'}}}")
     run_lectern("profile", "add", "p", "base_filepath=base/summary.json5", "--file", tmp_path / "patch", *data)

@@ -87,31 +87,34 @@ def test_learners_may_neither_test_nor_list(daemon, method, path):
     assert daemon.request(method, path.replace("extract", "nobody"), daemon.admin_key, {} if method == "POST" else None).status == 404
 
 
-def test_who_relies_on_an_instance_has_a_veto(daemon, upstream):
-    import sqlite3
-    number = add(daemon, upstream)
-    db = sqlite3.connect(daemon.data / "lectern.db", timeout=10)
+def test_profiles_that_name_an_instance_have_a_veto_against_its_going(daemon, upstream):
+    add(daemon, upstream)
 
-    def use(*users):
-        db.execute("DELETE FROM provider_instance_use")
-        db.executemany("INSERT INTO provider_instance_use VALUES (?, ?)", [(number, u) for u in users])
-        db.commit()
+    def ask(method, path, body=None):
+        return daemon.request(method, path, daemon.admin_key, body)
 
-    use("profile 'tutor'", "profile 'cards'")
-    removed = daemon.request("DELETE", "/v1/providers/vendor", daemon.admin_key)
-    disabled = daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"enabled": False, "config": {"model": "other"}})
-    for refused in (removed, disabled):
-        assert (refused.status, refused.json["code"]) == (409, "conflict") and "profile 'cards', profile 'tutor'" in refused.json["detail"], refused
+    def profile(slug, provider="vendor"):
+        return ask("POST", "/v1/profiles", {"slug": slug, "base_filepath": "base/summary.json5",
+                                            "content_patch": {"processor_config": {"LLMProcessor": {"provider": provider}}}})
+
+    unknown = profile("p", "nobody")
+    assert unknown.status == 400 and unknown.json["errors"] == [
+        "content_patch: processor_config.LLMProcessor.provider: the site has no provider instance 'nobody'"], unknown
+    assert profile("tutor").status == profile("cards").status == profile("other", "extract").status == 201
+    removed = ask("DELETE", "/v1/providers/vendor")
+    disabled = ask("PATCH", "/v1/providers/vendor", {"enabled": False, "config": {"model": "other"}})
+    renamed = ask("PATCH", "/v1/providers/vendor", {"name": "seller"})
+    for refused in (removed, disabled, renamed):
+        assert (refused.status, refused.json["code"]) == (409, "conflict"), refused
+        assert refused.json["detail"].endswith("it is used by profile 'cards', profile 'tutor'"), refused
     assert shown(daemon)["enabled"] and shown(daemon)["config"]["model"] == "m"  # nothing is half done
-    assert daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"config": {"model": "other"}}).status == 200
+    assert ask("PATCH", "/v1/providers/vendor", {"config": {"model": "other"}}).status == 200
     shell = run_lectern("provider", "remove", "vendor", "--site", "demo", "--data", daemon.data, check=False)
     assert shell.returncode == 1 and "profile 'tutor'" in shell.stderr
-    use(*(f"profile 'p{i}'" for i in range(9)))
-    assert "and others" in daemon.request("DELETE", "/v1/providers/vendor", daemon.admin_key).json["detail"]
-    use()
-    db.close()
-    assert daemon.request("PATCH", "/v1/providers/vendor", daemon.admin_key, {"enabled": False}).status == 200
-    assert daemon.request("DELETE", "/v1/providers/vendor", daemon.admin_key).status == 204
+    assert ask("PATCH", "/v1/profiles/cards", {"content_patch": ""}).status == 200
+    assert ask("DELETE", "/v1/profiles/tutor").status == 204
+    assert ask("PATCH", "/v1/providers/vendor", {"enabled": False}).status == 200
+    assert ask("DELETE", "/v1/providers/vendor").status == 204
 
 
 def test_settings_of_a_model_are_kept_while_another_is_used(daemon, upstream):

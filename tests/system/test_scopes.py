@@ -227,6 +227,8 @@ def test_the_command_line_does_the_same(clean):
     context = ("--course", COURSE, "--location", UNIT, "--slot", "slot")
     assert json.loads(cli("resolve", *context, "--json"))["id"] == int(scope)
     assert "chosen" in cli("resolve", *context, "--explain")
+    why = json.loads(cli("resolve", *context, "--explain", "--json"))
+    assert [(w["id"], w["profile"], w["specificity_index"], w["reason"]) for w in why] == [(int(scope), "first", 7, "chosen")]
     cli("set", scope, "enabled=false")
     refused = cli("resolve", *context, check=False)
     assert refused.returncode == 1 and "no scope fits" in refused.stderr

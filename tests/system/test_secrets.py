@@ -104,6 +104,34 @@ def test_without_its_master_key_a_secret_is_lost_loudly_and_can_be_given_anew(da
     assert configured(data) and view(data)["lost"] == 0
 
 
+def test_a_lost_secret_stays_stored_until_it_is_set_or_deleted(data):
+    add_provider(data)
+    path = data / "master.key"
+    right = path.read_text()
+    path.write_text(os.urandom(32).hex() + "\n")
+    run_lectern("provider", "set", "vendor", "config.model=gpt-x", "--data", data)  # nothing is said of the secret
+    run_lectern("provider", "set", "vendor", "enabled=false", "--data", data)
+    assert view(data)["lost"] == 1 and not configured(data)
+    path.write_text(right)  # the right key is found again, and with it the secret
+    assert view(data)["lost"] == 0 and configured(data)
+    path.write_text(os.urandom(32).hex() + "\n")
+    run_lectern("provider", "set", "vendor", "config.api_key=null", "--data", data)
+    assert view(data)["lost"] == 0
+    path.write_text(right)
+    assert not configured(data)
+
+
+def test_a_secret_is_given_in_clear(data):
+    import sqlite3
+    add_provider(data)
+    with sqlite3.connect(data / "lectern.db") as db:
+        sealed = json.loads(db.execute("SELECT config FROM provider_instance").fetchone()[0])["api_key"]
+    for words in (["set", "vendor", "config.api_key=" + sealed], ["add", "other", "--plugin", "openai", "api_key=" + sealed]):
+        refused = run_lectern("provider", *words, "--data", data, check=False)
+        assert refused.returncode == 1 and "in clear" in refused.stderr, refused
+    assert configured(data)
+
+
 def test_a_sealed_key_cannot_be_moved_to_another_site(data):
     add_provider(data)
     run_lectern("site", "add", "thief", "--data", data)

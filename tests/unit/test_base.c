@@ -202,6 +202,15 @@ static void cut_returns_the_pieces_in_turn(void **state)
     assert_int_equal(lt_str_cut(&s, ',').n, 0);
 }
 
+/* Test vectors of FNV-1a's authors. */
+static void hashes_are_those_of_fnv_1a_and_go_on_from_a_state(void **state)
+{
+    assert_true(lt_hash64(LT_HASH64_START, NULL, 0) == UINT64_C(0xcbf29ce484222325));
+    assert_true(lt_hash64(LT_HASH64_START, "a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
+    assert_true(lt_hash64(LT_HASH64_START, "foobar", 6) == UINT64_C(0x85944171f73967e8));
+    assert_true(lt_hash64(lt_hash64(LT_HASH64_START, "foo", 3), "bar", 3) == UINT64_C(0x85944171f73967e8));
+}
+
 static void decimal_numbers_parse_strictly(void **state)
 {
     static const struct {
@@ -285,6 +294,10 @@ static void every_error_has_a_name_a_status_and_a_text(void **state)
     assert_int_equal(lt_code_status(LT_ERATE_LIMITED), 429);
     assert_true(lt_code_retryable(LT_ERATE_LIMITED));
     assert_string_equal(lt_code_name((enum lt_code)9999), "internal_error");
+    for (int i = 0; i < LT_CODE_COUNT; i++)
+        assert_int_equal(lt_code_parse(lt_str(lt_code_name(i)), LT_CODE_COUNT), i);
+    assert_int_equal(lt_code_parse(LT_STR("unknown"), LT_EIO), LT_EIO);
+    assert_int_equal(lt_code_parse(LT_STR_NULL, LT_EIO), LT_EIO);
 }
 
 static void an_error_of_a_part_is_one_of_the_whole(void **state)
@@ -698,6 +711,7 @@ int main(void)
         cmocka_unit_test(integers_are_written_whole),
         cmocka_unit_test(strings_compare_and_trim),
         cmocka_unit_test(cut_returns_the_pieces_in_turn),
+        cmocka_unit_test(hashes_are_those_of_fnv_1a_and_go_on_from_a_state),
         cmocka_unit_test(decimal_numbers_parse_strictly),
         cmocka_unit_test(utf8_takes_exactly_the_scalar_values),
         cmocka_unit_test(broken_utf8_is_refused),

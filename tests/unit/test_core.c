@@ -815,22 +815,122 @@ static void the_order_of_instances_survives_changes(void **state)
     run(order);
 }
 
+static struct lt_issuer_form shared(const char *aud, const char *secret)
+{
+    return (struct lt_issuer_form){.iss = LT_STR("lms"), .aud = lt_str(aud), .secret = lt_str(secret)};
+}
+
+static enum lt_code set_issuer(struct world *w, const char *site, struct lt_issuer_form form)
+{
+    w->err = (struct lt_error){0};
+    return lt_admin_issuer_set(w->store, lt_str(site), &form, &w->err);
+}
+
 static void issuers(struct world *w)
 {
     OK(lt_admin_site_add(w->store, LT_STR("other"), LT_STR("Other"), &w->err));
-    OK(lt_admin_issuer_set(w->store, LT_STR("s"), LT_STR("lms"), LT_STR("ai"), LT_STR("0123456789abcdef"), &w->err));
-    OK(lt_admin_issuer_set(w->store, LT_STR("s"), LT_STR("lms"), LT_STR("ai"), LT_STR("another secret, longer"), &w->err));
-    assert_int_equal(lt_admin_issuer_set(w->store, LT_STR("other"), LT_STR("lms"), LT_STR("ai"), LT_STR("0123456789abcdef"), &w->err), LT_ECONFLICT);
-    assert_int_equal(lt_admin_issuer_set(w->store, LT_STR("s"), LT_STR("lms"), LT_STR("x"), LT_STR("too short"), &w->err), LT_EINVALID_INPUT);
+    OK(set_issuer(w, "s", shared("ai", "0123456789abcdef")));
+    OK(set_issuer(w, "s", shared("ai", "another secret, longer")));
+    assert_int_equal(set_issuer(w, "other", shared("ai", "0123456789abcdef")), LT_ECONFLICT);
+    assert_int_equal(set_issuer(w, "s", shared("x", "too short")), LT_EINVALID_INPUT);
     reload(w);
     const struct lt_jwt_issuer *i = lt_config_issuer(w->config, LT_STR("lms"), LT_STR("ai"));
     assert_non_null(i);
     assert_ptr_equal(i->site, w->caller.site);
-    assert_true(lt_str_is(i->secret, "another secret, longer"));
+    assert_true(lt_str_is(i->secret, "another secret, longer") && lt_str_is(i->user_claim, "sub"));
 }
 static void an_issuer_belongs_to_one_site(void **state)
 {
     run(issuers);
+}
+
+/* A P-256 key that nobody has the other half of. */
+#define PEM_BODY "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE542V9Lmi0UHyiFG8ufQG40Re/d1fgpa2taaj+U/CBpnmxaJEzpJH7RmPKKne3p//v3E2IKw0I9Ytxfk1uWSq3w=="
+
+/* What is saved of each form, or which field is refused. */
+static void issuer_forms(struct world *w)
+{
+    struct lt_str pem = LT_STR("-----BEGIN PUBLIC KEY-----\n" PEM_BODY "\n-----END PUBLIC KEY-----\n"), secret = LT_STR("0123456789abcdef");
+    static const struct lt_str rs = LT_STR("RS256"), es = LT_STR("ES256"), url = LT_STR("https://lms.example/jwks"), jwks = LT_STR("{\"keys\":[]}");
+    const struct {
+        struct lt_issuer_form form;
+        const char *field; /* NULL: saved */
+    } cases[] = {
+        {{.secret = secret}, NULL},
+        {{.secret = secret, .alg = LT_STR("HS256"), .user_claim = LT_STR("preferred_username")}, NULL},
+        {{.alg = es, .public_key = pem}, NULL},
+        {{.alg = rs, .jwks_url = url}, NULL},
+        {{.alg = LT_STR("RS512"), .jwks_url = url}, NULL},
+        {{.alg = LT_STR_NULL}, "/secret"},
+        {{.secret = secret, .jwks_url = url}, "/secret"},
+        {{.alg = rs}, "/jwks"},
+        {{.alg = rs, .secret = secret}, "/jwks"},
+        {{.alg = rs, .jwks_url = url, .public_key = pem}, "/jwks"},
+        {{.alg = rs, .jwks_url = url, .secret = secret}, "/jwks"},
+        {{.alg = rs, .public_key = pem}, "/public_key"},
+        {{.alg = es, .public_key = secret}, "/public_key"},
+        {{.alg = es, .jwks = jwks}, "/jwks"},
+        {{.alg = es, .jwks_url = LT_STR("ftp://lms.example/jwks")}, "/jwks_url"},
+        {{.alg = es, .jwks_url = LT_STR("https://user@lms.example/jwks")}, "/jwks_url"},
+        {{.alg = LT_STR("none"), .secret = secret}, "/alg"},
+        {{.alg = LT_STR("HS512"), .secret = secret}, "/alg"},
+        {{.secret = secret, .user_claim = LT_STR("\xff")}, "/user_claim"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_issuer_form form = cases[i].form;
+        form.iss = LT_STR("lms");
+        form.aud = LT_STR("ai");
+        print_message("case %zu\n", i);
+        assert_int_equal(set_issuer(w, "s", form), cases[i].field ? LT_EINVALID_INPUT : LT_OK);
+        assert_string_equal(w->err.field, cases[i].field ? cases[i].field : "");
+        if (cases[i].field)
+            continue;
+        reload(w);
+        const struct lt_jwt_issuer *issuer = lt_config_issuer(w->config, LT_STR("lms"), LT_STR("ai"));
+        assert_string_equal(issuer->alg, form.alg.n ? form.alg.p : "HS256");
+        assert_true(lt_str_eq(issuer->secret, form.secret.n ? form.secret : LT_STR("")));
+        assert_true(lt_str_eq(issuer->jwks_url, form.jwks_url.n ? form.jwks_url : LT_STR("")));
+        assert_true(lt_str_eq(issuer->user_claim, form.user_claim.n ? form.user_claim : LT_STR("sub")));
+        assert_int_equal(issuer->keys != NULL, form.public_key.n > 0);
+    }
+}
+static void an_issuer_has_the_key_that_its_algorithm_needs(void **state)
+{
+    run(issuer_forms);
+}
+
+static void site_lists(struct world *w)
+{
+    static const struct {
+        const char *patch, *field; /* NULL: saved */
+    } cases[] = {
+        {"{\"cors_origins\":[\"https://apps.lms.example\",\"http://localhost:2000\",\"https://[::1]:8443\"]}", NULL},
+        {"{\"cors_origins\":[\"*\"]}", "/cors_origins/0"},
+        {"{\"cors_origins\":[\"null\"]}", "/cors_origins/0"},
+        {"{\"cors_origins\":[\"https://a.example/\"]}", "/cors_origins/0"},
+        {"{\"cors_origins\":[\"https://a.example\",\"https://*.example\"]}", "/cors_origins/1"},
+        {"{\"cors_origins\":[\"file://\"]}", "/cors_origins/0"},
+        {"{\"lms_hosts\":[\"lms.example\",\"lms.example:8000\"],\"cms_hosts\":[\"studio.lms.example\"]}", NULL},
+        {"{\"cms_hosts\":[\"https://studio.lms.example\"]}", "/cms_hosts/0"},
+        {"{\"lms_hosts\":[\"\"]}", "/lms_hosts/0"},
+        {"{\"openedx_policy\":\"lectern\"}", NULL},
+        {"{\"openedx_policy\":\"nobody\"}", "/openedx_policy"},
+    };
+    assert_false(w->caller.site->openedx_policy_by_lectern);
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        w->err = (struct lt_error){0};
+        print_message("%s\n", cases[i].patch);
+        assert_int_equal(lt_admin_site_set(w->store, LT_STR("s"), parse(w, cases[i].patch), &w->err), cases[i].field ? LT_EINVALID_INPUT : LT_OK);
+        assert_string_equal(w->err.field, cases[i].field ? cases[i].field : "");
+    }
+    reload(w);
+    const struct lt_site *s = w->caller.site;
+    assert_true(s->cors_origins_n == 3 && s->lms_hosts_n == 2 && s->cms_hosts_n == 1 && s->openedx_policy_by_lectern);
+    assert_true(lt_str_is(s->lms_hosts[1], "lms.example:8000"));
+}
+static void a_site_lists_its_hosts_and_the_origins_of_its_pages(void **state)
+{
+    run(site_lists);
 }
 
 static int start(void **state)
@@ -875,6 +975,8 @@ int main(void)
         cmocka_unit_test(an_unfinished_call_becomes_interrupted_with_its_checkpoints),
         cmocka_unit_test(the_order_of_instances_survives_changes),
         cmocka_unit_test(an_issuer_belongs_to_one_site),
+        cmocka_unit_test(an_issuer_has_the_key_that_its_algorithm_needs),
+        cmocka_unit_test(a_site_lists_its_hosts_and_the_origins_of_its_pages),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "base/clock.h"
 #include "base/secret.h"
@@ -209,6 +213,415 @@ static void test_unusable_keys(void **state)
     assert_int_equal(lt_jwt_verify(arena, forge("{\"alg\":\"RS256\"}", GOOD, key.secret), &other, &claims, &err), LT_ECONFIG);
 }
 
+/* ---- public keys: made and used by OpenSSL here, so that none of it is ours or libcjose's ---- */
+
+static EVP_PKEY *rsa, *rsa2, *ec, *ec2;
+
+static int make_keys(void **state)
+{
+    rsa = EVP_RSA_gen(2048);
+    rsa2 = EVP_RSA_gen(2048);
+    ec = EVP_EC_gen("P-256");
+    ec2 = EVP_EC_gen("P-256");
+    return rsa && rsa2 && ec && ec2 ? 0 : -1;
+}
+
+static int free_keys(void **state)
+{
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(rsa2);
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(ec2);
+    return 0;
+}
+
+static struct lt_str pem_of(EVP_PKEY *pkey)
+{
+    char *p;
+    BIO *bio = BIO_new(BIO_s_mem());
+    assert_int_equal(PEM_write_bio_PUBKEY(bio, pkey), 1);
+    size_t n = (size_t)BIO_get_mem_data(bio, &p);
+    struct lt_str text = lt_str_copy(arena, (struct lt_str){p, n});
+    BIO_free(bio);
+    return text;
+}
+
+/* A set of the keys; a NULL name is left out. */
+static const struct lt_jwks *set_of(size_t n, EVP_PKEY *const *keys, const char *const *kids)
+{
+    struct lt_jwks *set = lt_zalloc(arena, sizeof(*set) + n * sizeof(set->keys[0]));
+    for (size_t i = 0; i < n; i++) {
+        const struct lt_jwks *one;
+        struct lt_error err;
+        assert_int_equal(lt_jwks_of_pem(arena, pem_of(keys[i]), &one, &err), LT_OK);
+        set->keys[i] = one->keys[0];
+        set->keys[i].kid = lt_str(kids[i]);
+    }
+    set->n = n;
+    return set;
+}
+
+/* RFC 7518 §3.4: r and s, 32 bytes each. */
+static struct lt_str raw_signature(const unsigned char *der, size_t n)
+{
+    unsigned char *raw = lt_alloc(arena, 64);
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)n);
+    assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32), 32);
+    assert_int_equal(BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32), 32);
+    ECDSA_SIG_free(sig);
+    return (struct lt_str){(const char *)raw, 64};
+}
+
+static struct lt_str signature_by(EVP_PKEY *pkey, const EVP_MD *md, struct lt_str body, bool der)
+{
+    size_t n = 1024;
+    unsigned char *sig = lt_alloc(arena, n);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestSignInit(ctx, NULL, md, NULL, pkey), 1);
+    assert_int_equal(EVP_DigestSign(ctx, sig, &n, (const unsigned char *)body.p, body.n), 1);
+    EVP_MD_CTX_free(ctx);
+    return EVP_PKEY_is_a(pkey, "EC") && !der ? raw_signature(sig, n) : (struct lt_str){(const char *)sig, n};
+}
+
+static struct lt_str body_of(const char *header, const char *claims)
+{
+    struct lt_str h = lt_base64url(arena, header, strlen(header)), c = lt_base64url(arena, claims, strlen(claims));
+    return lt_printf(arena, "%.*s.%.*s", LT_FMT(h), LT_FMT(c));
+}
+
+static struct lt_str with_signature(struct lt_str body, struct lt_str signature)
+{
+    struct lt_str s = lt_base64url(arena, signature.p, signature.n);
+    return lt_printf(arena, "%.*s.%.*s", LT_FMT(body), LT_FMT(s));
+}
+
+static struct lt_str signed_token(const char *header, const char *claims, EVP_PKEY *pkey, const EVP_MD *md)
+{
+    struct lt_str body = body_of(header, claims);
+    return with_signature(body, signature_by(pkey, md, body, false));
+}
+
+/* What an issuer allows, what a token has, and what comes of it. */
+static void test_public_keys(void **state)
+{
+    const EVP_MD *s256 = EVP_sha256(), *s512 = EVP_sha512();
+    const struct lt_jwks *one = set_of(1, &rsa, (const char *const[]){"one"}), *unnamed = set_of(1, &rsa, (const char *const[]){NULL}),
+                         *several = set_of(4, (EVP_PKEY *const[]){rsa, rsa2, ec, ec2}, (const char *const[]){"r1", "r2", "e1", "e2"}),
+                         *curve = set_of(1, &ec, (const char *const[]){"e1"});
+    struct lt_jwks *bound = lt_alloc(arena, sizeof(*bound) + sizeof(bound->keys[0]));
+    memcpy(bound, one, sizeof(*bound) + sizeof(bound->keys[0]));
+    bound->keys[0].alg = LT_STR("RS512"); /* the key says what it is for */
+    const struct {
+        const char *alg;
+        const struct lt_jwks *keys;
+        const char *header;
+        EVP_PKEY *by;
+        const EVP_MD *md;
+        const char *why; /* NULL: let in */
+    } cases[] = {
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":\"one\"}", rsa, s256, NULL},
+        {"RS256", one, "{\"alg\":\"RS256\"}", rsa, s256, NULL},
+        {"RS512", one, "{\"alg\":\"RS512\",\"kid\":\"one\"}", rsa, s512, NULL},
+        {"ES256", curve, "{\"alg\":\"ES256\",\"kid\":\"e1\"}", ec, s256, NULL},
+        {"RS256", unnamed, "{\"alg\":\"RS256\",\"kid\":\"anything\"}", rsa, s256, NULL},
+        {"RS256", several, "{\"alg\":\"RS256\",\"kid\":\"r2\"}", rsa2, s256, NULL},
+        {"RS256", several, "{\"alg\":\"RS256\"}", rsa2, s256, NULL},
+        {"ES256", several, "{\"alg\":\"ES256\"}", ec2, s256, NULL},
+        {"RS512", bound, "{\"alg\":\"RS512\"}", rsa, s512, NULL},
+        /* another algorithm than the issuer's */
+        {"RS256", one, "{\"alg\":\"RS512\"}", rsa, s512, "alg"},
+        {"RS512", one, "{\"alg\":\"RS256\"}", rsa, s256, "alg"},
+        {"RS256", several, "{\"alg\":\"ES256\"}", ec, s256, "alg"},
+        {"ES256", several, "{\"alg\":\"RS256\"}", rsa, s256, "alg"},
+        {"HS256", one, "{\"alg\":\"RS256\"}", rsa, s256, "alg"},
+        {"RS256", one, "{\"alg\":\"none\"}", rsa, s256, "alg"},
+        {"RS256", one, "{\"alg\":\"PS256\"}", rsa, s256, "alg"},
+        {"none", one, "{\"alg\":\"none\"}", rsa, s256, "no public key"},
+        {"RS256", bound, "{\"alg\":\"RS256\"}", rsa, s256, "kid names no key"},
+        {"RS256", curve, "{\"alg\":\"RS256\"}", rsa, s256, "kid names no key"},
+        /* another key */
+        {"RS256", one, "{\"alg\":\"RS256\"}", rsa2, s256, "signature"},
+        {"RS256", several, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", rsa2, s256, "signature"},
+        {"ES256", several, "{\"alg\":\"ES256\",\"kid\":\"e1\"}", ec2, s256, "signature"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":\"two\"}", rsa, s256, "kid names no key"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":\"\"}", rsa, s256, "kid names no key"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":\"ONE\"}", rsa, s256, "kid names no key"},
+        {"RS256", several, "{\"alg\":\"RS256\",\"kid\":\"e1\"}", rsa, s256, "kid names no key"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":1}", rsa, s256, "kid must be a string"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":null}", rsa, s256, "kid must be a string"},
+        /* another digest than the name says */
+        {"RS256", one, "{\"alg\":\"RS256\"}", rsa, s512, "signature"},
+        {"ES256", curve, "{\"alg\":\"ES256\"}", ec, s512, "signature"},
+        /* the key within the token is nobody's */
+        {"RS256", one, "{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"RSA\"},\"jku\":\"https://evil.example\"}", rsa2, s256, "signature"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", rsa, s256, "crit"},
+        {"RS256", one, "{\"alg\":\"RS256\",\"kid\":\"one\",\"kid\":\"two\"}", rsa, s256, "header is not valid JSON"},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_error err = {0};
+        const struct lt_json *claims;
+        struct lt_jwt_key with = {.alg = cases[i].alg, .secret = key.secret, .keys = cases[i].keys};
+        enum lt_code rc = lt_jwt_verify(arena, signed_token(cases[i].header, GOOD, cases[i].by, cases[i].md), &with, &claims, &err);
+        if (!cases[i].why && rc != LT_OK)
+            fail_msg("case %zu: %s", i, err.detail);
+        if (cases[i].why && (rc == LT_OK || !strstr(err.detail, cases[i].why)))
+            fail_msg("case %zu: %s, \"%s\", want \"%s\"", i, lt_code_name(rc), err.detail, cases[i].why);
+    }
+}
+
+/* The public key taken as a shared secret, in each form in which it can be read. */
+static void test_a_public_key_is_no_secret(void **state)
+{
+    const struct lt_jwks *set = set_of(1, &rsa, (const char *const[]){"one"});
+    struct lt_jwt_key with = {.alg = "RS256", .keys = set};
+    const struct lt_str forms[] = {pem_of(rsa), lt_str_trim(pem_of(rsa)), lt_jwks_text(arena, set), set->keys[0].a};
+    for (size_t i = 0; i < LT_COUNT(forms); i++)
+        for (int named = 0; named < 2; named++) {
+            const struct lt_json *claims;
+            struct lt_error err;
+            struct lt_str token = forge(named ? "{\"alg\":\"RS256\",\"kid\":\"one\"}" : HS, GOOD, forms[i]);
+            assert_int_equal(lt_jwt_verify(arena, token, &with, &claims, &err), LT_EUNAUTHENTICATED);
+        }
+}
+
+static void test_signatures_of_the_wrong_form(void **state)
+{
+    const struct lt_jwks *curve = set_of(1, &ec, (const char *const[]){NULL}), *modulus = set_of(1, &rsa, (const char *const[]){NULL});
+    struct lt_str es = body_of("{\"alg\":\"ES256\"}", GOOD), rs = body_of("{\"alg\":\"RS256\"}", GOOD);
+    static const char zeros[256];
+    char ones[256];
+    memset(ones, 0xff, sizeof(ones));
+    struct lt_str good = signature_by(ec, EVP_sha256(), es, false), good_rsa = signature_by(rsa, EVP_sha256(), rs, false);
+    char *half = lt_alloc(arena, 64);
+    memcpy(half, good.p, 32);
+    memset(half + 32, 0, 32);
+    char *longer = lt_alloc(arena, 65);
+    memcpy(longer, good.p, 64);
+    longer[64] = 'x';
+    const struct {
+        struct lt_str body, signature;
+        bool good;
+    } cases[] = {
+        {es, good, true},
+        {rs, good_rsa, true},
+        {es, signature_by(ec, EVP_sha256(), es, true), false}, /* DER */
+        {es, {zeros, 64}, false},                              /* r = s = 0: CVE-2022-21449 was this */
+        {es, {ones, 64}, false},
+        {es, {half, 64}, false},
+        {es, {good.p, 63}, false},
+        {es, {good.p, 32}, false},
+        {es, {longer, 65}, false},
+        {rs, {zeros, 256}, false},
+        {rs, {ones, 256}, false},
+        {rs, {good_rsa.p, 255}, false},
+        {rs, {good_rsa.p, 1}, false},
+        {rs, good, false},
+        {es, good_rsa, false},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        const struct lt_json *claims;
+        struct lt_error err = {0};
+        bool ecdsa = cases[i].body.p == es.p;
+        struct lt_jwt_key with = {.alg = ecdsa ? "ES256" : "RS256", .keys = ecdsa ? curve : modulus};
+        enum lt_code rc = lt_jwt_verify(arena, with_signature(cases[i].body, cases[i].signature), &with, &claims, &err);
+        if (rc != (cases[i].good ? LT_OK : LT_EUNAUTHENTICATED))
+            fail_msg("case %zu: %s %s", i, lt_code_name(rc), err.detail);
+    }
+}
+
+/* Short r and s are padded: 500 signatures have about four of them. */
+static void test_every_es256_signature_is_read(void **state)
+{
+    const struct lt_jwks *curve = set_of(1, &ec, (const char *const[]){NULL});
+    struct lt_jwt_key with = {.alg = "ES256", .keys = curve};
+    for (int i = 0; i < 500; i++) {
+        const struct lt_json *claims;
+        struct lt_error err = {0};
+        if (lt_jwt_verify(arena, signed_token("{\"alg\":\"ES256\"}", GOOD, ec, EVP_sha256()), &with, &claims, &err) != LT_OK)
+            fail_msg("signature %d: %s", i, err.detail);
+    }
+}
+
+/* At most 16 keys are tried with a token that names none. */
+static void test_how_many_keys_are_tried(void **state)
+{
+    EVP_PKEY *keys[18];
+    const char *kids[18] = {NULL};
+    for (size_t at = 0; at < LT_COUNT(keys); at++) {
+        for (size_t i = 0; i < LT_COUNT(keys); i++)
+            keys[i] = i == at ? ec : ec2;
+        const struct lt_json *claims;
+        struct lt_error err;
+        struct lt_jwt_key with = {.alg = "ES256", .keys = set_of(LT_COUNT(keys), keys, kids)};
+        enum lt_code rc = lt_jwt_verify(arena, signed_token("{\"alg\":\"ES256\"}", GOOD, ec, EVP_sha256()), &with, &claims, &err);
+        assert_int_equal(rc, at < LT_JWKS_TRIED_MAX ? LT_OK : LT_EUNAUTHENTICATED);
+    }
+}
+
+#define RFC_CLAIMS "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+/* The keys of RFC 7515, also used below. */
+#define N256                                                                                                                \
+    "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_" \
+    "YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uD" \
+    "Zlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"
+#define RSA_KEY "\"kty\":\"RSA\",\"n\":\"" N256 "\",\"e\":\"AQAB\""
+#define EC_KEY                                                                                                               \
+    "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                                    \
+    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
+#define SET(keys) "{\"keys\":[" keys "]}"
+
+/* RFC 7515 §A.2 and §A.3, with the keys as they stand there. */
+static void test_rfc_7515_examples_with_public_keys(void **state)
+{
+    static const struct {
+        const char *alg, *set, *token;
+    } cases[] = {
+        {"RS256",
+         SET("{" RSA_KEY "}"),
+         "eyJhbGciOiJSUzI1NiJ9." RFC_CLAIMS "."
+         "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQ"
+         "jbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqt"
+         "FZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"},
+        {"ES256",
+         SET("{" EC_KEY "}"),
+         "eyJhbGciOiJFUzI1NiJ9." RFC_CLAIMS ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"},
+    };
+    lt_clock_freeze(INT64_C(1300819300) * 1000);
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        const struct lt_json *claims;
+        struct lt_error err = {0};
+        struct lt_jwt_key with = {.alg = cases[i].alg};
+        assert_int_equal(lt_jwks_parse(arena, lt_str(cases[i].set), &with.keys, &err), LT_OK);
+        if (lt_jwt_verify(arena, lt_str(cases[i].token), &with, &claims, &err) != LT_OK)
+            fail_msg("%s: %s", cases[i].alg, err.detail);
+    }
+}
+
+/* ---- key sets ---- */
+
+/* How many keys of a set are taken; -1: the set is refused. */
+static void test_what_a_key_set_may_hold(void **state)
+{
+    static const struct {
+        const char *text;
+        int taken;
+    } cases[] = {
+        {SET("{" RSA_KEY "}"), 1},
+        {SET("{" EC_KEY "}"), 1},
+        {SET("{" RSA_KEY ",\"kid\":\"a\"},{" EC_KEY ",\"kid\":\"b\"}"), 2},
+        {SET("{" RSA_KEY ",\"use\":\"sig\",\"alg\":\"RS256\",\"x5t\":\"whatever\"}"), 1},
+        {SET("{" RSA_KEY ",\"key_ops\":[\"verify\"]}"), 1},
+        {"{\"keys\":[{" RSA_KEY "}],\"more\":{}}", 1},
+        /* left out, as RFC 7517 §5 has it; what is left counts */
+        {SET("{" RSA_KEY "},{\"kty\":\"oct\",\"k\":\"AAAA\"}"), 1},
+        {SET("{" RSA_KEY "},{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}"), 1},
+        {SET("{" RSA_KEY "},{" RSA_KEY ",\"use\":\"enc\"}"), 1},
+        {SET("{" RSA_KEY "},{" RSA_KEY ",\"key_ops\":[\"encrypt\"]}"), 1},
+        {SET("{" RSA_KEY "},{" RSA_KEY ",\"key_ops\":[]}"), 1},
+        {SET("{" RSA_KEY "},{" RSA_KEY ",\"kid\":7}"), 1},
+        {SET("{" RSA_KEY "},{" RSA_KEY ",\"kid\":\"a\\nb\"}"), 1},
+        {SET("{" RSA_KEY "},7,null,[],\"x\""), 1},
+        {SET("{" EC_KEY "},{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"AAAA\",\"y\":\"AAAA\"}"), 1},
+        /* nothing is left */
+        {SET(""), -1},
+        {SET("{\"kty\":\"oct\",\"k\":\"AAAA\"}"), -1},
+        {SET("{" RSA_KEY ",\"use\":\"enc\"}"), -1},
+        {SET("{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}"), -1},               /* 17 bits */
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 "\",\"e\":\"AQ\"}"), -1},             /* exponent 1 */
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 "\",\"e\":\"AAAAAQ\"}"), -1},         /* the same, with zeros before it */
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 "\",\"e\":\"AQAA\"}"), -1},           /* even */
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 "\",\"e\":\"" N256 "\"}"), -1},       /* costs too much */
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 "\"}"), -1},
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 "=\",\"e\":\"AQAB\"}"), -1},
+        {SET("{\"kty\":\"RSA\",\"n\":\"" N256 N256 N256 N256 N256 "\",\"e\":\"AQAB\"}"), -1},
+        {SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}"), -1},
+        /* no set at all */
+        {"{" RSA_KEY "}", -1},
+        {"{\"keys\":{}}", -1},
+        {"{\"keys\":[{" RSA_KEY "}],\"keys\":[]}", -1},
+        {SET("{" RSA_KEY ",\"kty\":\"EC\"}"), -1},
+        {"[]", -1},
+        {"", -1},
+        /* nobody's but the issuer's */
+        {SET("{" RSA_KEY "},{" RSA_KEY ",\"d\":\"AQAB\"}"), -1},
+        {SET("{" EC_KEY ",\"d\":\"AQAB\"}"), -1},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        const struct lt_jwks *keys = NULL, *again;
+        struct lt_error err = {0};
+        enum lt_code rc = lt_jwks_parse(arena, lt_str(cases[i].text), &keys, &err);
+        if (rc != (cases[i].taken < 0 ? LT_EINVALID_INPUT : LT_OK) || (rc == LT_OK && keys->n != (size_t)cases[i].taken))
+            fail_msg("case %zu: %s, %s", i, lt_code_name(rc), err.detail);
+        if (rc != LT_OK)
+            continue;
+        struct lt_str text = lt_jwks_text(arena, keys);
+        assert_int_equal(lt_jwks_parse(arena, text, &again, &err), LT_OK);
+        assert_true(lt_str_eq(text, lt_jwks_text(arena, again)));
+    }
+}
+
+static void test_the_limits_of_a_key_set(void **state)
+{
+    for (int n = 63; n < 67; n++) {
+        struct lt_buf b;
+        const struct lt_jwks *keys;
+        struct lt_error err;
+        lt_buf_init(&b, LT_JWKS_TEXT_MAX);
+        for (int i = 0; i < n; i++)
+            lt_buf_printf(&b, "%s{" EC_KEY "}", i ? "," : "{\"keys\":[");
+        lt_buf_put_str(&b, LT_STR("]}"));
+        assert_int_equal(lt_jwks_parse(arena, lt_buf_str(&b), &keys, &err), n <= LT_JWKS_KEYS_MAX ? LT_OK : LT_EINVALID_INPUT);
+        lt_buf_free(&b);
+    }
+    const struct lt_jwks *keys;
+    struct lt_error err;
+    for (size_t over = 0; over < 2; over++) {
+        size_t n = LT_JWKS_TEXT_MAX + over;
+        char *text = lt_alloc(arena, n);
+        memset(text, ' ', n);
+        memcpy(text, SET("{" EC_KEY "}"), sizeof(SET("{" EC_KEY "}")) - 1);
+        assert_int_equal(lt_jwks_parse(arena, (struct lt_str){text, n}, &keys, &err), over ? LT_EINVALID_INPUT : LT_OK);
+    }
+}
+
+/* A point that is not on the curve is a key of nobody's: tokens are refused, nothing breaks. */
+static void test_a_point_off_the_curve(void **state)
+{
+    const struct lt_json *claims;
+    struct lt_error err = {0};
+    struct lt_jwt_key with = {.alg = "ES256"};
+    assert_int_equal(lt_jwks_parse(arena,
+                                   LT_STR(SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+                                              "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a1\"}")),
+                                   &with.keys, &err),
+                     LT_EINVALID_INPUT); /* spare bits: no base64url */
+    assert_int_equal(lt_jwks_parse(arena,
+                                   LT_STR(SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+                                              "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a4\"}")),
+                                   &with.keys, &err),
+                     LT_OK);
+    assert_int_equal(lt_jwt_verify(arena, signed_token("{\"alg\":\"ES256\"}", GOOD, ec, EVP_sha256()), &with, &claims, &err), LT_EUNAUTHENTICATED);
+}
+
+static void test_what_a_pem_file_may_hold(void **state)
+{
+    const struct lt_jwks *keys;
+    struct lt_error err;
+    EVP_PKEY *small = EVP_RSA_gen(1024), *p384 = EVP_EC_gen("P-384");
+    struct lt_str pem = pem_of(rsa);
+    assert_int_equal(lt_jwks_of_pem(arena, lt_printf(arena, "comment\n%.*sbehind it\n", LT_FMT(pem)), &keys, &err), LT_OK);
+    assert_true(keys->n == 1 && keys->keys[0].type == LT_JWK_RSA && keys->keys[0].a.n == 256 && !keys->keys[0].kid.p);
+    assert_int_equal(lt_jwks_of_pem(arena, pem_of(ec), &keys, &err), LT_OK);
+    assert_true(keys->n == 1 && keys->keys[0].type == LT_JWK_P256);
+    const struct lt_str bad[] = {pem_of(small), pem_of(p384), LT_STR(""), LT_STR("hello"), {pem.p, pem.n - 40},
+                                 LT_STR("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")};
+    for (size_t i = 0; i < LT_COUNT(bad); i++)
+        if (lt_jwks_of_pem(arena, bad[i], &keys, &err) != LT_EINVALID_INPUT)
+            fail_msg("case %zu is taken", i);
+    EVP_PKEY_free(small);
+    EVP_PKEY_free(p384);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +632,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tampering, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_size_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unusable_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_public_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_public_key_is_no_secret, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_signatures_of_the_wrong_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_es256_signature_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_how_many_keys_are_tried, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rfc_7515_examples_with_public_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_key_set_may_hold, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_limits_of_a_key_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_point_off_the_curve, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_pem_file_may_hold, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

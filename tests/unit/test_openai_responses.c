@@ -366,101 +366,108 @@ static void a_thread_that_is_gone_is_told_apart(void **state)
         }
 }
 
-/* ---- kept threads ---- */
+/* ---- kept answers ---- */
 
-static struct lt_message *messages;
-static size_t messages_n;
-static const char *thread_id;
+static struct lt_kept_response kept;
+static const char *kept_id;
 
-static enum lt_code ask_thread(struct lt_provider_run *run, struct lt_error *e)
+static enum lt_code ask_kept(struct lt_provider_run *run, struct lt_error *e)
 {
     run->call = NULL;
-    return client.provider->thread(run, lt_str(thread_id), &messages, &messages_n, e);
+    return client.provider->response(run, lt_str(kept_id), &kept, e);
 }
 
-#define KEPT(id, before, output) "{\"id\":\"" id "\",\"object\":\"response\",\"status\":\"completed\",\"previous_response_id\":" before "," \
-     "\"output\":[" output "]}"
+#define KEPT(more) "{\"id\":\"r1\",\"object\":\"response\",\"status\":\"completed\"," more "}"
 #define LIST(items, last, more) "{\"object\":\"list\",\"data\":[" items "],\"last_id\":\"" last "\",\"has_more\":" more "}"
 #define ASKED(text) "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"" text "\"}]}"
 #define SAID(text) MESSAGE(PART(text))
-#define RESULT(id, text) "{\"type\":\"function_call_output\",\"call_id\":\"" id "\",\"output\":\"" text "\"}"
 
-/* "role:text+images[calls]…|" of each message. */
-static struct lt_str told(void)
+static struct lt_str items_text(const struct lt_json **items, size_t n)
 {
     struct lt_str all = LT_STR("");
-    for (size_t i = 0; i < messages_n; i++) {
-        const struct lt_message *m = &messages[i];
-        struct lt_str calls = m->tool_calls ? lt_json_text(arena, m->tool_calls) : LT_STR("");
-        all = lt_printf(arena, "%.*s%.*s%s%.*s:%.*s%.*s", LT_FMT(all), LT_FMT(m->role), m->tool_call_id.n > 0 ? " " : "", LT_FMT(m->tool_call_id),
-                        LT_FMT(m->content), LT_FMT(calls));
-        for (size_t k = 0; k < m->images_n; k++)
-            all = lt_printf(arena, "%.*s <%.*s%.*s%.*s>", LT_FMT(all), LT_FMT(m->images[k].media_type), LT_FMT(m->images[k].base64),
-                LT_FMT(m->images[k].url));
-        all = lt_printf(arena, "%.*s|", LT_FMT(all));
-    }
+    for (size_t i = 0; i < n; i++)
+        all = lt_printf(arena, "%.*s%s%.*s", LT_FMT(all), i > 0 ? "," : "", LT_FMT(lt_json_text(arena, items[i])));
     return all;
 }
 
 static const struct {
     const char *name;
-    const char *answers[8];  /* of the service, in the order it is asked */
-    const char *requests[8]; /* their first lines, without "GET /v1/responses/" */
+    const char *answers[4];  /* of the service, in the order it is asked; NULL: 404 */
+    const char *requests[4]; /* their first lines, without "GET /v1/responses/" */
     enum lt_code code;
-    const char *thread;
-} threads[] = {
-    {"one answer", {KEPT("r1", "null", SAID("B")), LIST(ASKED("A"), "i1", "false")}, {"r1 ", "r1/input_items?limit=100&order=asc "}, LT_OK,
-     "user:A|assistant:B|"},
-    {"input in pages", {KEPT("r1", "null", SAID("D")), LIST(ASKED("A") "," SAID("B"), "i 2", "true"), LIST(ASKED("C"), "i3", "false")},
+    const char *input, *output;
+} kept_answers[] = {
+    {"one answer", {KEPT("\"output\":[" SAID("B") "]"), LIST(ASKED("A"), "i1", "false")}, {"r1 ", "r1/input_items?limit=100&order=asc "}, LT_OK,
+     ASKED("A"), SAID("B")},
+    {"input in pages", {KEPT("\"output\":[" SAID("D") "]"), LIST(ASKED("A") "," SAID("B"), "i 2", "true"), LIST(ASKED("C"), "i3", "false")},
      {"r1 ", "r1/input_items?limit=100&order=asc ", "r1/input_items?limit=100&order=asc&after=i%202 "}, LT_OK,
-          "user:A|assistant:B|user:C|assistant:D|"},
-    {"a service that keeps what is new", {KEPT("r1", "\"r0\"", SAID("D")), KEPT("r0", "null", SAID("B")), LIST(ASKED("A"), "i1", "false"),
-     LIST(ASKED("C"), "i3", "false")}, {"r1 ", "r0 ", "r0/input_items", "r1/input_items"}, LT_OK, "user:A|assistant:B|user:C|assistant:D|"},
-    {"a service that repeats what was", {KEPT("r1", "\"r0\"", SAID("D")), KEPT("r0", "null", SAID("B")), LIST(ASKED("A"), "i1", "false"),
-     LIST(ASKED("A") "," SAID("B") "," ASKED("C"), "i3", "false")}, {"r1 ", "r0 ", "r0/input_items", "r1/input_items"}, LT_OK,
-     "user:A|assistant:B|user:C|assistant:D|"},
-    {"the same words twice", {KEPT("r1", "\"r0\"", SAID("B")), KEPT("r0", "null", SAID("B")), LIST(ASKED("A"), "i1", "false"),
-     LIST(ASKED("A"), "i3", "false")}, {"r1 ", "r0 "}, LT_OK, "user:A|assistant:B|user:A|assistant:B|"},
-    {"an older answer is gone", {KEPT("r1", "\"r0\"", SAID("D")), NULL, LIST(ASKED("C"), "i3", "false")}, {"r1 ", "r0 ", "r1/input_items"}, LT_OK,
-     "user:C|assistant:D|"},
-    {"tools and images",
-     {KEPT("r1", "null", REASONING "," MESSAGE("{\"type\":\"refusal\",\"refusal\":\"No.\"}")),
-      LIST("{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"See\"},{\"type\":\"input_image\",\"image_url\":"
-           "\"data:image/png;base64,aGk=\"},{\"type\":\"input_image\",\"image_url\":\"https://x.example/a\"}]},"
-           FUNCTION("1", "f", "{}") "," FUNCTION("2", "g", "{}") "," RESULT("1", "42") "," RESULT("2", "43"), "i1", "false")},
-     {"r1 "}, LT_OK,
-     "user:See <image/pngaGk=> <https://x.example/a>|assistant:[" CALL("1", "f", "{}") "," CALL("2", "g",
-          "{}") "]|tool 1:42|tool 2:43|assistant:No.|"},
-    {"nothing under that id", {NULL}, {"r1 "}, LT_ENOT_FOUND, NULL},
-    {"not a list", {KEPT("r1", "null", ""), "{}"}, {"r1 "}, LT_EUPSTREAM_INVALID, NULL},
-    {"not JSON", {"<html>"}, {"r1 "}, LT_EUPSTREAM_INVALID, NULL},
+     ASKED("A") "," SAID("B") "," ASKED("C"), SAID("D")},
+    {"items of every type", {KEPT("\"output\":[" REASONING "," FUNCTION("1", "f", "{}") ",{\"type\":\"web_search_call\"}]"), LIST("", "", "false")},
+     {"r1 "}, LT_OK, "", REASONING "," FUNCTION("1", "f", "{}") ",{\"type\":\"web_search_call\"}"},
+    {"no output", {KEPT("\"output\":null"), LIST("", "", "true")}, {"r1 "}, LT_OK, "", ""},
+    {"nothing under that id", {NULL}, {"r1 "}, LT_ENOT_FOUND, NULL, NULL},
+    {"input that is gone", {KEPT("\"output\":[]"), NULL}, {"r1 ", "r1/input_items"}, LT_ENOT_FOUND, NULL, NULL},
+    {"not a list", {KEPT("\"output\":[]"), "{}"}, {"r1 "}, LT_EUPSTREAM_INVALID, NULL, NULL},
+    {"not JSON", {"<html>"}, {"r1 "}, LT_EUPSTREAM_INVALID, NULL, NULL},
 };
 
-static void kept_threads_are_read(void **state)
+static void play_kept(const char *answer)
 {
-    for (size_t i = 0; i < LT_COUNT(threads); i++) {
+    static const char gone[] = "{\"error\":{\"message\":\"Response with id not found.\",\"type\":\"invalid_request_error\"}}";
+    add_play(answer ? reply_bytes("200 OK", IS_JSON, answer, false) : reply_bytes("404 Not Found", IS_JSON, gone, false), SIZE_MAX, KEEP);
+}
+
+static void a_kept_answer_is_read_with_all_pages_of_its_input(void **state)
+{
+    for (size_t i = 0; i < LT_COUNT(kept_answers); i++) {
         server_forget();
-        for (size_t k = 0; k < 8 && (threads[i].answers[k] || threads[i].requests[k]); k++)
-            add_play(threads[i].answers[k]
-                         ? reply_bytes("200 OK", IS_JSON, threads[i].answers[k], false)
-                         : reply_bytes("404 Not Found", IS_JSON, "{\"error\":{\"message\":\"Response with id not found.\","
-                              "\"type\":\"invalid_request_error\"}}",
-                                       false), SIZE_MAX, KEEP);
+        for (size_t k = 0; k < 4 && (kept_answers[i].answers[k] || kept_answers[i].requests[k]); k++)
+            play_kept(kept_answers[i].answers[k]);
         server_start();
         client_new_of(&lt_provider_openai, "", NULL, false);
-        client.ask = ask_thread;
-        thread_id = "r1";
+        client.ask = ask_kept;
+        kept_id = "r1";
         enum lt_code code = client_run();
         server_stop();
-        if (code != threads[i].code)
-            fail_msg("%s: %s (%s)", threads[i].name, lt_code_name(code), err.detail);
-        for (size_t k = 0; k < 8 && threads[i].requests[k]; k++) {
-            struct lt_str line = lt_printf(arena, "GET /v1/responses/%s", threads[i].requests[k]);
+        if (code != kept_answers[i].code)
+            fail_msg("%s: %s (%s)", kept_answers[i].name, lt_code_name(code), err.detail);
+        for (size_t k = 0; k < 4 && kept_answers[i].requests[k]; k++) {
+            struct lt_str line = lt_printf(arena, "GET /v1/responses/%s", kept_answers[i].requests[k]);
             if (k >= server.played || strncmp(server.requests[k], line.p, line.n) != 0)
-                fail_msg("%s: %s is not %s", threads[i].name, k < server.played ? server.requests[k] : "nothing", line.p);
+                fail_msg("%s: %s is not %s", kept_answers[i].name, k < server.played ? server.requests[k] : "nothing", line.p);
         }
-        if (!code)
-            assert_text(told(), threads[i].thread);
+        if (!code) {
+            assert_text(items_text(kept.input, kept.input_n), kept_answers[i].input);
+            assert_text(items_text(kept.output, kept.output_n), kept_answers[i].output);
+        }
+    }
+}
+
+static void a_kept_answer_has_id_time_model_usage_and_the_one_before_it(void **state)
+{
+    static const struct {
+        const char *members, *id, *model, *before;
+        int64_t created_at, total;
+    } cases[] = {
+        {"\"created_at\":1750000000,\"model\":\"m-1\",\"previous_response_id\":\"r0\",\"usage\":{\"input_tokens\":3,\"output_tokens\":4,"
+         "\"total_tokens\":7}", "r1", "m-1", "r0", 1750000000, 7},
+        {"\"previous_response_id\":null,\"usage\":null", "r1", "", "", 0, -1},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        server_forget();
+        play_kept(lt_strz(arena, lt_printf(arena, "{\"id\":\"r1\",\"output\":[],%s}", cases[i].members)));
+        play_kept(LIST("", "", "false"));
+        server_start();
+        client_new_of(&lt_provider_openai_compatible, "\"api\":\"auto\"", NULL, false);
+        client.ask = ask_kept;
+        kept_id = "r1";
+        assert_int_equal(client_run(), LT_OK);
+        server_stop();
+        assert_text(kept.id, cases[i].id);
+        assert_text(kept.model, cases[i].model);
+        assert_text(kept.previous_response_id, cases[i].before);
+        assert_int_equal(kept.created_at, cases[i].created_at);
+        assert_int_equal(kept.usage.total_tokens, cases[i].total);
     }
 }
 
@@ -477,60 +484,53 @@ static void an_id_cannot_leave_its_place(void **state)
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         server_forget();
-        add_play(reply_bytes("404 Not Found", IS_JSON, "{}", false), SIZE_MAX, KEEP);
+        play_kept(NULL);
         server_start();
         client_new_of(&lt_provider_openai, "", NULL, false);
-        client.ask = ask_thread;
-        thread_id = cases[i].id;
+        client.ask = ask_kept;
+        kept_id = cases[i].id;
         assert_int_equal(client_run(), LT_ENOT_FOUND);
         server_stop();
         assert_int_equal(strncmp(server.requests[0], cases[i].line, strlen(cases[i].line)), 0);
     }
 }
 
-/* A ring of answers, or one that never ends, ends here. */
-static void a_thread_without_a_beginning_ends(void **state)
+static void chat_completions_keep_no_answers_and_nobody_is_asked(void **state)
 {
-    add_play(reply_bytes("200 OK", IS_JSON, KEPT("r1", "\"r1\"", SAID("A")), false), SIZE_MAX, KEEP);
-    struct play *p = add_play(reply_bytes("404 Not Found", IS_JSON, "{}", false), SIZE_MAX, KEEP);
-    assert_non_null(p);
     server_start();
-    client_new_of(&lt_provider_openai_compatible, "\"api\":\"auto\"", NULL, false);
-    client.ask = ask_thread;
-    thread_id = "r1";
-    assert_int_equal(client_run(), LT_OK); /* it points at itself: its input is asked for next */
-    server_stop();
-    assert_int_equal(server.played, 2);
-    assert_text(told(), "assistant:A|");
-
-    client_new_of(&lt_provider_openai_compatible, "", NULL, false); /* chat completions: nobody is asked */
-    client.ask = ask_thread;
+    client_new_of(&lt_provider_openai_compatible, "", NULL, false);
+    client.ask = ask_kept;
+    kept_id = "r1";
     assert_int_equal(client_run(), LT_ENOT_FOUND);
+    server_stop();
+    assert_int_equal(server.accepted, 0);
 }
 
-/* A service that has no end of old answers is not followed for ever: 200 of them, or 64 MiB. */
-static void a_thread_has_a_limit(void **state)
+/* A page that claims that there are more goes on for 40 of them, and all that is read for 64 MiB. */
+static void a_kept_answer_has_a_limit(void **state)
 {
-    struct lt_buf text;
-    lt_buf_init(&text, 1 << 20);
-    for (int i = 0; i < 700000; i++)
-        lt_buf_putc(&text, 'x');
-    lt_buf_putc(&text, '\0');
-    for (int i = 0; i < PLAYS_MAX; i++) {
-        struct lt_str kept = lt_printf(arena, "{\"id\":\"r%d\",\"previous_response_id\":\"r%d\",\"output\":[" SAID("%s") "]}", i, i + 1, text.p);
-        add_play(reply_bytes("200 OK", IS_JSON, kept.p, false), SIZE_MAX, i == PLAYS_MAX - 1 ? CLOSE : KEEP);
-    }
+    struct lt_buf items;
+    lt_buf_init(&items, 1 << 22);
+    for (int i = 0; i <= LT_KEPT_ITEMS_MAX; i++)
+        lt_buf_printf(&items, "%s{}", i > 0 ? "," : "");
+    lt_buf_putc(&items, '\0');
+    play_kept(KEPT("\"output\":[]"));
+    play_kept(lt_strz(arena, lt_printf(arena, LIST("%s", "i", "false"), items.p)));
     server_start();
     client_new_of(&lt_provider_openai, "", NULL, false);
-    client.ask = ask_thread;
-    thread_id = "r0";
-    while (lt_arena_used(arena) < 60u * 1024 * 1024) /* what the request itself holds counts as well */
+    client.ask = ask_kept;
+    kept_id = "r1";
+    assert_int_equal(client_run(), LT_EUPSTREAM_INVALID);
+    assert_non_null(strstr(err.detail, "4000 items"));
+    server_stop();
+    lt_buf_free(&items);
+
+    client_new_of(&lt_provider_openai, "", NULL, false);
+    client.ask = ask_kept;
+    while (lt_arena_used(arena) <= 64u * 1024 * 1024)
         lt_alloc(arena, 1024 * 1024);
     assert_int_equal(client_run(), LT_EUPSTREAM_INVALID);
-    server_stop();
     assert_non_null(strstr(err.detail, "67108864"));
-    assert_in_range(server.played, 2, 10);
-    lt_buf_free(&text);
 }
 
 int main(void)
@@ -544,10 +544,11 @@ int main(void)
         S(the_address_is_made_of_the_endpoint),
         S(stop_texts_are_refused),
         S(a_thread_that_is_gone_is_told_apart),
-        S(kept_threads_are_read),
+        S(a_kept_answer_is_read_with_all_pages_of_its_input),
+        S(a_kept_answer_has_id_time_model_usage_and_the_one_before_it),
         S(an_id_cannot_leave_its_place),
-        S(a_thread_without_a_beginning_ends),
-        S(a_thread_has_a_limit),
+        S(chat_completions_keep_no_answers_and_nobody_is_asked),
+        S(a_kept_answer_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

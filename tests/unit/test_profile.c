@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "workflow_rig.h"
+#include "workflows/workflow_private.h"
 
 static struct lt_problems *fresh(struct rig *r)
 {
@@ -138,6 +139,10 @@ static void a_refused_save_names_every_field_and_reason_and_nothing_is_saved(voi
          {"schema_version: ", "content_patch: root: 'orchestrator_class' is required", "content_patch: processor_config.P: must be an object"}},
         {"{slug: 'a', base_filepath: 'whole.json', content_patch: {processor_config: {P: {prompt_template: 'gone'}}}}", "/content_patch",
          {"content_patch: processor_config.P.prompt_template: PromptTemplate 'gone' does not exist"}},
+        {"{slug: 'a', base_filepath: 'whole.json', content_patch: {processor_config: {P: {provider: 'openai'}}}}", "/content_patch",
+         {"content_patch: processor_config.P.provider: the site has no provider instance 'openai'"}},
+        {"{slug: 'a', base_filepath: 'whole.json', content_patch: {processor_config: {P: {provider: 3}}}}", "/content_patch",
+         {"content_patch: processor_config.P.provider: must be the name of a provider instance, is integer"}},
         {"{slug: 'a', base_filepath: 'whole.json', content_patch: {k: {api_key: '[REDACTED]'}}}", "/content_patch", {"send the value"}},
         {"{slug: 'a', base_filepath: 'whole.json', id: 3}", "/id", {"no such member"}},
     };
@@ -275,6 +280,66 @@ static void removing_a_profile_removes_its_scopes_and_usage_counts_them(void **s
     lt_scope_set_unref(scopes);
 }
 
+/* An instance of the site; provider plugins are not linked here. */
+static void put_instance(struct rig *r, const char *name)
+{
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "INSERT INTO provider_instance (site_id, name, plugin, position, created_at) VALUES (1, $1, 'x', 1, 1)", LT_TEXTZ(name));
+    rig_ok(r, lt_store_write(r->store, tx, &r->err));
+    rig_load(r);
+}
+
+static const char *users_of(struct rig *r, const char *name)
+{
+    struct lt_rows rows;
+    struct lt_str by;
+    rig_ok(r, LT_QUERY(r->store, r->arena, &rows, &r->err, "SELECT id FROM provider_instance WHERE name = $1", LT_TEXTZ(name)));
+    rig_ok(r, lt_workflow_instance_users(r->source, r->store, r->arena, 1, lt_rows_int(&rows, 0, 0), lt_str(name), &by, &r->err));
+    return lt_strz(r->arena, by);
+}
+
+static void a_provider_that_a_profile_names_must_be_an_instance_and_without_it_the_profile_is_not_ready(void **state)
+{
+    struct rig *r = *state;
+    put_instance(r, "openai");
+    rig_ok(r, add(r, "{slug: 'p', base_filepath: 'whole.json', content_patch: {processor_config: {P: {provider: 'openai'}}}}"));
+    rig_ok(r, add(r, "{slug: 'q', base_filepath: 'whole.json', content_patch: {processor_config: {P: {provider: '1'}}}}")); /* by id */
+    rig_ok(r, add(r, "{slug: 'd', base_filepath: 'whole.json', content_patch: {processor_config: {P: {provider: 'default'}}}}"));
+    rig_ok(r, lt_profile_ready(r->set, find(r, "p"), &r->err));
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "UPDATE provider_instance SET name = $1", LT_TEXTZ("other"));
+    rig_ok(r, lt_store_write(r->store, tx, &r->err));
+    rig_load(r);
+    assert_int_equal(lt_profile_ready(r->set, find(r, "p"), &r->err), LT_EPROFILE_INVALID);
+    assert_non_null(strstr(r->err.detail, "processor_config.P.provider: the site has no provider instance 'openai'"));
+    rig_ok(r, lt_profile_ready(r->set, find(r, "q"), &r->err));
+    rig_ok(r, lt_profile_ready(r->set, find(r, "d"), &r->err));
+}
+
+static void who_uses_an_instance_follows_patches_and_templates(void **state)
+{
+    struct rig *r = *state;
+    put_instance(r, "openai");
+    assert_string_equal(users_of(r, "openai"), "");
+    rig_ok(r, add(r, "{slug: 'p', base_filepath: 'whole.json'}"));
+    rig_ok(r, add(r, "{slug: 'd', base_filepath: 'whole.json', content_patch: {processor_config: {P: {provider: 'default'}}}}"));
+    assert_string_equal(users_of(r, "openai"), "");
+    rig_ok(r, change(r, "p", "{content_patch: {processor_config: {P: {provider: 'openai'}}}}"));
+    assert_string_equal(users_of(r, "openai"), "profile 'p'");
+    rig_put(r, "whole.json", "{schema_version: '1.0', orchestrator_class: 'M', processor_config: {Q: {provider: '1'}}, "
+                             "actuator_config: {UIComponents: {request: {}, response: {}}}}");
+    assert_string_equal(users_of(r, "openai"), "profile 'd', profile 'p'"); /* without a word to anybody: the file is looked at */
+    assert_true(lt_workflow_source_changed(r->source)); /* and whoever reloads sees the change still */
+    rig_ok(r, lt_profile_remove(r->store, LT_STR("one"), LT_STR("p"), &r->err));
+    assert_string_equal(users_of(r, "openai"), "profile 'd'");
+    for (int i = 0; i < 6; i++) {
+        char members[64];
+        snprintf(members, sizeof(members), "{slug: 'x%d', base_filepath: 'whole.json'}", i);
+        rig_ok(r, add(r, members));
+    }
+    assert_string_equal(users_of(r, "openai"), "profile 'd', profile 'x0', profile 'x1', profile 'x2', profile 'x3' and others");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 int main(void)
 {
@@ -291,6 +356,8 @@ int main(void)
         T(history_tells_who_and_when_and_a_diff_what_changed),
         T(secret_looking_members_are_redacted_at_any_depth_in_any_case),
         T(the_text_of_a_patch_is_redacted_and_otherwise_shown_as_written),
+        T(a_provider_that_a_profile_names_must_be_an_instance_and_without_it_the_profile_is_not_ready),
+        T(who_uses_an_instance_follows_patches_and_templates),
         T(removing_a_profile_removes_its_scopes_and_usage_counts_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ static void names_are_found_exactly(void **state)
     struct lt_error err;
     assert_int_equal(lt_placements_register(&err), LT_OK);
     lt_registry_seal();
-    assert_int_equal(lt_registry_count(LT_KIND_PLACEMENT), 5);
+    assert_int_equal(lt_registry_count(LT_KIND_PLACEMENT), 6);
     assert_non_null(lt_registry_find(LT_KIND_PLACEMENT, LT_STR("course_assist")));
     assert_null(lt_registry_find(LT_KIND_PLACEMENT, LT_STR("course_assis")));
     assert_null(lt_registry_find(LT_KIND_PLACEMENT, LT_STR("course_assistx")));

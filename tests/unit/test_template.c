@@ -265,25 +265,6 @@ static void every_rule_of_a_configuration_has_its_message(void **state)
         check_text(*state, rows[i].text, rows[i].expected);
 }
 
-static bool only_known(void *ctx, struct lt_str name)
-{
-    return lt_str_is(name, "known");
-}
-
-static void every_prompt_template_that_a_processor_names_must_exist(void **state)
-{
-    struct world *w = *state;
-    const struct lt_json *v;
-    struct lt_problems *problems = LT_NEW(w->arena, struct lt_problems);
-    problems->arena = w->arena;
-    lt_json_parse(w->arena, LT_STR("{processor_config: {A: {prompt_template: 'known'}, B: {prompt_template: 'gone'}, C: {prompt_template: ''}}}"),
-                  LT_JSON_JSON5, &v, NULL);
-    lt_workflow_check_prompts(v, only_known, NULL, problems);
-    assert_int_equal(problems->n, 1);
-    assert_true(lt_str_is(problems->items[0].path, "processor_config.B.prompt_template"));
-    assert_true(lt_str_is(problems->items[0].text, "PromptTemplate 'gone' does not exist"));
-}
-
 static void all_templates_that_are_shipped_are_whole(void **state)
 {
     struct world *w = *state;
@@ -320,7 +301,6 @@ int main(void)
         T(what_cannot_be_read_is_listed_with_its_reason),
         T(a_changed_file_is_read_again_and_the_others_are_shared),
         T(every_rule_of_a_configuration_has_its_message),
-        T(every_prompt_template_that_a_processor_names_must_exist),
         T(all_templates_that_are_shipped_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

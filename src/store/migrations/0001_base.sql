@@ -51,13 +51,6 @@ CREATE TABLE provider_instance (
     UNIQUE (site_id, name)
 );
 
--- Who relies on an instance ("profile 'tutor'"): written in the unit that makes him rely on it. It is neither removed nor disabled meanwhile.
-CREATE TABLE provider_instance_use (
-    instance_id BIGINT NOT NULL REFERENCES provider_instance(id),
-    used_by TEXT NOT NULL,
-    PRIMARY KEY (instance_id, used_by)
-) {clustered};
-
 CREATE TABLE role_permission (
     site_id BIGINT NOT NULL REFERENCES site(id),
     role TEXT NOT NULL,

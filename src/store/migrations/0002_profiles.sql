@@ -2,7 +2,7 @@
 CREATE TABLE workflow_profile (
     id {serial},
     site_id BIGINT NOT NULL REFERENCES site(id),
-    uuid TEXT NOT NULL UNIQUE,
+    uuid TEXT NOT NULL,
     slug TEXT NOT NULL,
     description TEXT,
     base_filepath TEXT NOT NULL,
@@ -10,7 +10,8 @@ CREATE TABLE workflow_profile (
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    UNIQUE (site_id, slug)
+    UNIQUE (site_id, slug),
+    UNIQUE (site_id, uuid)
 );
 
 CREATE TABLE workflow_profile_version (
@@ -28,13 +29,14 @@ CREATE TABLE workflow_profile_version (
 CREATE TABLE workflow_prompt (
     id {serial},
     site_id BIGINT NOT NULL REFERENCES site(id),
-    uuid TEXT NOT NULL UNIQUE,
+    uuid TEXT NOT NULL,
     slug TEXT NOT NULL,
     body TEXT NOT NULL,
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    UNIQUE (site_id, slug)
+    UNIQUE (site_id, slug),
+    UNIQUE (site_id, uuid)
 );
 
 CREATE TABLE workflow_prompt_version (

@@ -2,7 +2,7 @@
 CREATE TABLE workflow_scope (
     id {serial},
     site_id BIGINT NOT NULL REFERENCES site(id),
-    uuid TEXT NOT NULL UNIQUE,
+    uuid TEXT NOT NULL,
     profile_id BIGINT NOT NULL REFERENCES workflow_profile(id),
     service_variant TEXT NOT NULL DEFAULT 'lms',
     course_id TEXT NOT NULL DEFAULT '',
@@ -11,7 +11,8 @@ CREATE TABLE workflow_scope (
     enabled BIGINT NOT NULL DEFAULT 1,
     specificity_index BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
+    updated_at BIGINT NOT NULL,
+    UNIQUE (site_id, uuid)
 );
 CREATE INDEX workflow_scope_profile ON workflow_scope (profile_id);
 CREATE INDEX workflow_scope_site ON workflow_scope (site_id, id);

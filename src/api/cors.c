@@ -1,0 +1,80 @@
+/* Cross-origin answers. */
+#include "api/cors.h"
+
+#include "api/routes.h"
+
+bool lt_cors_listed(const struct lt_site *site, struct lt_str origin)
+{
+    for (size_t i = 0; i < site->cors_origins_n; i++)
+        if (lt_str_eq_ci(site->cors_origins[i], origin))
+            return true;
+    return false;
+}
+
+/* A disabled site opens nothing to nobody; *ret_any: some site has a list, so that answers depend on Origin. */
+static bool listed_anywhere(const struct lt_config *config, struct lt_str origin, bool *ret_any)
+{
+    bool listed = false;
+    *ret_any = false;
+    for (size_t i = 0; i < config->sites_n; i++) {
+        const struct lt_site *site = &config->sites[i];
+        *ret_any |= site->cors_origins_n > 0;
+        listed |= site->enabled && lt_cors_listed(site, origin);
+    }
+    return listed;
+}
+
+static struct lt_str origin_of(struct lt_request *r)
+{
+    bool twice = false;
+    struct lt_str origin = lt_http_field(&r->http->head, "Origin", &twice);
+    return twice ? LT_STR_NULL : origin;
+}
+
+void lt_cors_apply(struct lt_request *r)
+{
+    struct lt_str origin = origin_of(r);
+    bool any, listed = listed_anywhere(r->config, origin, &any);
+    if (!any)
+        return;
+    if (r->caller.site)
+        listed = lt_cors_listed(r->caller.site, origin);
+    struct lt_http_field *fields = LT_NEW_ARRAY(r->arena, struct lt_http_field, 4);
+    size_t n = 0;
+    fields[n++] = (struct lt_http_field){LT_STR("Vary"), LT_STR("Origin")};
+    if (listed) {
+        fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Allow-Origin"), origin};
+        fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Expose-Headers"), LT_STR("X-Request-Id")};
+    }
+    if (listed && r->route && (r->route->flags & LT_ROUTE_COOKIES))
+        fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Allow-Credentials"), LT_STR("true")};
+    r->http->always = fields;
+    r->http->always_n = n;
+}
+
+/* ---- preflights ---- */
+
+static const struct lt_str request_fields =
+    LT_STR("content-type, authorization, use-jwt-cookie, x-csrftoken, x-requested-with, last-event-id, idempotency-key, accept, accept-language");
+
+bool lt_cors_preflight(struct lt_request *r)
+{
+    bool any;
+    struct lt_str origin = origin_of(r), method = lt_http_field(&r->http->head, "Access-Control-Request-Method", NULL);
+    if (!lt_str_is(r->http->head.method, "OPTIONS") || method.n == 0 || !listed_anywhere(r->config, origin, &any))
+        return false;
+    const struct lt_route *route = NULL;
+    struct lt_str params[LT_PARAMS_MAX] = {0};
+    enum lt_code rc = lt_route_match(r->arena, method, r->http->head.path, &route, params);
+    if ((rc != LT_OK && rc != LT_EMETHOD) || ((route->flags & LT_ROUTE_DEMO) && !r->api->options.demo))
+        return false;
+    r->route = route;
+    lt_cors_apply(r);
+    const struct lt_http_field extra[] = {
+        {LT_STR("Access-Control-Allow-Methods"), lt_route_methods(r)},
+        {LT_STR("Access-Control-Allow-Headers"), request_fields},
+        {LT_STR("Access-Control-Max-Age"), LT_STR("600")},
+    };
+    lt_reply(r, 204, NULL, NULL, extra, LT_COUNT(extra), LT_STR_NULL);
+    return true;
+}

@@ -1,0 +1,372 @@
+/*
+ * Asking the LMS. Who comes first asks, others with the same question on this loop wait for that answer; the answers lie in a table of
+ * the loop: chains by hash, and a ring from the most to the least recently used. An entry that is being asked for is never dropped.
+ */
+#include "core/lms_roles.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "io/fiber.h"
+#include "io/http_client.h"
+#include "text/json.h"
+
+enum { SLOTS = 2 * LT_LMS_ROLES_KEPT, LOG_EVERY_MS = 60000 };
+
+struct waiter {                  /* on the stack of its fiber, which takes it out before it goes on */
+    struct waiter *next;
+    struct lt_fiber *fiber;
+    bool over, known;            /* who asked has ended; with an answer, if only a failure */
+    unsigned roles;
+};
+
+struct entry {
+    struct entry *next;          /* of the same hash slot */
+    struct entry *newer, *older; /* the ring; its head stands between the newest and the oldest */
+    uint64_t hash;
+    bool asking;
+    struct waiter *waiters;      /* while asking */
+    uint64_t until_ms;           /* lt_loop_now() up to which roles count */
+    unsigned roles;
+    size_t n;
+    char key[];
+};
+
+struct table {
+    uint64_t seed;
+    size_t n;
+    struct entry head;
+    struct entry *slots[SLOTS];
+};
+
+struct question {
+    struct lt_lms_roles_stats *stats;
+    struct lt_tls *tls;
+    struct lt_loop *loop;
+    struct lt_arena *arena;
+    struct table *table;
+    const struct lt_caller *caller;
+    struct lt_str course_id;
+    struct lt_str key;
+    uint64_t hash, deadline_ms;
+};
+
+/* ---- what an answer says ---- */
+
+/*
+ * Open edX's course roles (common/djangoapps/student/roles.py). `instructor` ("Admin" of a course team) is no manager here: a manager's
+ * permissions hold for the whole site, an instructor's for one course. `limited_staff` sees learners' work but not Studio, so it teaches
+ * and does not edit. Researchers, finance, sales, libraries and support have no part in teaching and get nothing.
+ */
+static const struct {
+    const char *lms;
+    enum lt_role ours;
+} roles_of_lms[] = {
+    {"instructor", LT_ROLE_EDITINGTEACHER}, {"staff", LT_ROLE_EDITINGTEACHER}, {"limited_staff", LT_ROLE_TEACHER},
+    {"ccx_coach", LT_ROLE_TEACHER},         {"beta_testers", LT_ROLE_STUDENT},
+};
+/* is_staff: staff of the whole platform. Not admin: that the platform calls superuser, and only a token says it. */
+enum { ROLE_OF_STAFF = LT_ROLE_MANAGER };
+
+static unsigned role_bit(struct lt_str name)
+{
+    for (size_t i = 0; i < LT_COUNT(roles_of_lms); i++)
+        if (lt_str_is(name, roles_of_lms[i].lms))
+            return 1u << roles_of_lms[i].ours;
+    return 0;
+}
+
+enum lt_code lt_lms_roles_read(struct lt_arena *arena, struct lt_str body, struct lt_str course_id, unsigned *ret_roles, struct lt_error *err)
+{
+    const struct lt_json *v;
+    *ret_roles = 0;
+    if (lt_json_parse(arena, body, LT_JSON_STRICT, &v, NULL)) /* its error would quote the body */
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is not JSON");
+    const struct lt_json *list = lt_json_get(v, "roles"), *is_staff = lt_json_get(v, "is_staff");
+    if (!lt_json_is(list, LT_JSON_ARRAY) || (is_staff && !lt_json_is(is_staff, LT_JSON_BOOL)))
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer has no array `roles`, or an `is_staff` that is neither true nor false");
+    unsigned roles = lt_json_bool_or(is_staff, false) ? 1u << ROLE_OF_STAFF : 0;
+    for (size_t i = 0; i < lt_json_len(list); i++) {
+        const struct lt_json *row = lt_json_at(list, i);
+        if (lt_str_eq(lt_json_str(lt_json_get(row, "course_id")), course_id))
+            roles |= role_bit(lt_json_str(lt_json_get(row, "role")));
+    }
+    *ret_roles = roles;
+    return LT_OK;
+}
+
+/* ---- the table ---- */
+
+static void unring(struct entry *e)
+{
+    e->newer->older = e->older;
+    e->older->newer = e->newer;
+}
+
+static void ring_newest(struct table *t, struct entry *e)
+{
+    e->newer = &t->head;
+    e->older = t->head.older;
+    e->older->newer = e;
+    t->head.older = e;
+}
+
+static void drop(struct table *t, struct entry *e)
+{
+    struct entry **link = &t->slots[e->hash % SLOTS];
+    while (*link != e)
+        link = &(*link)->next;
+    *link = e->next;
+    unring(e);
+    t->n--;
+    free(e);
+}
+
+static void table_free(void *table)
+{
+    struct table *t = table;
+    while (t->head.older != &t->head)
+        drop(t, t->head.older);
+    free(t);
+}
+
+/* NULL outside loops. */
+static struct table *table_here(void)
+{
+    struct lt_loop *loop = lt_loop_self();
+    struct table *t = loop ? lt_loop_slot(loop, LT_SLOT_LMS_ROLES) : NULL;
+    if (!loop || t)
+        return t;
+    if (!(t = calloc(1, sizeof(*t))))
+        abort();
+    lt_random(&t->seed, sizeof(t->seed));
+    t->head.newer = t->head.older = &t->head;
+    lt_loop_set_slot(loop, LT_SLOT_LMS_ROLES, t, table_free);
+    return t;
+}
+
+static struct entry *find(const struct question *q)
+{
+    struct entry *e = q->table->slots[q->hash % SLOTS];
+    while (e && (e->hash != q->hash || !lt_str_eq((struct lt_str){e->key, e->n}, q->key)))
+        e = e->next;
+    return e;
+}
+
+/* NULL when the table is full of questions that are under way. */
+static struct entry *insert(const struct question *q)
+{
+    struct table *t = q->table;
+    if (t->n == LT_LMS_ROLES_KEPT) {
+        struct entry *oldest = t->head.newer;
+        while (oldest != &t->head && oldest->asking)
+            oldest = oldest->newer;
+        if (oldest == &t->head)
+            return NULL;
+        drop(t, oldest);
+    }
+    struct entry *e = malloc(sizeof(*e) + q->key.n);
+    if (!e)
+        abort();
+    *e = (struct entry){.hash = q->hash, .n = q->key.n, .next = t->slots[q->hash % SLOTS]};
+    memcpy(e->key, q->key.p, q->key.n);
+    t->slots[q->hash % SLOTS] = e;
+    ring_newest(t, e);
+    t->n++;
+    return e;
+}
+
+/* Site, address, user and course, with the lengths that tell them apart; none holds a NUL. */
+static void make_key(struct question *q)
+{
+    const struct lt_site *site = q->caller->site;
+    struct lt_str user = q->caller->user_id;
+    q->key = lt_printf(q->arena, "%lld %zu %zu %.*s%.*s%.*s", (long long)site->id, site->lms_roles_url.n, user.n, LT_FMT(site->lms_roles_url),
+                       LT_FMT(user), LT_FMT(q->course_id));
+    q->hash = lt_hash64(LT_HASH64_START ^ q->table->seed, q->key.p, q->key.n);
+}
+
+/* ---- asking ---- */
+
+/* RFC 3986 §2.1: all but unreserved characters, so that '+' in a course's id stays one. */
+static struct lt_str address(const struct question *q)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    struct lt_str url = q->caller->site->lms_roles_url;
+    struct lt_buf b;
+    lt_buf_init(&b, 8192); /* 2,048 for the address, 3 for each of 255 bytes */
+    lt_buf_put_str(&b, url);
+    lt_buf_printf(&b, "%scourse_id=", memchr(url.p, '?', url.n) ? "&" : "?");
+    for (size_t i = 0; i < q->course_id.n; i++) {
+        char c = q->course_id.p[i];
+        if (memchr(unreserved, c, sizeof(unreserved) - 1))
+            lt_buf_putc(&b, c);
+        else
+            lt_buf_printf(&b, "%%%02X", (unsigned char)c);
+    }
+    struct lt_str text = lt_str_copy(q->arena, lt_buf_str(&b));
+    lt_buf_free(&b);
+    return text;
+}
+
+static enum lt_code read_reply(const struct question *q, struct lt_http_reply *reply, unsigned *ret, struct lt_error *err)
+{
+    struct lt_str body;
+    int status = lt_http_reply_head(reply)->status;
+    if (status != 200) {
+        lt_fail(err, status == 401 || status == 403 ? LT_EUPSTREAM_UNAUTHORIZED : LT_EUPSTREAM_UNAVAILABLE, "it answered with status %d", status);
+        err->vendor_status = status;
+        return err->code;
+    }
+    if (lt_http_reply_read_all(reply, q->arena, &body, err))
+        return err->code;
+    return lt_lms_roles_read(q->arena, body, q->course_id, ret, err);
+}
+
+static enum lt_code request(const struct question *q, unsigned *ret, struct lt_error *err)
+{
+    const struct lt_http_field fields[] = {
+        {LT_STR("Accept"), LT_STR("application/json")},
+        {LT_STR("Authorization"), lt_printf(q->arena, "JWT %.*s", LT_FMT(q->caller->token))},
+    };
+    struct lt_http_call call = {.method = "GET",
+                                .url = address(q),
+                                .fields = fields,
+                                .fields_n = LT_COUNT(fields),
+                                .tls = q->tls,
+                                .connect_ms = LT_LMS_ROLES_MS,
+                                .first_byte_ms = LT_LMS_ROLES_MS,
+                                .idle_ms = LT_LMS_ROLES_MS,
+                                .deadline_ms = q->deadline_ms,
+                                .max_body = LT_LMS_ROLES_BODY_MAX};
+    struct lt_http_reply *reply;
+    atomic_fetch_add(&q->stats->asked, 1);
+    if (lt_http_send(q->loop, &call, &reply, err))
+        return err->code;
+    enum lt_code rc = read_reply(q, reply, ret, err);
+    lt_http_reply_close(reply);
+    return rc;
+}
+
+/* Counts it, and says so once a minute. */
+static void failed(const struct question *q, struct lt_error *err)
+{
+    unsigned long long now = lt_mono_ms(), last = atomic_load(&q->stats->logged_at);
+    atomic_fetch_add(&q->stats->failed, 1);
+    if ((last != 0 && now - last < LOG_EVERY_MS) || !atomic_compare_exchange_strong(&q->stats->logged_at, &last, now)) {
+        atomic_fetch_add(&q->stats->unlogged, 1);
+        return;
+    }
+    unsigned long more = atomic_exchange(&q->stats->unlogged, 0);
+    lt_error_wrap(err, "roles of the LMS, site %.*s (%lu more since the last of these lines)", LT_FMT(q->caller->site->slug), more);
+    lt_log_error("lms_roles.failed", err);
+}
+
+/* The question is over; known: with roles, for everybody who waits. Else the next of them asks. */
+static void settle(struct entry *e, bool known, unsigned roles)
+{
+    struct waiter *w = e->waiters;
+    e->asking = false;
+    e->waiters = NULL;
+    for (struct waiter *next; w; w = next) {
+        next = w->next;
+        w->over = true;
+        w->known = known;
+        w->roles = roles;
+        lt_fiber_wake(w->fiber);
+    }
+}
+
+static enum lt_code ask(const struct question *q, struct entry *e, unsigned *ret, struct lt_error *err)
+{
+    unsigned roles = 0;
+    if (!e && !(e = insert(q))) {
+        lt_fail(err, LT_EOVERLOADED, "%d questions are under way", LT_LMS_ROLES_KEPT);
+        failed(q, err);
+        return LT_OK;
+    }
+    e->asking = true;
+    e->roles = 0;
+    enum lt_code rc = request(q, &roles, err);
+    if (rc == LT_ECANCELLED) {
+        settle(e, false, 0);
+        drop(q->table, e);
+        return rc;
+    }
+    if (rc) {
+        roles = 0;
+        failed(q, err);
+    }
+    /* No role, or no answer: soon asked again, so that somebody who is made a teacher need not wait long. */
+    uint32_t keep_ms = q->caller->site->lms_roles_cache_ms;
+    e->until_ms = lt_loop_now(q->loop) + (roles ? keep_ms : keep_ms / 4);
+    e->roles = roles;
+    settle(e, true, roles);
+    *ret = roles;
+    return LT_OK;
+}
+
+static void stop_waiting(struct entry *e, struct waiter *w)
+{
+    struct waiter **link = &e->waiters;
+    while (*link != w)
+        link = &(*link)->next;
+    *link = w->next;
+}
+
+/* LT_ETIMEOUT, LT_ECANCELLED; LT_OK: w->known says whether there is an answer. */
+static enum lt_code wait_for(const struct question *q, struct entry *e, struct waiter *w)
+{
+    *w = (struct waiter){.next = e->waiters, .fiber = lt_fiber_self()};
+    e->waiters = w;
+    while (!w->over) {
+        enum lt_code rc = lt_fiber_wait(q->deadline_ms);
+        if (rc && !w->over) {
+            stop_waiting(e, w);
+            return rc;
+        }
+    }
+    return LT_OK;
+}
+
+static enum lt_code answer(const struct question *q, unsigned *ret, struct lt_error *err)
+{
+    for (;;) {
+        struct waiter w;
+        struct entry *e = find(q);
+        if (!e || (!e->asking && e->until_ms <= lt_loop_now(q->loop)))
+            return ask(q, e, ret, err);
+        unring(e);
+        ring_newest(q->table, e);
+        w.known = !e->asking;
+        w.roles = e->roles;
+        enum lt_code rc = e->asking ? wait_for(q, e, &w) : LT_OK;
+        if (rc == LT_ECANCELLED)
+            return lt_fail(err, rc, "while waiting for the roles of the LMS");
+        if (rc) /* who asked counts the failure */
+            return LT_OK;
+        if (w.known) {
+            atomic_fetch_add(&q->stats->kept, 1);
+            *ret = w.roles;
+            return LT_OK;
+        }
+    }
+}
+
+enum lt_code lt_lms_roles(struct lt_lms_roles_stats *stats, struct lt_tls *tls, const struct lt_caller *caller, struct lt_str course_id,
+                          unsigned *ret_roles, struct lt_error *err)
+{
+    struct lt_error own;
+    *ret_roles = 0;
+    struct table *table = table_here();
+    if (!table || !lt_fiber_self() || caller->token.n == 0 || caller->site->lms_roles_url.n == 0 || course_id.n == 0)
+        return LT_OK;
+    struct question q = {.stats = stats, .tls = tls, .loop = lt_loop_self(), .arena = lt_arena_new(), .table = table, .caller = caller,
+                         .course_id = course_id};
+    q.deadline_ms = lt_loop_now(q.loop) + LT_LMS_ROLES_MS;
+    make_key(&q);
+    enum lt_code rc = answer(&q, ret_roles, err ? err : &own);
+    lt_arena_free(q.arena);
+    return rc;
+}
