@@ -102,6 +102,7 @@ def main():
     print(f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}"
           + (", real-time priority" if args.alone else ""))
     results = {}
+    args.out.mkdir(parents=True, exist_ok=True)
     for name in wanted:
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"lectern-bench-{name}-", dir=args.out))
         try:

@@ -274,6 +274,18 @@ def test_a_page_of_the_platform_signs_in_by_its_cookies(site):
         refused(call(site, "POST", "workflows/", slot("mock"), {"action": "run"}, "", forged), 403, "permission_denied")
 
 
+def test_who_is_signed_in_by_cookies_can_accept_the_policy(site):
+    page = {"Cookie": cookies(jwt("by-cookie")), "USE-JWT-COOKIE": "true"}
+    policy = site.request("GET", "/v1/policy", headers=page).json
+    assert policy["accepted"] is False
+    accept = {"accepted": True, "version": policy["version"]}
+    assert site.request("PUT", "/v1/policy", body=accept, headers=page).status == 403
+    posted = {**page, "Origin": site.base_url, "X-CSRFToken": "c" * 32}
+    assert site.request("PUT", "/v1/policy", body=accept, headers=posted).json["accepted"] is True
+    assert site.request("GET", "/v1/policy", headers=page).json["accepted"] is True
+    assert site.request("DELETE", "/v1/policy", headers=posted).json["accepted"] is False
+
+
 def test_a_token_without_roles_is_a_learners_and_a_course_gives_more(site):
     site.cli("permission", "set", "student", "action:continue_conversation", "off", "--site", "demo")
     try:
