@@ -26,7 +26,8 @@ static struct lt_str existing_of(const struct lt_action_call *call)
     if (lt_json_len(list) == 0)
         return LT_STR("");
     struct lt_str marked = lt_guard_mark_off(call->arena, lt_json_text(call->arena, list));
-    return lt_printf(call->arena, "\nThe learner has cards for these questions already. Ask nothing that they ask, and use none of their ids.\n%.*s\n",
+    return lt_printf(call->arena,
+                     "\nThe learner has cards for these questions already. Ask nothing that they ask, and use none of their ids.\n%.*s\n",
                      LT_FMT(marked));
 }
 

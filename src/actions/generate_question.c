@@ -43,7 +43,8 @@ static const char markable[] =
     IF("\"multiplechoiceresponse\",\"optionresponse\"",
        "\"choices\":{\"minItems\":2,\"contains\":" RIGHT ",\"minContains\":1,\"maxContains\":1}") ","
     IF("\"choiceresponse\"", "\"choices\":{\"minItems\":2,\"contains\":" RIGHT "}") ","
-    IF("\"numericalresponse\"", "\"choices\":{\"maxItems\":0},\"answer_value\":{\"pattern\":\"^[+-]?[0-9]{1,30}([.][0-9]{1,30})?([eE][+-]?[0-9]{1,3})?$\"},"
+    IF("\"numericalresponse\"",
+       "\"choices\":{\"maxItems\":0},\"answer_value\":{\"pattern\":\"^[+-]?[0-9]{1,30}([.][0-9]{1,30})?([eE][+-]?[0-9]{1,3})?$\"},"
        "\"tolerance\":{\"pattern\":\"^([0-9]{1,30}([.][0-9]{1,30})?%?)?$\"}") ","
     IF("\"stringresponse\"", "\"choices\":{\"maxItems\":0},\"answer_value\":{\"minLength\":1,\"maxLength\":500}") "]}";
 
@@ -67,7 +68,8 @@ static struct lt_str marked_member(const struct lt_action_call *call, const char
 static struct lt_str task_of(const struct lt_action_call *call, long long count)
 {
     struct lt_str existing = marked_member(call, "existing", "These questions are there already. Ask nothing that they ask.");
-    struct lt_str revise = marked_member(call, "revise", "Give a better version of this question, with what is asked in particular, and nothing else.");
+    struct lt_str revise = marked_member(call, "revise",
+                                         "Give a better version of this question, with what is asked in particular, and nothing else.");
     struct lt_str level = lt_json_str_or(lt_json_get(call->input, "difficulty"), LT_STR(""));
     struct lt_str of = level.n > 0 ? lt_printf(call->arena, " of the level \"%.*s\"", LT_FMT(level)) : LT_STR("");
     if (revise.n > 0)
@@ -83,7 +85,8 @@ static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral
     struct lt_str types = types_of(call);
     struct lt_str form = lt_printf(call->arena, FORM("%.*s"), LT_FMT(types));
     struct lt_str checked =
-        lt_printf(call->arena, "{\"allOf\":[%s,{\"properties\":{\"problems\":{\"minItems\":1,\"maxItems\":%lld,\"items\":%s}}}]}", form.p, count, markable);
+        lt_printf(call->arena, "{\"allOf\":[%s,{\"properties\":{\"problems\":{\"minItems\":1,\"maxItems\":%lld,\"items\":%s}}}]}", form.p, count,
+                  markable);
     if (lt_text_answer_compile_about(call, lt_strz(call->arena, task_of(call, count)), ret, err))
         return err->code;
     return lt_structured_answer_ask(call, "questions", form, checked, ret, err);

@@ -1,5 +1,6 @@
 /*
- * What the actions that answer with text have in common: the response object, the columns, the neutral call with its messages. Pure but for the arena of the call; fiber or worker.
+ * What the actions that answer with text have in common: the response object, the columns, the neutral call with its messages.
+ * Pure but for the arena of the call; fiber or worker.
  */
 #pragma once
 #include "core/action.h"

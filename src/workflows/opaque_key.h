@@ -43,7 +43,8 @@ struct lt_opaque_context {
 /*
  * Reads courseId or course_id, locationId or location_id, uiSlotSelectorId or ui_slot_selector_id, serviceVariant or service_variant.
  * null and "" are as absent; other members are ignored. LT_EINVALID_INPUT with the field as it was spelt: not an object, not a string,
- * both spellings with different values, longer than 255 bytes, an unknown variant, and a course_id that is no
- * course key or a location_id that is no usage key: when opaque is true in every case, else only when it looks like one. NULL (absent) gives an empty context. The texts are those of the tree.
+ * both spellings with different values, longer than 255 bytes, an unknown variant, and a course_id that is no course
+ * key or a location_id that is no usage key: when opaque is true in every case, else only when it looks like one. NULL (absent) gives an
+ * empty context. The texts are those of the tree.
  */
 enum lt_code lt_opaque_context_read(const struct lt_json *object, bool opaque, struct lt_opaque_context *ret, struct lt_error *err);
