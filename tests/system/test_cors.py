@@ -129,7 +129,7 @@ def test_a_page_of_a_listed_origin_sees_every_answer(site, page, method, path, b
     answer = page.fetch(method, path, site.bearer, body)
     assert answer.status == status, answer.body
     assert "X-Request-Id" in answer.headers["Access-Control-Expose-Headers"]
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert ("Access-Control-Allow-Credentials" in answer.headers) == (path == "/v1/policy")  # which takes the platform's cookies
     assert page.preflights == 1
 
 
@@ -282,10 +282,11 @@ def test_the_doors_refusals_can_be_read_too(site, mfe):
     assert mfe.fetch("POST", f"{DOOR}/workflows/{slot('mock')}", EDX, {"action": 7}, credentials=True).status == 400
 
 
-def test_credentials_are_for_the_door_alone(site, mfe):
-    for path in ("/v1/actions", "/v1/policy", "/healthz"):
+def test_credentials_are_for_the_door_and_the_policy_alone(site, mfe):
+    for path in ("/v1/actions", "/v1/providers", "/healthz"):
         with pytest.raises(Blocked):
             mfe.fetch("GET", path, EDX, credentials=True)
+    assert mfe.fetch("GET", "/v1/policy", EDX, credentials=True).status == 200
 
 
 def test_another_sites_page_gets_nothing_by_the_users_cookies(site, mfe):
