@@ -7,10 +7,12 @@
 #include "io/http_server.h"
 
 struct lt_api;
+struct lt_task_queue; /* workflows/task_queue.h */
 
 struct lt_api_options {
     struct lt_store *store;
     struct lt_manager *manager;
+    struct lt_task_queue *tasks; /* runs background tasks here; NULL: they only wait */
     struct lt_http_limits *limits; /* of the servers, for /metrics; NULL: not told */
     struct lt_tls *tls;      /* client context, to read issuers' keys with; NULL: no https there */
     const struct lt_network *proxies; /* whose X-Forwarded-Host and -Proto count */

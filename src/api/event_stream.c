@@ -83,6 +83,35 @@ enum lt_code lt_event_stream_text(void *ctx, struct lt_str piece)
     return append(p, LT_SSE_DELTA);
 }
 
+void lt_event_stream_progress(void *ctx, struct lt_str message, double fraction)
+{
+    struct lt_event_stream *p = ctx;
+    struct lt_jw w;
+    if (!p->started)
+        return;
+    lt_jw_obj(event(p, &w));
+    lt_jw_kstr(&w, "message", message);
+    if (fraction >= 0) {
+        lt_jw_key(&w, "fraction");
+        lt_jw_double(&w, fraction);
+    }
+    lt_jw_end(&w);
+    append(p, LT_SSE_STATUS); /* a client that left is seen at the next piece, or by the fiber's cancel */
+}
+
+void lt_event_stream_tool(void *ctx, const char *name, const char *state)
+{
+    struct lt_event_stream *p = ctx;
+    struct lt_jw w;
+    if (!p->started)
+        return;
+    lt_jw_obj(event(p, &w));
+    lt_jw_kstrz(&w, "name", name);
+    lt_jw_kstrz(&w, "state", state);
+    lt_jw_end(&w);
+    append(p, LT_SSE_TOOL);
+}
+
 struct lt_event_stream *lt_event_stream_new(struct lt_request *r)
 {
     struct lt_event_stream *p = LT_NEW(r->arena, struct lt_event_stream);

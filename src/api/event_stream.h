@@ -16,6 +16,10 @@ struct lt_event_stream *lt_event_stream_new(struct lt_request *r);
 void lt_event_stream_start(void *ctx, struct lt_uuid id);
 /* One `delta`; waits while the client is too far behind. */
 enum lt_code lt_event_stream_text(void *ctx, struct lt_str piece);
+/* One `status`; left out before the start. */
+void lt_event_stream_progress(void *ctx, struct lt_str message, double fraction);
+/* One `tool`; left out before the start. */
+void lt_event_stream_tool(void *ctx, const char *name, const char *state);
 /*
  * The end is durable: `done` with what write() gives when err says LT_OK, else `error`; gives way until the client has it, and frees. Without a
  * start, which a success never lacks, it is an ordinary problem with its status.

@@ -4,6 +4,7 @@
 #include "core/lms_roles.h"
 #include "io/fiber.h"
 #include "workflows/scope.h"
+#include "workflows/task_queue.h"
 
 static void answer_status(struct lt_request *r, int code, const char *status)
 {
@@ -33,6 +34,18 @@ static void figure(struct lt_buf *b, const char *name, const char *type, const c
     lt_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name, (unsigned long long)value);
 }
 
+static void task_figures(struct lt_buf *b, struct lt_task_queue *queue)
+{
+    struct lt_task_queue_stats s;
+    lt_task_queue_stats(queue, &s);
+    figure(b, "lectern_tasks_queued", "gauge", "Background tasks that wait.", s.queued);
+    figure(b, "lectern_tasks_running", "gauge", "Background tasks that this process runs.", s.running);
+    figure(b, "lectern_tasks_again_total", "counter", "Attempts at tasks that are to be made again.", s.ended[LT_TASK_QUEUED]);
+    lt_buf_printf(b, "# HELP lectern_tasks_ended_total Background tasks that ended here, by state.\n# TYPE lectern_tasks_ended_total counter\n");
+    for (int i = LT_TASK_COMPLETED; i < LT_TASK_STATES; i++)
+        lt_buf_printf(b, "lectern_tasks_ended_total{state=\"%s\"} %llu\n", lt_task_state_name((enum lt_task_state)i), (unsigned long long)s.ended[i]);
+}
+
 void lt_get_metrics(struct lt_request *r)
 {
     struct lt_store_stats s;
@@ -55,6 +68,7 @@ void lt_get_metrics(struct lt_request *r)
         figure(&b, "lectern_http_connections_refused_total", "counter", "Connections refused because there were too many.", refused);
     }
     figure(&b, "lectern_streams_running", "gauge", "Calls that are streamed now.", (uint64_t)lt_streams_running(r->api->streams));
+    task_figures(&b, r->api->options.tasks);
     figure(&b, "lectern_fibers", "gauge", "Fibers alive.", (uint64_t)lt_fiber_count());
     figure(&b, "lectern_config_generation", "gauge", "Generation of the configuration in force.", (uint64_t)r->config->generation);
     figure(&b, "lectern_store_units_total", "counter", "Units written.", s.units);

@@ -12,6 +12,7 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
     *q = (struct lt_workflow_request){.arena = r->arena,
                                       .store = r->api->options.store,
                                       .manager = r->api->options.manager,
+                                      .tasks = r->api->options.tasks,
                                       .config = r->config,
                                       .caller = &r->caller,
                                       .course_id = context.course_id,

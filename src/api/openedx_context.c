@@ -46,31 +46,15 @@ enum lt_code lt_openedx_context(struct lt_request *r, struct lt_scope_context *r
     return LT_OK;
 }
 
-/*
- * The platform's tokens name no roles: whoever has signed in there is a learner, and more where the course says so. That is looked up only
- * when a learner's permission is not enough.
- */
-static enum lt_code add_roles(struct lt_request *r, struct lt_str course_id, struct lt_error *err)
-{
-    unsigned roles = 0;
-    if (!r->caller.is_user)
-        return LT_OK;
-    if (r->caller.roles == 0)
-        r->caller.roles = 1u << LT_ROLE_STUDENT;
-    if (lt_permitted(&r->caller, "action:continue_conversation", LT_STR(LT_OPENEDX_PLACEMENT)))
-        return LT_OK;
-    if (lt_course_roles(r->api->options.manager, r->arena, &r->caller, course_id, &roles, err))
-        return err->code;
-    r->caller.roles |= roles;
-    return LT_OK;
-}
-
 enum lt_code lt_openedx_resolve(struct lt_request *r, struct lt_scope_context *context, const struct lt_scope **ret_scope,
                                 const struct lt_profile **ret_profile, struct lt_error *err)
 {
     struct lt_scope_set *scopes;
     context->service_variant = lt_request_variant(r);
-    if (add_roles(r, context->course_id, err) || lt_request_scopes(r, false, &scopes, err))
+    /* The roles that the platform's tokens may name are not ours: whoever has signed in there is a learner, and in courses what they say. */
+    if (r->caller.is_user && r->caller.roles == 0)
+        r->caller.roles = 1u << LT_ROLE_STUDENT;
+    if (lt_request_scopes(r, false, &scopes, err))
         return err->code;
     return lt_workflow_resolve(lt_workflows(r->config), scopes, context, ret_scope, ret_profile, err);
 }

@@ -87,6 +87,8 @@ void lt_get_register_call(struct lt_request *r)
     lt_jw_kstr(w, "partial", call.partial);
     lt_jw_key(w, "attempts");
     lt_jw_raw(w, attempts.n ? attempts : LT_STR("[]"));
+    lt_jw_key(w, "tools");
+    lt_jw_raw(w, call.tools);
     lt_jw_key(w, "content");
     lt_jw_raw(w, content.n ? content : LT_STR("{}"));
     lt_jw_end(w);

@@ -105,7 +105,7 @@ static const char workflow_run[] =
     ",\"location_id\":" CONTEXT_TEXT ",\"locationId\":" CONTEXT_TEXT ",\"ui_slot_selector_id\":" CONTEXT_TEXT ",\"uiSlotSelectorId\":" CONTEXT_TEXT
     ",\"service_variant\":" CONTEXT_TEXT ",\"serviceVariant\":" CONTEXT_TEXT ",\"placement\":{\"type\":\"string\",\"maxLength\":64},"
     "\"content\":{\"type\":\"string\",\"maxLength\":1048576}}},\"action\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
-    "\"user_input\":{},\"stream\":{\"type\":\"boolean\"}," USER "}}";
+    "\"user_input\":{},\"stream\":{\"type\":\"boolean\"},\"async\":{\"type\":\"boolean\"}," USER "}}";
 static const char workflow_answer[] =
     OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"profile\":{\"type\":\"string\"},\"scope_id\":" COUNT
            ",\"session_id\":{\"type\":[\"string\",\"null\"]},\"action\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
@@ -113,6 +113,14 @@ static const char workflow_answer[] =
            "\"usage\":" OBJECT("\"prompt_tokens\":" COUNT ",\"completion_tokens\":" COUNT ",\"total_tokens\":" COUNT) ","
            "\"created_at\":" TIME ",\"completed_at\":" TIME);
 
+static const char task[] =
+    OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"number\":{\"type\":\"integer\"},"
+           "\"state\":{\"enum\":[\"queued\",\"running\",\"completed\",\"failed\",\"timeout\",\"cancelled\"]},"
+           "\"progress\":" OBJECT("\"message\":{\"type\":\"string\"},\"fraction\":{\"type\":\"number\"}") ",\"user_id\":{\"type\":\"string\"},"
+           "\"profile\":{\"type\":\"string\"},\"scope_id\":" COUNT ",\"course_id\":" CONTEXT_TEXT ",\"location_id\":" CONTEXT_TEXT
+           ",\"action\":{\"type\":\"string\"},\"attempt\":{\"type\":\"integer\"},\"created_at\":" TIME ",\"started_at\":" TIME
+           ",\"completed_at\":" TIME ",\"result\":{\"type\":\"object\"},\"error\":" OBJECT("\"code\":{\"type\":\"string\"},"
+           "\"title\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}"));
 static const char session[] =
     OBJECT("\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"number\":{\"type\":\"integer\"},\"user_id\":{\"type\":\"string\"},"
            "\"profile_id\":{\"type\":\"integer\"},\"scope_id\":" COUNT ",\"course_id\":" CONTEXT_TEXT ",\"location_id\":" CONTEXT_TEXT
@@ -162,8 +170,13 @@ const struct lt_route lt_routes[] = {
      lt_put_placement},
     {"GET", "/v1/switches", "manage_switches", "Switches of courses and locations.", NULL, LIST_OF("switches"), 0, 0, lt_get_switches},
     {"PUT", "/v1/switches", "manage_switches", "Set a switch; null removes it.", switch_put, LIST_OF("switches"), LT_BODY_SMALL, 0, lt_put_switch},
-    {"POST", "/v1/workflows/run", "caller", "Run a workflow: a profile, or what a context leads to.", workflow_run, workflow_answer, LT_BODY_ACTION,
+    {"POST", "/v1/workflows/run", "caller", "Run a workflow: a profile, or what a context leads to. With `async` 202 {task_id}.", workflow_run, workflow_answer, LT_BODY_ACTION,
      LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS, lt_post_workflow_run},
+    {"GET", "/v1/tasks", "caller", "Background tasks, newest first: one's own, or all of the site; ?state and ?user choose, ?before and ?limit page.", NULL,
+     OBJECT("\"tasks\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":" COUNT), 0, 0, lt_get_tasks},
+    {"GET", "/v1/tasks/{id}", "caller", "One of them, with its result.", NULL, task, 0, 0, lt_get_task},
+    {"DELETE", "/v1/tasks/{id}", "caller", "Cancel it.", NULL, cancelled, 0, 0, lt_delete_task},
+    {"GET", "/v1/tasks/{id}/events", "caller", "Follow it: events status, then done or error.", NULL, NULL, 0, LT_ROUTE_STREAMS, lt_get_task_events},
     {"GET", "/v1/roles", "manage_roles", "Who is what in which course, by id; ?user and ?course_id choose, ?after and ?limit page.", NULL,
      OBJECT("\"roles\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":" COUNT), 0, 0, lt_get_roles},
     {"PUT", "/v1/roles", "manage_roles", "Give a user a role in a course, or in the whole site.", role_put, role, LT_BODY_SMALL, 0, lt_put_role},
@@ -214,6 +227,9 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/sessions/{id}/thread", "caller", "Its thread: ?view=local, remote or combined.", NULL,
      OBJECT("\"view\":{\"type\":\"string\"},\"complete\":{\"type\":\"boolean\"},"
             "\"thread\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\"}}"), 0, 0, lt_get_session_thread},
+    {"GET", "/v1/sessions/{id}/collection", "caller", "The questions that were saved in it, as files of an OLX library.", NULL,
+     OBJECT("\"name\":{\"type\":\"string\"},\"library_id\":{\"type\":\"string\"},\"files\":{\"type\":\"array\",\"items\":"
+            OBJECT("\"path\":{\"type\":\"string\"},\"text\":{\"type\":\"string\"}") "}"), 0, 0, lt_get_session_collection},
     {"GET", "/v1/sessions/{id}/messages", "caller", "The newest messages, or with ?shown=N those before the newest N; ?limit.", NULL,
      OBJECT("\"messages\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"metadata\":" OBJECT("\"has_more\":{\"type\":\"boolean\"},"
             "\"current_count\":{\"type\":\"integer\"},\"new_count\":{\"type\":\"integer\"}")), 0, 0, lt_get_session_messages},

@@ -133,6 +133,31 @@ void lt_post_session_clear(struct lt_request *r)
         answer_session(r, &session);
 }
 
+/* ---- what was saved in it ---- */
+
+static enum lt_code find_collection(struct lt_request *r, const struct lt_json **ret, struct lt_error *err)
+{
+    struct lt_session session;
+    const struct lt_json *metadata;
+    if (find(r, &session, err) || lt_json_parse(r->arena, session.metadata, LT_JSON_STRICT, &metadata, err))
+        return err->code;
+    *ret = lt_json_get(metadata, "collection");
+    return lt_json_is(*ret, LT_JSON_OBJECT) ? LT_OK : lt_fail(err, LT_ENOT_FOUND, "nothing was saved in this session");
+}
+
+void lt_get_session_collection(struct lt_request *r)
+{
+    struct lt_error err;
+    const struct lt_json *collection;
+    struct lt_json_reply j;
+    if (find_collection(r, &collection, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    lt_jw_json(lt_json_begin(&j), collection);
+    lt_json_end(r, 200, &j);
+}
+
 /* ---- its thread ---- */
 
 static enum lt_code query_view(struct lt_request *r, enum lt_thread_view *ret, struct lt_error *err)

@@ -1,5 +1,6 @@
 /* POST /v1/workflows/run: a named profile, or the one that a context leads to. */
 #include "api/event_stream.h"
+#include "api/tasks.h"
 #include "workflows/opaque_key.h"
 #include "workflows/run.h"
 
@@ -59,6 +60,7 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
     *q = (struct lt_workflow_request){.arena = r->arena,
                                       .store = r->api->options.store,
                                       .manager = r->api->options.manager,
+                                      .tasks = r->api->options.tasks,
                                       .config = r->config,
                                       .caller = &r->caller,
                                       .course_id = context.course_id,
@@ -68,6 +70,9 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
                                       .content = member(where, "content"),
                                       .action = lt_json_str_or(lt_json_get(r->body, "action"), LT_STR("run")),
                                       .user_input = lt_json_get(r->body, "user_input")};
+    bool async = lt_json_bool_or(lt_json_get(r->body, "async"), false);
+    if (async && lt_json_bool_or(lt_json_get(r->body, "stream"), false))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/async", "what runs in the background has no stream; follow /v1/tasks/{id}/events");
     return find_profile(r, q, &context, err);
 }
 
@@ -78,54 +83,11 @@ struct answer {
     const struct lt_workflow_result *result;
 };
 
-static void put_uuid(struct lt_jw *w, struct lt_uuid id)
-{
-    char text[37];
-    lt_uuid_format(id, text);
-    lt_jw_strz(w, text);
-}
-
-static void put_usage(struct lt_jw *w, const struct lt_usage *usage)
-{
-    lt_jw_key(w, "usage");
-    lt_jw_obj(w);
-    lt_jw_ktokens(w, "prompt_tokens", usage->prompt_tokens);
-    lt_jw_ktokens(w, "completion_tokens", usage->completion_tokens);
-    lt_jw_ktokens(w, "total_tokens", usage->total_tokens);
-    lt_jw_end(w);
-}
-
 static void write_answer(struct lt_request *r, struct lt_jw *w, const void *ctx)
 {
     const struct answer *a = ctx;
-    const struct lt_workflow_result *result = a->result;
     (void)r;
-    lt_jw_obj(w);
-    lt_jw_kstrz(w, "id", result->id_text);
-    lt_jw_kstr(w, "profile", a->request->profile->slug);
-    lt_jw_key(w, "scope_id");
-    if (a->request->scope)
-        lt_jw_int(w, a->request->scope->id);
-    else
-        lt_jw_null(w);
-    lt_jw_key(w, "session_id");
-    if (result->session_id)
-        put_uuid(w, result->session_uuid);
-    else
-        lt_jw_null(w);
-    lt_jw_kstr(w, "action", a->request->action);
-    lt_jw_kbool(w, "success", true);
-    lt_jw_key(w, "response");
-    lt_jw_raw(w, result->response);
-    lt_jw_key(w, "calls");
-    lt_jw_arr(w);
-    for (size_t i = 0; i < result->calls_n; i++)
-        put_uuid(w, result->calls[i]);
-    lt_jw_end(w);
-    put_usage(w, &result->usage);
-    lt_jw_ktime(w, "created_at", result->created_at);
-    lt_jw_ktime(w, "completed_at", result->completed_at);
-    lt_jw_end(w);
+    lt_workflow_write_result(w, a->request, a->result);
 }
 
 static void run_streamed(struct lt_request *r, struct lt_workflow_request *q, struct lt_workflow_result *result)
@@ -134,6 +96,8 @@ static void run_streamed(struct lt_request *r, struct lt_workflow_request *q, st
     q->stream = true;
     q->on_start = lt_event_stream_start;
     q->on_text = lt_event_stream_text;
+    q->on_progress = lt_event_stream_progress;
+    q->on_tool = lt_event_stream_tool;
     q->ctx = stream;
     lt_workflow_execute(q, result);
     lt_event_stream_finish(stream, &result->error, result->id_text, write_answer, &(struct answer){q, result});
@@ -146,6 +110,10 @@ void lt_post_workflow_run(struct lt_request *r)
     struct lt_workflow_result *result = LT_NEW(r->arena, struct lt_workflow_result);
     if (read_request(r, q, &err)) {
         lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    if (lt_json_bool_or(lt_json_get(r->body, "async"), false)) {
+        lt_reply_task(r, q);
         return;
     }
     if (lt_event_stream_wanted(r)) {

@@ -110,13 +110,16 @@ const struct lt_command lt_commands[] = {
      LT_CLI_NO_STORE, lt_cmd_session_thread},
     {"session", "clear", "ID", "Begin a new thread in it.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_session_clear},
     {"session", "remove", "ID", "Remove it with all its turns.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_session_remove},
+    {"task", "list", "", "List background tasks, newest first.", SITE " user course state before limit", 0, 0, LT_CLI_READ, lt_cmd_task_list},
+    {"task", "show", "ID", "Show one, with its result.", SITE, 1, 1, LT_CLI_READ, lt_cmd_task_show},
+    {"task", "cancel", "ID", "Cancel it.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_task_cancel},
 
     {"policy", "show", "", "Show the policy of a site.", SITE, 0, 0, LT_CLI_READ, lt_cmd_policy_show},
     {"policy", "set", "VERSION", "Set it; everybody is asked again when the version changes.", SITE " file", 1, 1, LT_CLI_WRITE, lt_cmd_policy_set},
     {"policy", "status", "USER", "Has the user accepted it?", SITE, 1, 1, LT_CLI_READ, lt_cmd_policy_status},
 
     {"register", "list", "", "List calls, newest first.", SITE " user action state course before limit", 0, 0, LT_CLI_READ, lt_cmd_register_list},
-    {"register", "show", "ID", "Show a call with its attempts and content.", SITE, 1, 1, LT_CLI_READ, lt_cmd_register_show},
+    {"register", "show", "ID", "Show a call with its attempts, tools and content.", SITE, 1, 1, LT_CLI_READ, lt_cmd_register_show},
 
     {"check-config", NULL, "", "Check the configuration without starting.", "*", 0, 0, LT_CLI_NO_STORE, lt_cmd_check_config},
     {"migrate", NULL, "", "Bring the database to this program's version.", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_migrate},

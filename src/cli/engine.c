@@ -3,6 +3,7 @@
 
 #include "actions/builtin.h"
 #include "base/log.h"
+#include "content/builtin.h"
 #include "core/placement.h"
 #include "core/sealed.h"
 #include "io/tls.h"
@@ -10,10 +11,12 @@
 #include "tools/builtin.h"
 #include "workflows/orchestrator.h"
 
-enum lt_code lt_engine_register(struct lt_error *err)
+enum lt_code lt_engine_register(const struct lt_settings *s, struct lt_error *err)
 {
+    const char *share, *widgets;
+    lt_settings_share(s, &share, &widgets);
     if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err) || lt_tools_register(err) ||
-        lt_workflows_register(err))
+        lt_content_register(share, err) || lt_workflows_register(err))
         return err->code;
     lt_registry_seal();
     return LT_OK;

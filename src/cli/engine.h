@@ -9,8 +9,8 @@ struct lt_engine {
     struct lt_manager *manager;
 };
 
-/* Built-in placements, actions and providers; then the registry is sealed. Once a process. */
-enum lt_code lt_engine_register(struct lt_error *err);
+/* Built-in placements, actions, providers, tools, connectors and workflows; then the registry is sealed. Once a process. */
+enum lt_code lt_engine_register(const struct lt_settings *settings, struct lt_error *err);
 /* Configurations that are loaded from now on have templates, profiles and prompts. Once a process, before any is. */
 struct lt_workflow_source *lt_engine_workflows(const struct lt_settings *settings);
 /* Opens (or makes) the store and migrates it; read_only: for commands that only look. */

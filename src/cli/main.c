@@ -254,7 +254,7 @@ static int run(struct lt_cli *cli, int (*serve)(struct lt_cli *cli))
         return lt_cli_usage(cli, "'%.*s' is one word too many", LT_FMT(cli->operands[c->max]));
     if (lt_settings_load(cli->arena, flag, cli, &cli->settings, &err) ||
         lt_outbound_setup(&(struct lt_outbound_options){.allow = cli->settings.outbound_allow, .use_environment = true}, &err) ||
-        lt_engine_register(&err))
+        lt_engine_register(&cli->settings, &err))
         return lt_cli_fail(cli, &err);
     cli->workflows = lt_engine_workflows(&cli->settings);
     enum lt_log_level level;

@@ -141,6 +141,8 @@ int lt_cmd_register_show(struct lt_cli *cli)
     lt_jw_kstr(&cli->w, "detail", call.detail);
     lt_jw_key(&cli->w, "attempts");
     lt_jw_raw(&cli->w, attempts.n ? attempts : LT_STR("[]"));
+    lt_jw_key(&cli->w, "tools");
+    lt_jw_raw(&cli->w, call.tools);
     lt_jw_kstr(&cli->w, "partial", call.partial);
     lt_jw_kbool(&cli->w, "content_stored", call.content_stored);
     lt_jw_key(&cli->w, "content");

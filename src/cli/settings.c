@@ -29,6 +29,7 @@ const struct lt_setting lt_setting_table[] = {
     {"trusted_proxies", LT_SETTING_TEXT, AT(trusted_proxies), "LIST",
      "proxies whose X-Forwarded-Host and -Proto count, with any number of connections (127.0.0.1,::1; none)"},
     {"max_running_calls", LT_SETTING_INT, AT(max_running_calls), "N", "AI calls that run at once (24,000)"},
+    {"task_workers", LT_SETTING_INT, AT(task_workers), "N", "background tasks that run at once (16; 0: none)"},
     {"drain_delay", LT_SETTING_INT, AT(drain_delay), "SECONDS", "when stopping: not ready, but still working, so long (0)"},
     {"drain_limit", LT_SETTING_INT, AT(drain_limit), "SECONDS", "when stopping: what running calls then have to end (10)"},
     {"outbound_allow", LT_SETTING_TEXT, AT(outbound_allow), "LIST",
@@ -46,7 +47,7 @@ const struct lt_setting lt_setting_table[] = {
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);
 
-enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20, CONNECTIONS_MAX = 1000000, CALLS_MAX = LT_FIBER_MAX, DRAIN_MAX_S = 3600 };
+enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20, CONNECTIONS_MAX = 1000000, CALLS_MAX = LT_FIBER_MAX, DRAIN_MAX_S = 3600, TASK_WORKERS_MAX = 1024 };
 
 /* ---- one value ---- */
 
@@ -157,7 +158,7 @@ static enum lt_code check_limits(struct lt_settings *s, struct lt_error *err)
 {
     if (in_range("max_connections", s->max_connections, CONNECTIONS_MAX, err) ||
         in_range("max_connections_per_address", s->max_connections_per_address, CONNECTIONS_MAX, err) ||
-        in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) ||
+        in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) || in_range("task_workers", s->task_workers, TASK_WORKERS_MAX, err) ||
         in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
         in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err))
         return err->code;
@@ -226,7 +227,7 @@ enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *
 {
     *ret = (struct lt_settings){
         .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL",
-        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10};
+        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10, .task_workers = 16};
     ret->config = flag(ctx, "config");
     if (!ret->config)
         ret->config = getenv("LECTERN_CONFIG");

@@ -25,6 +25,7 @@ struct lt_settings {
     int64_t max_connections;        /* of the process; 0: 20,000 or what the descriptors allow */
     int64_t max_connections_per_address; /* 0: no limit */
     int64_t max_running_calls;      /* 0: what the number of fibers allows */
+    int64_t task_workers;           /* tasks that run at once; 0: none is run by this process */
     int64_t drain_delay, drain_limit; /* seconds */
     const char *trusted_proxies;    /* addresses and networks, or "none" */
     const char *outbound_allow;     /* see io/outbound.h; or NULL */

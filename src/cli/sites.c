@@ -42,6 +42,11 @@ static void put_site(struct lt_cli *cli, const struct lt_site *s)
     lt_jw_kbool(w, "store_content", s->store_content);
     lt_jw_kint(w, "max_running_calls", s->max_running_calls);
     lt_jw_kint(w, "max_context_messages", s->max_context_messages);
+    lt_jw_kint(w, "task_soft_limit_ms", s->task_soft_limit_ms);
+    lt_jw_kint(w, "task_hard_limit_ms", s->task_hard_limit_ms);
+    lt_jw_kint(w, "tasks_queued_per_user", s->tasks_queued_per_user);
+    lt_jw_kint(w, "tasks_queued_per_site", s->tasks_queued_per_site);
+    lt_jw_kint(w, "task_kept_s", s->task_kept_s);
     lt_jw_kstr(w, "lms_roles_url", s->lms_roles_url);
     lt_jw_kint(w, "lms_roles_cache_ms", s->lms_roles_cache_ms);
     lt_jw_kstrz(w, "openedx_policy", s->openedx_policy_by_lectern ? "lectern" : "lms");

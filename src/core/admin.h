@@ -9,7 +9,8 @@
 /* slug [a-z0-9][a-z0-9-]{0,62}. LT_ECONFLICT when it exists. */
 enum lt_code lt_admin_site_add(struct lt_store *store, struct lt_str slug, struct lt_str name, struct lt_error *err);
 /* Members of patch: name, enabled, policy_by_lms, resume_grace_ms, call_timeout_ms, refusals_per_second, store_content,
- * max_running_calls, max_context_messages, lms_roles_url, lms_roles_cache_ms, cors_origins, lms_hosts, cms_hosts,
+ * max_running_calls, max_context_messages, task_soft_limit_ms, task_hard_limit_ms, tasks_queued_per_user, tasks_queued_per_site,
+ * task_kept_s, lms_roles_url, lms_roles_cache_ms, cors_origins, lms_hosts, cms_hosts,
  * openedx_policy, slot_matching, scope_cache_entries. */
 enum lt_code lt_admin_site_set(struct lt_store *store, struct lt_str slug, const struct lt_json *patch, struct lt_error *err);
 enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, struct lt_error *err); /* only when it has no calls */

@@ -50,6 +50,11 @@ static const char site_settings_schema[] =
     "\"refusals_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000},"
     "\"max_running_calls\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000},"
     "\"max_context_messages\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100},"
+    "\"task_soft_limit_ms\":{\"type\":\"integer\",\"minimum\":100,\"maximum\":3600000},"
+    "\"task_hard_limit_ms\":{\"type\":\"integer\",\"minimum\":100,\"maximum\":3600000},"
+    "\"tasks_queued_per_user\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100000},"
+    "\"tasks_queued_per_site\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100000},"
+    "\"task_kept_s\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":315360000},"
     "\"lms_roles_url\":{\"type\":\"string\",\"maxLength\":2048},"
     "\"lms_roles_cache_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":3600000},"
     "\"slot_matching\":{\"enum\":[\"exact\",\"wildcard\"]},"
@@ -124,6 +129,9 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         "DELETE FROM provider_instance WHERE site_id = $1", "DELETE FROM role_permission WHERE site_id = $1",
         "DELETE FROM placement_switch WHERE site_id = $1", "DELETE FROM place_switch WHERE site_id = $1",
         "DELETE FROM policy_acceptance WHERE site_id = $1",
+        "DELETE FROM workflow_task_input WHERE task_id IN (SELECT id FROM workflow_task WHERE site_id = $1)",
+        "DELETE FROM workflow_task_result WHERE task_id IN (SELECT id FROM workflow_task WHERE site_id = $1)",
+        "DELETE FROM workflow_task WHERE site_id = $1",
         "DELETE FROM workflow_submission WHERE session_id IN (SELECT id FROM workflow_session WHERE site_id = $1)",
         "DELETE FROM workflow_session WHERE site_id = $1", "DELETE FROM workflow_scope WHERE site_id = $1",
         "DELETE FROM workflow_profile_version WHERE profile_id IN (SELECT id FROM workflow_profile WHERE site_id = $1)",

@@ -212,7 +212,8 @@ static enum lt_code attempt(struct lt_process *c, struct candidate *to, uint64_t
     if (instance->total_ms > 0 && now + instance->total_ms < deadline)
         deadline = now + instance->total_ms;
     struct lt_provider_run *run = run_new(c, instance, deadline);
-    struct lt_str instruction = c->request->profile ? LT_STR("") : lt_str(c->action->action->instruction);
+    const struct lt_call_profile *profile = c->request->profile;
+    struct lt_str instruction = profile && !profile->own_form ? LT_STR("") : lt_str(c->action->action->instruction);
     c->action_call.instruction = lt_json_str_or(lt_provider_setting(instance, run->settings, LT_STR_NULL, "instruction"), instruction);
     reset_answer(c);
     *err = (struct lt_error){0};

@@ -62,6 +62,13 @@ static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
     s->refusals_per_second = (int)lt_json_int64_or(lt_json_get(v, "refusals_per_second"), 5);
     s->max_running_calls = (int)lt_json_int64_or(lt_json_get(v, "max_running_calls"), 0);
     s->max_context_messages = (int)lt_json_int64_or(lt_json_get(v, "max_context_messages"), 0);
+    s->task_soft_limit_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "task_soft_limit_ms"), 270000);
+    s->task_hard_limit_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "task_hard_limit_ms"), 300000);
+    if (s->task_hard_limit_ms < s->task_soft_limit_ms)
+        s->task_hard_limit_ms = s->task_soft_limit_ms;
+    s->tasks_queued_per_user = (int)lt_json_int64_or(lt_json_get(v, "tasks_queued_per_user"), 20);
+    s->tasks_queued_per_site = (int)lt_json_int64_or(lt_json_get(v, "tasks_queued_per_site"), 1000);
+    s->task_kept_s = lt_json_int64_or(lt_json_get(v, "task_kept_s"), 7 * 24 * 3600);
     s->lms_roles_url = lt_json_str_or(lt_json_get(v, "lms_roles_url"), LT_STR(""));
     s->lms_roles_cache_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "lms_roles_cache_ms"), 60000);
     s->openedx_policy_by_lectern = lt_str_is(lt_json_str(lt_json_get(v, "openedx_policy")), "lectern");

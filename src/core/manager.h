@@ -38,6 +38,7 @@ struct lt_attempt {
 struct lt_call_profile {
     struct lt_str provider;  /* an instance's name or id; "" = whichever serves */
     struct lt_str vendor;    /* only instances of this plugin or name; "" = of any */
+    bool own_form;           /* the input is of the action's own form: the action's instruction stays */
     const struct lt_json *settings; /* over those of the action at the instance: model, temperature, …; NULL: none */
 };
 
@@ -50,7 +51,7 @@ struct lt_call_request {
     const struct lt_json *input;
     struct lt_uuid id;       /* that the call is to have; all zero: a new one */
     struct lt_str provider;  /* an instance's name or id, when the caller chooses; else empty */
-    const struct lt_call_profile *profile; /* of a workflow, whose input holds all instructions: the action's own are left out; else NULL */
+    const struct lt_call_profile *profile; /* of a workflow, whose input holds all instructions, unless it says own_form: the action's own are left out; else NULL */
     bool policy_by_lms;      /* whoever asks vouches that the LMS has asked the user */
     bool stream;
     bool test;               /* an administrator tries the instance `provider`: whether or not it is enabled or left alone, without policy */

@@ -48,6 +48,24 @@ void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_e
           e->with_content ? text(e->partial) : LT_TEXT(LT_STR("")), LT_INT(e->at));
 }
 
+enum { TOOL_ARGUMENTS_KEPT = 16 * 1024 /* bytes */ };
+
+void lt_record_tools(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_tool *tools, size_t n, bool with_content)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct lt_record_tool *t = &tools[i];
+        struct lt_str arguments = t->arguments;
+        if (arguments.n > TOOL_ARGUMENTS_KEPT)
+            arguments.n = lt_utf8_whole(arguments.p, TOOL_ARGUMENTS_KEPT);
+        LT_TX(tx,
+              "INSERT INTO tool_call (call_id, position, name, arguments, state, code, duration_ms, result_bytes)"
+              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+              LT_BLOB(id.b, 16), LT_INT(i + 1), text(with_content || t->known ? t->name : LT_STR("")),
+              text(with_content ? arguments : LT_STR("")), LT_TEXTZ(t->state), LT_TEXTZ(t->code == LT_OK ? "" : lt_code_name(t->code)),
+              LT_INT(t->duration_ms), LT_INT(t->result_bytes));
+    }
+}
+
 void lt_record_content(struct lt_tx *tx, const struct lt_action_state *state, const struct lt_action_call *call,
                        const struct lt_neutral_result *result)
 {

@@ -24,6 +24,18 @@ struct lt_record_end {
 };
 void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n, bool with_content);
 void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_end *end);
+
+/* One call of a tool by the model that answered the call `id`. */
+struct lt_record_tool {
+    struct lt_str name, arguments; /* the model's; known: the name is that of a tool that it was offered */
+    bool known;
+    const char *state;             /* done, failed */
+    enum lt_code code;             /* LT_OK when done */
+    int64_t duration_ms, result_bytes;
+};
+/* In the order in which the model listed them. with_content: else arguments, and names that the model made up, are not written. */
+void lt_record_tools(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_tool *tools, size_t n, bool with_content);
+
 /* The row of ai_action_<name>. */
 void lt_record_content(struct lt_tx *tx, const struct lt_action_state *action, const struct lt_action_call *call,
                        const struct lt_neutral_result *result);

@@ -14,6 +14,7 @@ struct lt_register_call { /* as stored; strings in the arena of the query */
     bool content_stored;    /* false: the site kept neither input nor answer of this call */
     struct lt_str partial;  /* checkpoints joined, when there is no answer */
     struct lt_str response; /* JSON object of the answer, "" when none */
+    struct lt_str tools;    /* of one call shown whole: JSON array of the tools that the model asked for in it; else "" */
 };
 struct lt_register_filter {
     int64_t site_id;            /* 0 = all */
@@ -24,6 +25,6 @@ struct lt_register_filter {
 /* Newest first. Fiber or outside loops. */
 enum lt_code lt_register_list(struct lt_store *store, struct lt_arena *arena, const struct lt_register_filter *filter,
                               struct lt_register_call **ret, size_t *ret_n, struct lt_error *err);
-/* One call with its attempts (as a JSON array text) and the columns of its action's table (as a JSON object text). LT_ENOT_FOUND. */
+/* One call with its tools, its attempts (as a JSON array text) and the columns of its action's table (as a JSON object text). LT_ENOT_FOUND. */
 enum lt_code lt_register_show(struct lt_store *store, struct lt_arena *arena, int64_t site_id, struct lt_uuid id, struct lt_register_call *ret,
                               struct lt_str *ret_attempts, struct lt_str *ret_content, struct lt_error *err);

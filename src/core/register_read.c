@@ -118,6 +118,34 @@ static enum lt_code attempts_json(struct lt_store *store, struct lt_arena *arena
     return LT_OK;
 }
 
+static enum lt_code tools_json(struct lt_store *store, struct lt_arena *arena, struct lt_uuid id, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_rows r;
+    if (LT_QUERY(store, arena, &r, err,
+                 "SELECT name, arguments, state, code, duration_ms, result_bytes FROM tool_call WHERE call_id = $1 ORDER BY position",
+                 LT_BLOB(id.b, 16)))
+        return err->code;
+    struct lt_buf out;
+    lt_buf_init(&out, 16 << 20);
+    struct lt_jw w;
+    lt_jw_init(&w, &out);
+    lt_jw_arr(&w);
+    for (size_t i = 0; i < r.rows; i++) {
+        lt_jw_obj(&w);
+        lt_jw_kstr(&w, "name", lt_rows_str(&r, i, 0));
+        lt_jw_kstr(&w, "arguments", lt_rows_str(&r, i, 1));
+        lt_jw_kstr(&w, "state", lt_rows_str(&r, i, 2));
+        lt_jw_kstr(&w, "code", lt_rows_str(&r, i, 3));
+        lt_jw_kint(&w, "duration_ms", lt_rows_int(&r, i, 4));
+        lt_jw_kint(&w, "result_bytes", lt_rows_int(&r, i, 5));
+        lt_jw_end(&w);
+    }
+    lt_jw_end(&w);
+    *ret = lt_str_copy(arena, lt_buf_str(&out));
+    lt_buf_free(&out);
+    return LT_OK;
+}
+
 /* The columns of the action's own table; of an action that is not registered any more nothing can be said. */
 static enum lt_code content_json(struct lt_store *store, struct lt_arena *arena, struct lt_str action_name, struct lt_uuid id,
                                  struct lt_str *ret, struct lt_error *err)
@@ -178,7 +206,8 @@ enum lt_code lt_register_show(struct lt_store *store, struct lt_arena *arena, in
         return lt_fail(err, LT_ENOT_FOUND, "there is no such call");
     *ret = (struct lt_register_call){0};
     fill(ret, &r, 0);
-    if (attempts_json(store, arena, id, ret_attempts, err) || content_json(store, arena, ret->action, id, ret_content, err))
+    if (tools_json(store, arena, id, &ret->tools, err) || attempts_json(store, arena, id, ret_attempts, err) ||
+        content_json(store, arena, ret->action, id, ret_content, err))
         return lt_error_wrap(err, "register");
     ret->response = response_of(arena, ret, *ret_content);
     return LT_OK;

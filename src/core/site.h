@@ -75,6 +75,10 @@ struct lt_site {
     bool store_content;        /* default true; false: nothing of inputs and answers reaches the disk */
     int max_running_calls;     /* at once in a process; 0, the default: no limit of its own */
     int max_context_messages;  /* of a conversation, sent along and shown at once; 0, the default: what workflows/session.h says */
+    uint32_t task_soft_limit_ms; /* a task that runs longer is told to end, default 270000 */
+    uint32_t task_hard_limit_ms; /* and has ended then, default 300000; not below the soft one */
+    int tasks_queued_per_user, tasks_queued_per_site; /* that may wait, default 20 and 1000 */
+    int64_t task_kept_s;       /* how long ended tasks are kept, default 7 days */
     struct lt_str lms_roles_url; /* where the LMS says what a user is in a course; "" = it is not asked */
     uint32_t lms_roles_cache_ms; /* how long its answers are kept, default 60000 */
     struct lt_provider_instance **instances; /* in order */

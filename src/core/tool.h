@@ -3,7 +3,7 @@
  * place of the request that it serves and nothing else: it has no state of its own, so that two users never see each other's.
  */
 #pragma once
-#include "core/caller.h"
+#include "core/manager.h"
 
 enum {
     LT_TOOL_ROUNDS_MAX = 10,           /* times that a model may ask for tools before it must answer */
@@ -15,6 +15,7 @@ enum {
 /* The request that a tool is called for. */
 struct lt_tool_context {
     struct lt_arena *arena;
+    struct lt_manager *manager;        /* for what asks the store or an LMS */
     const struct lt_caller *caller;
     struct lt_str course_id, location_id, ui_slot_selector_id; /* "" = not given */
     struct lt_str content;             /* text of the place that came with the request; "" = none */

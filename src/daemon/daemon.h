@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
+#include "workflows/task_queue.h"
 
 enum { LT_THREADS_MAX = 256 };
 
@@ -30,6 +31,7 @@ struct lt_daemon {
     struct lt_workflow_source *workflows; /* templates are looked at once a second */
     struct lt_engine engine;
     struct lt_api *api;
+    struct lt_task_queue *tasks;
     struct lt_tls *tls;             /* of the listener, or NULL */
     struct lt_http_limits *limits;  /* of all servers together */
     struct lt_daemon_loop loops[LT_THREADS_MAX];

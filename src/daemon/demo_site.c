@@ -5,10 +5,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "cli/text_file.h"
 #include "core/admin.h"
 #include "io/jwt.h"
+#include "workflows/workflow_set.h"
 
 enum { FILE_MAX = 64 * 1024, TOKEN_SECONDS = 86400, SECRET_BYTES = 32 };
 
@@ -87,11 +89,46 @@ static enum lt_code find_keys(struct lt_store *store, const struct lt_settings *
     return LT_OK;
 }
 
+/* ---- workflows of the demo course ---- */
+
+static const struct {
+    const char *slug, *base, *slot;
+} workflows[] = {{"demo-mock-stream", "mock/mock_streaming.json5", "mock-stream"}, {"demo-summary", "base/summary.json5", "summary"}};
+
+static enum lt_code add_workflow(struct lt_store *store, const struct lt_config *config, struct lt_arena *arena, size_t i, struct lt_error *err)
+{
+    const struct lt_json *profile, *scope;
+    int64_t id;
+    struct lt_str as_profile = lt_printf(arena, "{\"slug\": \"%s\", \"base_filepath\": \"%s\"}", workflows[i].slug, workflows[i].base);
+    struct lt_str as_scope = lt_printf(arena,
+                                       "{\"profile_id\": \"%s\", \"course_id\": \"course-v1:Lectern+Demo+2026\", \"ui_slot_selector_id\": \"%s\"}",
+                                       workflows[i].slug, workflows[i].slot);
+    struct lt_problems problems = {.arena = arena};
+    if (lt_json_parse(arena, as_profile, LT_JSON_STRICT, &profile, err) || lt_json_parse(arena, as_scope, LT_JSON_STRICT, &scope, err) ||
+        lt_profile_add(store, lt_workflows(config), LT_STR("demo"), profile, LT_STR("demo"), &problems, err))
+        return err->code;
+    return lt_scope_add(store, LT_STR("demo"), scope, &id, err);
+}
+
+/* A demo without them (no templates were found) still has its actions. */
+static void add_workflows(struct lt_store *store, const struct lt_config *config, struct lt_arena *arena)
+{
+    struct lt_error err;
+    for (size_t i = 0; i < LT_COUNT(workflows); i++)
+        if (add_workflow(store, config, arena, i, &err))
+            lt_log(LT_LOG_WARN, "demo.no_workflow", LT_S("profile", workflows[i].slug), LT_S("why", err.detail));
+}
+
 static enum lt_code prepare(struct lt_store *store, const struct lt_settings *s, struct lt_config **config, struct lt_demo *ret,
                             struct lt_error *err)
 {
-    if (lt_config_load(store, config, err) || (!demo_site(*config) && add_site(store, err)) || (!demo_issuer(*config) && add_issuer(store, err)))
+    if (lt_config_load(store, config, err))
         return err->code;
+    bool new = !demo_site(*config);
+    if ((new && add_site(store, err)) || (!demo_issuer(*config) && add_issuer(store, err)))
+        return err->code;
+    if (new)
+        add_workflows(store, *config, s->arena);
     lt_config_unref(*config);
     *config = NULL;
     if (lt_config_load(store, config, err) || find_keys(store, s, *config, ret, err))

@@ -9,7 +9,7 @@ struct lt_demo {
 };
 
 /*
- * Makes what is missing: site `demo`, provider instance `extract`, policy, issuer, keys. Keys are taken from DIR/demo.json when they
+ * Makes what is missing: site `demo` (with provider instance `extract`, policy, and workflows for the demo course), issuer, keys. Keys are taken from DIR/demo.json when they
  * are still good. Start-up, before the loops.
  */
 enum lt_code lt_demo_prepare(struct lt_store *store, const struct lt_settings *settings, struct lt_demo *ret, struct lt_error *err);

@@ -53,6 +53,8 @@ static void start_server(struct lt_task *task)
     if (!lt_http_server_start(l->loop, &options, &l->server, &l->err) && l->index == 0) {
         d->port = lt_http_server_port(l->server);
         lt_fiber_start(l->loop, lt_daemon_watch, d, &d->watcher);
+        if (lt_task_queue_start(d->tasks, d->loop_list, d->loops_n))
+            lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the tasks");
     }
     sem_post(&d->step);
 }
@@ -67,9 +69,13 @@ static void drain(void *arg)
     lt_fiber_set_name("drain");
     if (l->server) {
         lt_http_server_drain(l->server);
-        while (lt_http_server_connections(l->server) > 0 && lt_mono_ms() < atomic_load(&d->drain_deadline_ms))
+        while ((lt_http_server_connections(l->server) > 0 || lt_task_queue_busy(d->tasks, l->loop) > 0) &&
+               lt_mono_ms() < atomic_load(&d->drain_deadline_ms))
             lt_fiber_sleep(DRAIN_POLL_MS);
+        lt_task_queue_put_back(d->tasks, l->loop);
         lt_http_server_stop(l->server);
+        while (lt_task_queue_busy(d->tasks, l->loop) > 0)
+            lt_fiber_sleep(DRAIN_POLL_MS);
     }
     if (l->index == 0) {
         if (d->watcher)
@@ -120,6 +126,7 @@ static void stop_loops(struct lt_daemon *d, uint64_t patience_ms)
     urgent_signals(&signals);
     if (d->api)
         lt_api_drain(d->api);
+    lt_task_queue_stop(d->tasks);
     atomic_store(&d->drain_deadline_ms, lt_mono_ms() + patience_ms);
     for (size_t i = 0; i < d->loops_n; i++) {
         d->loops[i].task.fn = start_drain;
@@ -192,6 +199,7 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
                                      .proxies_n = d->settings->trusted_n,
                                      .https = d->tls != NULL,
                                      .manager = d->engine.manager,
+                                     .tasks = d->tasks,
                                      .demo = d->settings->demo,
                                      .reload = lt_daemon_reload,
                                      .ctx = d};
@@ -307,6 +315,19 @@ static enum lt_code serve_loops(struct lt_daemon *d, const struct lt_demo *demo,
     return LT_OK;
 }
 
+/* What the last process left unfinished waits again. */
+static enum lt_code make_tasks(struct lt_daemon *d, struct lt_error *err)
+{
+    size_t again;
+    if (lt_task_recover(d->engine.store, &again, err))
+        return lt_error_wrap(err, "tasks");
+    if (again > 0)
+        lt_log(LT_LOG_WARN, "tasks.recovered", LT_I("interrupted", again));
+    d->tasks = lt_task_queue_new(&(struct lt_task_queue_options){
+        .store = d->engine.store, .manager = d->engine.manager, .workers = (int)d->settings->task_workers});
+    return LT_OK;
+}
+
 static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
 {
     const struct lt_settings *s = d->settings;
@@ -315,7 +336,7 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     size_t n = s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
     if (s->demo && lt_demo_prepare(d->engine.store, s, &demo, err))
         return err->code;
-    if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || start_api(d, err))
+    if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || make_tasks(d, err) || start_api(d, err))
         return err->code;
     enum lt_code rc = start_threads(d, n, err);
     if (rc) /* not enough threads for the barriers: end here, the system cleans up */
@@ -334,6 +355,7 @@ static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, stru
     enum lt_code rc = with_engine(d, signals, err);
     lt_workers_stop();
     lt_api_free(d->api);
+    lt_task_queue_free(d->tasks);
     lt_tls_free(d->tls);
     lt_engine_close(&d->engine);
     return rc;

@@ -1,7 +1,8 @@
 /* The built-in orchestrators and steps, and finding them by the names that profiles use. */
 #include "workflows/orchestrator.h"
 
-extern const struct lt_orchestrator lt_mock_response, lt_mock_stream_response, lt_direct_llm_response, lt_threaded_llm_response;
+extern const struct lt_orchestrator lt_mock_response, lt_mock_stream_response, lt_direct_llm_response, lt_threaded_llm_response,
+    lt_educator_assistant, lt_flash_cards;
 
 enum { NAME_MAX_ = 62 /* bytes of a name in the registry */ };
 
@@ -18,8 +19,20 @@ static bool registry_name(struct lt_str class_name, char out[NAME_MAX_ + 1])
     return true;
 }
 
+/* Profiles of Open edX's plugin may name its own classes with their module; here there are no modules. */
+static struct lt_str without_module(struct lt_str class_name)
+{
+    struct lt_str rest = class_name, last = class_name;
+    if (!lt_str_starts(class_name, LT_STR("openedx_ai_extensions.")))
+        return class_name;
+    while (rest.n > 0)
+        last = lt_str_cut(&rest, '.');
+    return last;
+}
+
 const struct lt_orchestrator *lt_orchestrator_find(struct lt_str class_name)
 {
+    class_name = without_module(class_name);
     char name[NAME_MAX_ + 1];
     const struct lt_entry *entry = registry_name(class_name, name) ? lt_registry_find(LT_KIND_ORCHESTRATOR, lt_str(name)) : NULL;
     const struct lt_orchestrator *found = entry ? entry->impl : NULL;
@@ -42,10 +55,14 @@ static const struct named orchestrators[] = {
     {"mockstreamresponse", "Mock answer in pieces", "Sends a fixed text in small pieces, without a model.", &lt_mock_stream_response},
     {"directllmresponse", "One answer", "Content and question go to a model once; nothing is kept.", &lt_direct_llm_response},
     {"threadedllmresponse", "Conversation", "What was said before goes along; each turn is kept.", &lt_threaded_llm_response},
+    {"educatorassistantorchestrator", "Questions", "Writes questions for an author, works single ones over, and saves them.", &lt_educator_assistant},
+    {"flashcardsorchestrator", "Flash cards", "Makes cards to learn by, and says when each comes again.", &lt_flash_cards},
 };
 static const struct named processors[] = {
     {"contentprocessor", "Content", "Fetches what the question is about.", &lt_content_processor},
     {"llmprocessor", "Model", "Asks a model.", &lt_llm_processor},
+    {"educatorassistantprocessor", "Questions", "Asks a model for questions.", &lt_educator_processor},
+    {"contentlibraryprocessor", "Library", "Makes questions into a collection of a content library.", &lt_library_processor},
 };
 
 static enum lt_code add_all(enum lt_kind kind, const struct named *list, size_t n, struct lt_entry *entries, struct lt_error *err)

@@ -11,7 +11,9 @@ struct lt_workflow_run {
     struct lt_workflow_result *result;
     const struct lt_json *processors;  /* processor_config of the profile */
     const struct lt_json *input;       /* user_input */
+    const struct lt_orchestrator *orchestrator;
     bool started;                      /* on_start was called */
+    struct lt_str plain_content;       /* of the content step: course text as prose, for actions that take a text; "" = none */
 };
 
 /* Runs one action and writes the answer as one JSON object. Fiber. */
@@ -25,6 +27,7 @@ struct lt_orchestrator_action {
 struct lt_orchestrator {
     const char *class_name;            /* as profiles write it */
     const struct lt_orchestrator_action *actions;
+    bool session_per_course;           /* its session is the course's, whatever the location */
     bool always_streams;               /* its answer is text in pieces, whatever the processors say */
 };
 
@@ -48,6 +51,19 @@ const struct lt_json *lt_run_settings(const struct lt_workflow_run *run, const s
 void lt_run_start(struct lt_workflow_run *run);
 /* Hands on a piece of an answer that is text, when somebody listens. LT_ECANCELLED and the like: the listener ended the run. */
 enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struct lt_error *err);
+/* How far the run is, in words for the user (at most LT_PROGRESS_MAX bytes are shown); fraction 0 to 1, below 0: not known. */
+void lt_run_progress(struct lt_workflow_run *run, const char *message, double fraction);
+
+/* ---- in the background (orchestrators/background.c) ---- */
+/*
+ * Actions for orchestrators that keep a session, to be declared as {"run_async", lt_background_run} and
+ * {"get_run_status", lt_background_status}. The first starts a task of the action `run` with the request's input and answers {"status":
+ * "processing", "task_id", "message"}; the session's metadata keep its id, so that clearing the session forgets it. The second answers what
+ * `run` answered when that task has completed; {"status": "processing", "task_id", "message"} before; {"status": "error" or "timeout",
+ * "error"} when it failed; {"status": "idle"} when there is none.
+ */
+enum lt_code lt_background_run(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err);
+enum lt_code lt_background_status(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err);
 
 /* ---- asking a model (run.c) ---- */
 struct lt_run_call {
@@ -61,7 +77,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
 
 /* ---- steps ---- */
 
-extern const struct lt_processor lt_content_processor, lt_llm_processor;
+extern const struct lt_processor lt_content_processor, lt_llm_processor, lt_educator_processor, lt_library_processor;
 
 /* processors/content.c: the content of the place, "" for no_context. LT_EINVALID_INPUT when it needs what the request does not give. */
 enum lt_code lt_content_process(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err);
@@ -72,6 +88,7 @@ struct lt_llm_question {
     const struct lt_message *history;  /* between the system messages and the user's text */
     size_t history_n;
     struct lt_str text;                /* the user's; "" = none */
+    bool single;                       /* of no conversation: summarize_content without a prompt may be the action summarise_text */
 };
 /* What the user has written: user_input, or its member that is text. "" when there is none. */
 struct lt_str lt_llm_user_text(const struct lt_workflow_run *run);
@@ -81,5 +98,21 @@ struct lt_str lt_llm_user_text(const struct lt_workflow_run *run);
  */
 enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_question *question, struct lt_call_result *ret, struct lt_str *ret_text,
                             struct lt_error *err);
+/* The prompt that the step's settings name or bring, its placeholders not yet filled; "" when there is none. LT_ENOT_FOUND. */
+enum lt_code lt_llm_own_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err);
+/* {{NAME}} becomes the input's member `name`; what has no such member stays as it is. One pass: what was put in is not looked at again. */
+struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled);
 /* processors/llm_options.c: `provider` and `options` of the step. LT_EPROFILE_INVALID. In the arena. */
 enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err);
+
+/* processors/generate.c */
+/* What it is to be about: the content of the place, else what the user wrote. LT_EINVALID_INPUT when there is neither. */
+enum lt_code lt_generate_text(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err);
+struct lt_generation {
+    const struct lt_processor *processor; /* whose provider, options and prompt count */
+    const char *const *functions;      /* that a profile may name there, NULL-terminated; the first when it names none */
+    const char *action;                /* of the manager */
+    const struct lt_json *input;
+};
+/* Asks for objects; *ret is the action's response. LT_EPROFILE_INVALID, and what the manager fails with. */
+enum lt_code lt_generate(struct lt_workflow_run *run, const struct lt_generation *generation, const struct lt_json **ret, struct lt_error *err);

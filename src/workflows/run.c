@@ -33,7 +33,8 @@ bool lt_workflow_streams(const struct lt_profile *profile, struct lt_str action)
     return orchestrator->always_streams || lt_json_bool_or(lt_json_get(llm, "stream"), false);
 }
 
-static enum lt_code find(const struct lt_workflow_request *q, lt_orchestrator_fn *ret, struct lt_error *err)
+static enum lt_code find(const struct lt_workflow_request *q, const struct lt_orchestrator **ret_orchestrator, lt_orchestrator_fn *ret,
+                         struct lt_error *err)
 {
     if (!q->caller->site->enabled)
         return lt_fail(err, LT_ESITE_DISABLED, "site '%.*s' is disabled", LT_FMT(q->caller->site->slug));
@@ -48,7 +49,15 @@ static enum lt_code find(const struct lt_workflow_request *q, lt_orchestrator_fn
     *ret = action_of(orchestrator, q->action);
     if (!*ret)
         return lt_fail_field(err, LT_EUNKNOWN_ACTION, "/action", "%s has no action '%.*s'", orchestrator->class_name, LT_FMT(q->action));
+    *ret_orchestrator = orchestrator;
     return LT_OK;
+}
+
+enum lt_code lt_workflow_runnable(const struct lt_workflow_request *q, struct lt_error *err)
+{
+    const struct lt_orchestrator *orchestrator;
+    lt_orchestrator_fn execute;
+    return find(q, &orchestrator, &execute, err);
 }
 
 /* ---- what orchestrators do ---- */
@@ -80,6 +89,13 @@ enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struc
     lt_run_start(run);
     enum lt_code rc = q->on_text(q->ctx, piece);
     return rc ? lt_fail(err, rc, "the listener ended the run") : LT_OK;
+}
+
+void lt_run_progress(struct lt_workflow_run *run, const char *message, double fraction)
+{
+    const struct lt_workflow_request *q = run->request;
+    if (q->on_progress)
+        q->on_progress(q->ctx, lt_str(message), fraction > 1 ? 1 : fraction);
 }
 
 /* ---- asking a model ---- */
@@ -151,7 +167,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
 static enum lt_code run(struct lt_workflow_run *w, struct lt_error *err)
 {
     lt_orchestrator_fn execute;
-    if (find(w->request, &execute, err))
+    if (find(w->request, &w->orchestrator, &execute, err))
         return err->code;
     struct lt_buf out;
     struct lt_jw json;

@@ -6,7 +6,10 @@
 #include "core/manager.h"
 #include "workflows/workflow_set.h"
 
+struct lt_task_queue; /* workflows/task_queue.h */
+
 enum {
+    LT_PROGRESS_MAX = 500,             /* bytes of a progress message */
     LT_WORKFLOW_CONTENT_MAX = 1 << 20, /* bytes of inline content */
     LT_WORKFLOW_CALLS_MAX = 64,        /* of the manager in one run */
     LT_WORKFLOW_RESPONSE_MAX = 12 << 20, /* bytes of what an orchestrator answers */
@@ -16,6 +19,7 @@ struct lt_workflow_request {
     struct lt_arena *arena;
     struct lt_store *store;
     struct lt_manager *manager;
+    struct lt_task_queue *tasks;       /* told of tasks that the run starts; NULL: they begin when somebody looks */
     struct lt_config *config;          /* kept by the caller until the run has ended */
     const struct lt_caller *caller;
     const struct lt_profile *profile;
@@ -27,12 +31,15 @@ struct lt_workflow_request {
     bool stream;                       /* the answer is asked for as it comes */
     bool policy_by_lms;                /* whoever asks vouches that the LMS has asked the user */
     /*
-     * The listener; both may be NULL. on_start: the run has begun (nothing durable yet, show nothing but the id); when the first thing it
+     * The listener; all may be NULL. on_start: the run has begun (nothing durable yet, show nothing but the id); when the first thing it
      * does is refused at a gate, it is not called. on_text: a piece of an answer that is text, after the begin record of its call is
-     * durable; non-zero ends the run.
+     * durable; non-zero ends the run. on_progress: how far it is, as lt_run_progress() says. on_tool: a tool that the model calls is
+     * running, done or failed.
      */
     void (*on_start)(void *ctx, struct lt_uuid id);
     enum lt_code (*on_text)(void *ctx, struct lt_str piece);
+    void (*on_progress)(void *ctx, struct lt_str message, double fraction);
+    void (*on_tool)(void *ctx, const char *name, const char *state);
     void *ctx;
 };
 
@@ -41,6 +48,7 @@ struct lt_workflow_result {
     char id_text[37];
     struct lt_error error;             /* LT_OK: it ended well */
     struct lt_str response;            /* JSON object: what the orchestrator answers, {"response", "status", …}; "{}" when it failed */
+    bool kept;                         /* an orchestrator has stored something of this run: it is not to be repeated by itself */
     bool text;                         /* the answer is text, and on_text (when there is one) was given all of it */
     struct lt_usage usage;             /* of all calls together; -1 where one of them is not known */
     size_t calls_n;
@@ -57,8 +65,17 @@ enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_sc
 /* Does the profile ask that this action's answer be sent as text, piece by piece? False for what cannot run. */
 bool lt_workflow_streams(const struct lt_profile *profile, struct lt_str action);
 
+/* What can be said before it runs: LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION, LT_ESITE_DISABLED, LT_EPERMISSION. Any thread. */
+enum lt_code lt_workflow_runnable(const struct lt_workflow_request *request, struct lt_error *err);
+
 /*
  * Fiber. Returns ret->error.code; *ret is filled in every case. LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION (the orchestrator does not declare it),
  * LT_ESITE_DISABLED, and what the steps fail with. A cancelled fiber ends in LT_ECANCELLED with what its calls had recorded.
  */
 enum lt_code lt_workflow_execute(const struct lt_workflow_request *request, struct lt_workflow_result *ret);
+
+/*
+ * {"id", "profile", "scope_id", "session_id", "action", "success", "response", "calls", "usage", "created_at", "completed_at"} of a run that
+ * ended well.
+ */
+void lt_workflow_write_result(struct lt_jw *w, const struct lt_workflow_request *request, const struct lt_workflow_result *result);

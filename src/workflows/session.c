@@ -222,37 +222,58 @@ enum lt_code lt_session_add_turn(struct lt_store *store, const struct lt_session
 
 /* ---- changing the whole ---- */
 
-static enum lt_code merge_once(struct lt_store *store, struct lt_arena *arena, int64_t id, const struct lt_json *patch, struct lt_error *err)
+/* How the metadata are to change: always the same, or as `ask` says. */
+struct change {
+    const struct lt_json *patch;         /* NULL: ask() */
+    lt_session_change_fn ask;
+    void *ctx;
+    int64_t thread;                      /* the only one that is meant; -1: whichever it is */
+};
+
+static enum lt_code change_once(struct lt_store *store, struct lt_arena *arena, int64_t id, const struct change *change, struct lt_error *err)
 {
     struct lt_rows r;
-    const struct lt_json *before;
-    if (LT_QUERY(store, arena, &r, err, "SELECT metadata FROM workflow_session WHERE id = $1", LT_INT(id)))
+    const struct lt_json *before, *patch = change->patch;
+    if (LT_QUERY(store, arena, &r, err, "SELECT metadata, thread FROM workflow_session WHERE id = $1", LT_INT(id)))
         return err->code;
-    if (r.rows == 0)
-        return lt_fail(err, LT_ENOT_FOUND, "the session was removed meanwhile");
+    if (r.rows == 0 || (change->thread >= 0 && lt_rows_int(&r, 0, 1) != change->thread))
+        return lt_fail(err, LT_ENOT_FOUND, "the session was %s meanwhile", r.rows == 0 ? "removed" : "cleared");
     if (lt_json_parse(arena, lt_rows_str(&r, 0, 0), LT_JSON_STRICT, &before, err))
         return lt_error_wrap(err, "metadata of the session");
+    if (!patch && change->ask(change->ctx, arena, before, &patch, err))
+        return err->code;
     struct lt_str after = lt_json_text(arena, lt_merge_patch(arena, before, patch));
     if (after.n > LT_SESSION_METADATA_MAX)
         return lt_fail(err, LT_ETOO_LARGE, "the metadata of a session have at most %d bytes", LT_SESSION_METADATA_MAX);
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE workflow_session SET metadata = $1, updated_at = $2 WHERE id = $3 AND metadata = $4", LT_TEXT(after), LT_INT(lt_now_ms()),
-          LT_INT(id), LT_TEXT(lt_rows_str(&r, 0, 0)));
+    LT_TX(tx, "UPDATE workflow_session SET metadata = $1, updated_at = $2 WHERE id = $3 AND metadata = $4 AND thread = $5", LT_TEXT(after),
+          LT_INT(lt_now_ms()), LT_INT(id), LT_TEXT(lt_rows_str(&r, 0, 0)), LT_INT(lt_rows_int(&r, 0, 1)));
     lt_tx_expect(tx, 1);
     return lt_store_write(store, tx, err);
 }
 
-enum lt_code lt_session_merge_metadata(struct lt_store *store, const struct lt_session *session, const struct lt_json *patch, struct lt_error *err)
+static enum lt_code change_metadata(struct lt_store *store, int64_t id, const struct change *change, struct lt_error *err)
 {
     enum lt_code rc = LT_ECONFLICT;
-    if (!lt_json_is(patch, LT_JSON_OBJECT))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/metadata", "must be an object, is %s", lt_json_type_name(patch));
     for (int i = 0; i < MERGE_TRIES && rc == LT_ECONFLICT; i++) { /* a conflict: somebody else was faster, or it is gone */
         struct lt_arena *arena = lt_arena_new();
-        rc = merge_once(store, arena, session->id, patch, err);
+        rc = change_once(store, arena, id, change, err);
         lt_arena_free(arena);
     }
     return rc;
+}
+
+enum lt_code lt_session_merge_metadata(struct lt_store *store, const struct lt_session *session, const struct lt_json *patch, struct lt_error *err)
+{
+    if (!lt_json_is(patch, LT_JSON_OBJECT))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/metadata", "must be an object, is %s", lt_json_type_name(patch));
+    return change_metadata(store, session->id, &(struct change){.patch = patch, .thread = -1}, err);
+}
+
+enum lt_code lt_session_change_metadata(struct lt_store *store, const struct lt_session *session, lt_session_change_fn change, void *ctx,
+                                        struct lt_error *err)
+{
+    return change_metadata(store, session->id, &(struct change){.ask = change, .ctx = ctx, .thread = session->thread}, err);
 }
 
 enum lt_code lt_session_clear(struct lt_store *store, const struct lt_session *session, struct lt_error *err)

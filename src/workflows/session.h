@@ -96,6 +96,18 @@ enum lt_code lt_session_add_turn(struct lt_store *store, const struct lt_session
                                  struct lt_error *err);
 /* Merges (RFC 7386) into the metadata as they are now; somebody else's change at the same time is kept. LT_ETOO_LARGE, LT_ENOT_FOUND. */
 enum lt_code lt_session_merge_metadata(struct lt_store *store, const struct lt_session *session, const struct lt_json *patch, struct lt_error *err);
+/*
+ * The metadata as they are → what to merge into them. May be asked several times, when somebody else was faster. Both lie in an arena that
+ * goes with the call.
+ */
+typedef enum lt_code (*lt_session_change_fn)(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch,
+                                             struct lt_error *err);
+/*
+ * The same with a patch that depends on what is there. Durable when it returns. LT_ETOO_LARGE, LT_ENOT_FOUND when the session was removed or
+ * cleared since `session` was read (then `change` was not asked), and what `change` fails with.
+ */
+enum lt_code lt_session_change_metadata(struct lt_store *store, const struct lt_session *session, lt_session_change_fn change, void *ctx,
+                                        struct lt_error *err);
 /* Begins a new thread: no turns, no remote ids, no metadata. The session and its id stay. LT_ENOT_FOUND. */
 enum lt_code lt_session_clear(struct lt_store *store, const struct lt_session *session, struct lt_error *err);
 /* With all turns of all threads. LT_ENOT_FOUND. */

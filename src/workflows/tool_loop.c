@@ -1,8 +1,8 @@
 /* Rounds of a model and its tools. */
 #include "workflows/tool_loop.h"
 
-#include <stdlib.h>
-
+#include "base/clock.h"
+#include "core/record.h"
 #include "guard/untrusted.h"
 #include "io/loop.h"
 
@@ -74,6 +74,7 @@ static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const 
     const struct lt_workflow_request *q = l->run->request;
     const struct lt_schema *schema;
     struct lt_tool_context context = {.arena = q->arena,
+                                      .manager = q->manager,
                                       .caller = q->caller,
                                       .course_id = q->course_id,
                                       .location_id = q->location_id,
@@ -87,38 +88,78 @@ static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const 
     return tool->call(&context, arguments, ret, err);
 }
 
-/* What the model is told a call came to. The text of a tool is others' text. */
-static enum lt_code result_of(struct loop *l, const struct lt_json *function, struct lt_str *ret, struct lt_error *err)
+static void show(const struct loop *l, const struct lt_tool *tool, const char *state)
+{
+    const struct lt_workflow_request *q = l->run->request;
+    if (q->stream && q->on_tool)
+        q->on_tool(q->ctx, tool->name, state);
+}
+
+/* Not by printf, which ends at a NUL inside a text. */
+static struct lt_str with_note(struct lt_arena *arena, struct lt_str text)
+{
+    static const char note[] = "\n(The rest is too long and was left out.)";
+    char *p = lt_alloc(arena, text.n + sizeof(note));
+    memcpy(mempcpy(p, text.p, text.n), note, sizeof(note));
+    return (struct lt_str){p, text.n + sizeof(note) - 1};
+}
+
+/* What the tool gave; the model is told what it failed with. The text of a tool is others' text. */
+static enum lt_code run_tool(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_record_tool *record,
+                             struct lt_str *ret, struct lt_error *err)
 {
     struct lt_arena *arena = l->run->request->arena;
-    const struct lt_tool *tool = find(l, lt_json_str(lt_json_get(function, "name")));
-    struct lt_str given = lt_str_trim(lt_json_str(lt_json_get(function, "arguments"))), result;
-    const struct lt_json *arguments;
-    *ret = LT_STR("Error: Tool not found.");
-    if (!tool)
-        return LT_OK;
-    if (lt_json_parse(arena, given.n ? given : LT_STR("{}"), LT_JSON_STRICT, &arguments, err)) {
-        *ret = LT_STR("Error: Invalid JSON arguments provided.");
-        return LT_OK;
-    }
-    if (l->calls++ == LT_TOOL_CALLS_MAX) {
-        l->calls--;
-        *ret = LT_STR("Error executing tool: no more calls are allowed. Answer with what is known.");
-        return LT_OK;
-    }
+    struct lt_str result;
+    uint64_t began = lt_mono_ms();
+    show(l, tool, "running");
     enum lt_code rc = call_tool(l, tool, arguments, &result, err);
-    if (rc && !is_for_model(rc))
-        return rc;
+    record->duration_ms = (int64_t)(lt_mono_ms() - began);
+    record->code = rc;
     if (rc) {
         *ret = lt_printf(arena, "Error executing tool: %s%s%s", err->field, err->field[0] ? " " : "", err->detail);
-        return LT_OK;
+        return is_for_model(rc) ? LT_OK : rc;
     }
+    record->result_bytes = (int64_t)result.n;
     bool cut = result.n > LT_TOOL_RESULT_MAX;
     result.n = cut ? lt_utf8_whole(result.p, LT_TOOL_RESULT_MAX) : result.n;
     *ret = lt_guard_mark_off(arena, result);
     if (cut)
-        *ret = lt_printf(arena, "%.*s\n(The rest is too long and was left out.)", LT_FMT(*ret));
+        *ret = with_note(arena, *ret);
     return LT_OK;
+}
+
+/* What the model is told a call came to; record->code says the same to the register. */
+static enum lt_code told(struct loop *l, const struct lt_tool *tool, struct lt_record_tool *record, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_json *arguments;
+    record->code = LT_ENOT_FOUND;
+    *ret = LT_STR("Error: Tool not found.");
+    if (!tool)
+        return LT_OK;
+    record->code = LT_EINVALID_JSON;
+    *ret = LT_STR("Error: Invalid JSON arguments provided.");
+    if (lt_json_parse(l->run->request->arena, record->arguments.n ? record->arguments : LT_STR("{}"), LT_JSON_STRICT, &arguments, err))
+        return LT_OK;
+    record->code = LT_ERATE_LIMITED;
+    *ret = LT_STR("Error executing tool: no more calls are allowed. Answer with what is known.");
+    if (l->calls == LT_TOOL_CALLS_MAX)
+        return LT_OK;
+    l->calls++;
+    return run_tool(l, tool, arguments, record, ret, err);
+}
+
+static enum lt_code result_of(struct loop *l, const struct lt_json *function, struct lt_record_tool *record, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_str name = lt_json_str_or(lt_json_get(function, "name"), LT_STR(""));
+    const struct lt_tool *tool = find(l, name);
+    *record = (struct lt_record_tool){.name = name,
+                                      .arguments = lt_str_trim(lt_json_str_or(lt_json_get(function, "arguments"), LT_STR(""))),
+                                      .known = tool != NULL};
+    enum lt_code rc = told(l, tool, record, ret, err);
+    record->state = record->code ? "failed" : "done";
+    if (tool)
+        show(l, tool, record->state);
+    return rc;
 }
 
 /* ---- rounds ---- */
@@ -204,20 +245,33 @@ static enum lt_code ask(struct loop *l, const struct lt_json *input, const struc
 
 enum { MESSAGES_MAX = 200 /* of a call at the manager */ };
 
-static enum lt_code run_tools(struct loop *l, struct lt_str text, const struct lt_json *calls, const struct lt_json **messages, size_t *n,
-                              struct lt_error *err)
+/* The round in the register: nobody waits for it, the call in which the model asked is durable already. */
+static void record_round(const struct loop *l, struct lt_uuid call_id, const struct lt_record_tool *records, size_t n)
 {
-    if (*n + 1 + lt_json_len(calls) > MESSAGES_MAX)
+    const struct lt_workflow_request *q = l->run->request;
+    struct lt_tx *tx = lt_tx_new();
+    lt_record_tools(tx, call_id, records, n, q->caller->site->store_content);
+    lt_store_post(q->store, tx);
+}
+
+static enum lt_code run_tools(struct loop *l, struct lt_uuid call_id, struct lt_str text, const struct lt_json *calls,
+                              const struct lt_json **messages, size_t *n, struct lt_error *err)
+{
+    enum lt_code rc = LT_OK;
+    size_t len = lt_json_len(calls), made = 0;
+    if (*n + 1 + len > MESSAGES_MAX)
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the model asks for more tools than a conversation can hold");
+    struct lt_record_tool *records = LT_NEW_ARRAY(l->run->request->arena, struct lt_record_tool, len);
     messages[(*n)++] = message(l, "assistant", text, calls, LT_STR(""));
-    for (size_t i = 0; i < lt_json_len(calls); i++) {
-        const struct lt_json *call = lt_json_at(calls, i);
+    while (rc == LT_OK && made < len) {
+        const struct lt_json *call = lt_json_at(calls, made);
         struct lt_str result;
-        if (result_of(l, lt_json_get(call, "function"), &result, err))
-            return err->code;
-        messages[(*n)++] = message(l, "tool", result, NULL, lt_json_str(lt_json_get(call, "id")));
+        rc = result_of(l, lt_json_get(call, "function"), &records[made++], &result, err);
+        if (rc == LT_OK)
+            messages[(*n)++] = message(l, "tool", result, NULL, lt_json_str(lt_json_get(call, "id")));
     }
-    return LT_OK;
+    record_round(l, call_id, records, made);
+    return rc;
 }
 
 static enum lt_code rounds(struct loop *l, const struct lt_json *first, const struct lt_call_profile *profile, struct lt_call_result *ret,
@@ -236,7 +290,7 @@ static enum lt_code rounds(struct loop *l, const struct lt_json *first, const st
             return LT_OK;
         if (last)
             return lt_fail(err, LT_EUPSTREAM_INVALID, "the model asks for tools without end");
-        if (run_tools(l, text, calls, messages, &n, err))
+        if (run_tools(l, ret->id, text, calls, messages, &n, err))
             return err->code;
     }
 }

@@ -10,6 +10,7 @@ enum lt_code lt_tools_enabled(struct lt_arena *arena, const struct lt_json *sett
  * Asks until the model wants no more tools. The model can call what `tools` holds and nothing else; what it does wrong (an unknown tool,
  * arguments that do not fit) it is told, as it is told what a tool failed with. Text of all rounds together is the answer. messages: of the
  * first call; *ret: the last call's result. Limits: core/tool.h; behind the last round it must answer without tools.
+ * Whoever listens is told which tool runs, and the register has each of them when its round has ended.
  */
 enum lt_code lt_tool_loop(struct lt_workflow_run *run, const struct lt_tool *const *tools, size_t tools_n, const struct lt_json *messages,
                           const struct lt_call_profile *profile, struct lt_call_result *ret, struct lt_str *ret_text, struct lt_error *err);

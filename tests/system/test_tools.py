@@ -7,9 +7,10 @@ import re
 import threading
 
 import pytest
-from conftest import Daemon, add_vendor, check_end
+from conftest import Daemon, add_vendor, check_end, wait_until
 
 COURSE = "course-v1:Org+Course+Run"
+DEMO = "course-v1:Lectern+Demo+2026"
 RUN = "/v1/workflows/run"
 
 
@@ -38,11 +39,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": answer} if isinstance(answer, str) else {"role": "assistant", "content": None, "tool_calls": [
             {"id": f"call_{i}", "type": "function", "function": {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}}
             for i, (name, arguments) in enumerate(answer)]}
-        data = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-            {"index": 0, "message": message, "finish_reason": "stop" if isinstance(answer, str) else "tool_calls"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}}).encode()
+        reason = "stop" if isinstance(answer, str) else "tool_calls"
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        if body.get("stream"):
+            for i, call in enumerate(message.get("tool_calls", [])):
+                call["index"] = i
+            chunks = [{"choices": [{"index": 0, "delta": message, "finish_reason": None}]}, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
+                      {"choices": [], "usage": usage}]
+            data = "".join("data: " + json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", **c}) + "\n\n" for c in chunks)
+            data = (data + "data: [DONE]\n\n").encode()
+        else:
+            data = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "usage": usage,
+                               "choices": [{"index": 0, "message": message, "finish_reason": reason}]}).encode()
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/event-stream" if body.get("stream") else "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -65,9 +75,12 @@ def site(tmp_path_factory, model):
     d.accept_policy(d.learner)
     add_vendor(d, model)
     for slug, tools in [("all", "__all__"), ("dice", ["roll_dice"]), ("place", ["get_context", "get_location_content", "get_context"]), ("wrong", ["no_such_tool"]),
-                        ("none", [])]:
+                        ("none", []), ("course", ["get_location_content", "get_location_link", "get_course_info", "roll_dice"])]:
         answer = d.request("POST", "/v1/profiles", d.admin_key, {"slug": slug, "base_filepath": "base/blank.json5",
                                                                "content_patch": {"processor_config": {"LLMProcessor": {"enabled_tools": tools}}}})
+        assert answer.status == 201, answer
+    for course in (COURSE, DEMO):
+        answer = d.request("POST", "/v1/scopes", d.admin_key, {"profile_id": "course", "course_id": course, "ui_slot_selector_id": "tools"})
         assert answer.status == 201, answer
     yield d
     check_end(d)
@@ -187,9 +200,9 @@ def test_too_many_calls_in_one_answer_are_not_made(site, model):
 
 def test_a_long_result_is_cut_and_the_model_knows(site, model):
     model.script = once([("get_location_content", {})])
-    run(site, "place", content="é" * 50000)
+    run(site, "place", content="a\0" + "é" * 50000)
     told = results(model.bodies[1])[0]
-    assert len(marked(told).encode()) == 64 * 1024 and told.endswith("(The rest is too long and was left out.)")
+    assert marked(told).startswith("a\0éé") and len(marked(told).encode()) == 64 * 1024 and told.endswith("(The rest is too long and was left out.)")
 
 
 def test_a_profile_that_lists_a_tool_that_is_not_there_does_not_run(site, model):
@@ -204,6 +217,125 @@ def test_without_tools_none_are_offered_and_with_all_every_one_is(site, model):
     assert "tools" not in model.bodies[0]
     assert {"get_context", "get_location_content", "roll_dice"} <= {t["function"]["name"] for t in model.bodies[1]["tools"]}
 
+
+# ---- tools that ask the content connectors ----
+
+def ask(site, model, calls, key=None, course=DEMO, location="membrane", **context):
+    """What a model in the profile `course` is told of these calls."""
+    model.script = once(calls)
+    answer = site.request("POST", RUN, key or site.learner, {"user_input": "Go.", "context": {
+        "course_id": course, "location_id": location, "ui_slot_selector_id": "tools", **context}})
+    assert answer.status == 200, answer
+    return results(model.bodies[-1])
+
+
+def test_get_location_content_reads_the_present_place_or_another_one_of_the_course(site, model):
+    here, there, key = ask(site, model, [("get_location_content", {}), ("get_location_content", {"location_id": "sampling"}),
+                                         ("get_location_content", {"location_id": "block-v1:Lectern+Demo+2026+type@vertical+block@sampling"})])
+    assert json.loads(marked(here))["unit_id"] == "membrane" and json.loads(marked(there))["unit_id"] == "sampling" and marked(key) == marked(there)
+
+
+@pytest.mark.parametrize("mode,units", [("unit", None), ("up_to_current_unit", 2), ("sequence", 4)])
+def test_get_location_content_has_retrieval_modes(site, model, mode, units):
+    (told,) = ask(site, model, [("get_location_content", {"retrieval_mode": mode})])
+    content = json.loads(marked(told))
+    assert content.get("retrieval_mode") == (mode if units else None) and len(content.get("units", [])) == (units or 0)
+
+
+def test_the_text_sent_along_is_the_present_places_and_no_others(site, model):
+    here, there, all_of_it = ask(site, model, [("get_location_content", {}), ("get_location_content", {"location_id": "sampling"}),
+                                               ("get_location_content", {"retrieval_mode": "sequence"})], content="As the page shows it.")
+    assert marked(here) == "As the page shows it." and json.loads(marked(there))["unit_id"] == "sampling" and len(json.loads(marked(all_of_it))["units"]) == 4
+
+
+def test_get_location_link_gives_the_address_of_a_place(site, model):
+    assert [marked(t) for t in ask(site, model, [("get_location_link", {}), ("get_location_link", {"location_id": "plants"})])] == ["/demo/units/membrane", "/demo/units/plants"]
+
+
+def test_get_course_info_gives_the_fields_asked_for(site, model):
+    all_of_it, some = ask(site, model, [("get_course_info", {}), ("get_course_info", {"fields": ["title", "outline"], "course_id": DEMO})])
+    assert set(json.loads(marked(all_of_it))) == {"title", "subtitle", "short_description", "description", "overview", "syllabus", "duration"}
+    assert set(json.loads(marked(some))) == {"title", "outline"}
+
+
+def test_places_of_other_courses_are_not_read(site, model):
+    for told in ask(site, model, [("get_location_content", {"location_id": "membrane"}), ("get_location_link", {"location_id": "membrane"}),
+                                  ("get_location_content", {"location_id": "block-v1:Lectern+Demo+2026+type@vertical+block@membrane"})], course=COURSE, location="u1"):
+        assert told.startswith("Error executing tool: no content connector knows")
+
+
+def test_another_course_is_described_only_to_who_has_a_role_there_or_sets_up_workflows(site, model):
+    """The roles of the token hold for the whole site, and do not count."""
+    calls = [("get_course_info", {"course_id": DEMO, "fields": ["title"]})]
+    refused = "Error executing tool: /course_id the user has no role in that course"
+    site.accept_policy(site.teacher)
+    assert ask(site, model, calls, site.learner, COURSE) == ask(site, model, calls, site.teacher, COURSE) == [refused]
+    assert "Living Things" in ask(site, model, calls, site.admin_key, COURSE)[0]
+    row = {"user_id": "demo-learner", "course_id": DEMO, "role": "student"}
+    made = site.request("PUT", "/v1/roles", site.admin_key, row)
+    assert made.status in (200, 201), made
+    try:
+        assert "Living Things" in ask(site, model, calls, site.learner, COURSE)[0]
+        assert ask(site, model, [("get_course_info", {"course_id": COURSE})], site.learner)[0] == refused
+    finally:
+        assert site.request("DELETE", f"/v1/roles/{made.json['id']}", site.admin_key).status == 204
+    assert ask(site, model, calls, site.learner, COURSE) == [refused]
+
+
+# ---- who is told of tools ----
+
+CALLS = [("roll_dice", {"n_dice": 2}), ("roll_dice", {"n_dice": 0}), ("no_such_tool", {"a": 1}), ("roll_dice", "{broken"), ("get_location_link", {})]
+STATES = ["done", "failed", "failed", "failed", "done"]
+
+
+def test_a_stream_tells_which_tool_is_running_done_or_failed(site, model):
+    model.script = once(CALLS)
+    events = site.stream("POST", RUN, site.learner, {"stream": True, "user_input": "Go.", "context": {
+        "course_id": DEMO, "location_id": "membrane", "ui_slot_selector_id": "tools"}})
+    told = [(e.data["name"], e.data["state"]) for e in events if e.kind == "tool"]
+    assert told == [("roll_dice", "running"), ("roll_dice", "done"), ("roll_dice", "running"), ("roll_dice", "failed"), ("roll_dice", "failed"),
+                    ("get_location_link", "running"), ("get_location_link", "done")]
+    assert events[0].kind == "start" and events[-1].kind == "done" and events[-1].data["response"]["response"] == "Done."
+    assert all(set(e.data) == {"name", "state"} for e in events if e.kind == "tool")
+
+
+def stored_tools(site, call):
+    return wait_until(lambda: site.request("GET", f"/v1/register/{call}", site.admin_key).json["tools"], what="the tools in the register")
+
+
+def test_each_call_of_a_tool_is_in_the_register_under_the_call_that_asked_for_it(site, model):
+    model.script = once(CALLS)
+    asked, answered = run(site, "course", course_id=DEMO, location_id="membrane")["calls"]
+    tools = stored_tools(site, asked)
+    assert [(t["name"], t["state"]) for t in tools] == list(zip([name for name, _ in CALLS], STATES))
+    assert [t["code"] for t in tools] == ["", "invalid_input", "not_found", "invalid_json", ""]
+    assert [json.loads(t["arguments"]) for t in tools[:3]] == [arguments for _, arguments in CALLS[:3]] and tools[3]["arguments"] == "{broken"
+    assert tools[4]["result_bytes"] == len("/demo/units/membrane") and tools[1]["result_bytes"] == 0 and all(t["duration_ms"] >= 0 for t in tools)
+    assert site.request("GET", f"/v1/register/{answered}", site.admin_key).json["tools"] == []
+    assert json.loads(site.cli("--json", "register", "show", asked, "--site", "demo"))["tools"] == tools
+
+
+def test_a_site_that_keeps_no_content_keeps_neither_arguments_nor_made_up_names(tmp_path, model):
+    d = Daemon(tmp_path / "data")
+    add_vendor(d, model)
+    d.cli("site", "set", "demo", "store_content=false")
+    d.request("POST", "/v1/profiles", d.admin_key, {"slug": "course", "base_filepath": "base/blank.json5",
+                                                    "content_patch": {"processor_config": {"LLMProcessor": {"enabled_tools": "__all__"}}}})
+    wait_until(lambda: d.request("GET", "/v1/register?limit=1", d.admin_key).status == 200 and not content_stored(d, model), what="the setting")
+    asked = run(d, "course", course_id=DEMO, location_id="membrane")["calls"][0]
+    tools = stored_tools(d, asked)
+    assert [t["name"] for t in tools] == ["roll_dice", "roll_dice", "", "roll_dice", "get_location_link"]
+    assert [t["state"] for t in tools] == STATES and {t["arguments"] for t in tools} == {""}
+    check_end(d)
+
+
+def content_stored(d, model):
+    model.script = once(CALLS)
+    call = run(d, "course", course_id=DEMO, location_id="membrane")["calls"][0]
+    return d.request("GET", f"/v1/register/{call}", d.admin_key).json["content_stored"]
+
+
+# ---- many at once ----
 
 def test_concurrent_users_never_see_each_others_context(site, model):
     """200 users at once, each with tools that read his own place, 10,000 calls of tools."""

@@ -10,14 +10,15 @@ ALLOWED = {
     "io": ["base", "text"],
     "store": ["base", "text", "io"],
     "core": ["base", "text", "io", "store"],
+    "content": ["base", "text", "io", "store", "core"],
     "guard": ["base", "text", "io", "store", "core"],
     "tools": ["base", "text", "io", "store", "core", "guard"],
     "workflows": ["base", "text", "io", "store", "core", "guard", "tools"],
     "actions": ["base", "text", "io", "store", "core", "guard"],
     "providers": ["base", "text", "io", "store", "core"],
     "api": ["base", "text", "io", "store", "core", "guard", "tools", "workflows"],
-    "cli": ["base", "text", "io", "store", "core", "guard", "tools", "workflows", "actions", "providers", "api"],
-    "daemon": ["base", "text", "io", "store", "core", "guard", "tools", "workflows", "actions", "providers", "api", "cli"],
+    "cli": ["base", "text", "io", "store", "core", "content", "guard", "tools", "workflows", "actions", "providers", "api"],
+    "daemon": ["base", "text", "io", "store", "core", "content", "guard", "tools", "workflows", "actions", "providers", "api", "cli"],
 }
 
 root = pathlib.Path(sys.argv[1]) / "src"

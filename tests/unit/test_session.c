@@ -431,6 +431,55 @@ static void metadata_are_merged_and_null_removes(void **state)
     assert_int_equal(lt_session_merge_metadata(r->store, &s, rig_json(r, text), &r->err), LT_ETOO_LARGE);
 }
 
+/* "n" grows by one. The first time somebody else is faster, when `rival` says how. */
+struct counting {
+    struct rig *r;
+    const struct lt_session *session;
+    const char *rival;
+    int asked;
+};
+
+static enum lt_code count_up(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch,
+                             struct lt_error *err)
+{
+    struct counting *c = ctx;
+    if (c->asked++ == 0 && c->rival)
+        rig_ok(c->r, lt_session_merge_metadata(c->r->store, c->session, rig_json(c->r, c->rival), &c->r->err));
+    int64_t n = lt_json_int64_or(lt_json_get(metadata, "n"), 0);
+    return lt_json_parse(arena, lt_printf(arena, "{\"n\":%" PRId64 "}", n + 1), LT_JSON_STRICT, ret_patch, err);
+}
+
+static void a_change_sees_what_is_there_and_is_asked_again_when_somebody_was_faster(void **state)
+{
+    struct rig *r = *state;
+    struct lt_session s = new_session(r);
+    struct counting plain = {.r = r, .session = &s}, raced = {.r = r, .session = &s, .rival = "{n: 10, other: true}"};
+    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &plain, &r->err));
+    assert_true(lt_str_is(again(r, &s).metadata, "{\"n\":1}"));
+    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &raced, &r->err));
+    assert_int_equal(raced.asked, 2);
+    assert_true(lt_str_is(again(r, &s).metadata, "{\"n\":11,\"other\":true}"));
+}
+
+static enum lt_code refuse(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch, struct lt_error *err)
+{
+    return lt_fail(err, LT_EINVALID_INPUT, "no");
+}
+
+static void a_change_that_fails_or_meets_another_thread_or_no_session_changes_nothing(void **state)
+{
+    struct rig *r = *state;
+    struct lt_session s = new_session(r);
+    struct counting counting = {.r = r, .session = &s};
+    assert_int_equal(lt_session_change_metadata(r->store, &s, refuse, NULL, &r->err), LT_EINVALID_INPUT);
+    rig_ok(r, lt_session_clear(r->store, &s, &r->err));
+    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, &r->err), LT_ENOT_FOUND);
+    assert_true(lt_str_is(again(r, &s).metadata, "{}"));
+    rig_ok(r, lt_session_remove(r->store, &s, &r->err));
+    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, &r->err), LT_ENOT_FOUND);
+    assert_int_equal(counting.asked, 0);
+}
+
 struct merger {
     struct rig *r;
     const struct lt_session *session;
@@ -633,6 +682,8 @@ int main(void)
         T(sessions_go_with_their_scope_their_profile_and_their_site),
         T(metadata_are_merged_and_null_removes),
         T(two_merges_at_once_are_both_kept),
+        T(a_change_sees_what_is_there_and_is_asked_again_when_somebody_was_faster),
+        T(a_change_that_fails_or_meets_another_thread_or_no_session_changes_nothing),
         T(the_newest_n_messages_then_the_next_n_before_those_shown),
         T(pages_put_one_before_the_other_are_the_whole_talk),
         T(system_messages_and_contents_that_are_not_text_are_filtered_but_not_for_the_debug_thread),

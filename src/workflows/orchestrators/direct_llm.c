@@ -3,7 +3,7 @@
 
 static enum lt_code run_once(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err)
 {
-    struct lt_llm_question question = {.text = lt_llm_user_text(run)};
+    struct lt_llm_question question = {.text = lt_llm_user_text(run), .single = true};
     struct lt_call_result *call = LT_NEW(run->request->arena, struct lt_call_result);
     struct lt_str text;
     if (lt_content_process(run, &question.content, err) || lt_llm_process(run, &question, call, &text, err))

@@ -169,6 +169,7 @@ static enum lt_code add_turn(struct talk *t, struct lt_str text, bool interrupte
  */
 static enum lt_code keep(struct talk *t, struct lt_str text, bool interrupted, struct lt_error *err)
 {
+    t->run->result->kept = true;
     lt_fiber_shield();
     enum lt_code rc = add_turn(t, text, interrupted, err);
     lt_fiber_unshield();
@@ -221,6 +222,7 @@ static enum lt_code talk(struct lt_workflow_run *run, struct lt_jw *response, st
 }
 
 static const struct lt_orchestrator_action actions[] = {
-    {"run", talk}, {"lazy_load_chat_history", lazy_load_chat_history}, {"clear_session", clear_session}, {NULL, NULL}};
+    {"run", talk}, {"lazy_load_chat_history", lazy_load_chat_history}, {"clear_session", clear_session},
+    {"run_async", lt_background_run}, {"get_run_status", lt_background_status}, {NULL, NULL}};
 extern const struct lt_orchestrator lt_threaded_llm_response;
 const struct lt_orchestrator lt_threaded_llm_response = {.class_name = "ThreadedLLMResponse", .actions = actions};

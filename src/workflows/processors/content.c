@@ -1,28 +1,77 @@
 /*
- * The content that a question is about. Today it is what the placement sends along; connectors to an LMS will fetch it by course and
- * location.
+ * The content that a question is about: what the placement sends along goes first; what it does not send, the content connectors are asked for,
+ * by the course and location of the request.
  */
+#include "core/connector.h"
+#include "io/loop.h"
 #include "workflows/orchestrator.h"
 
 const struct lt_processor lt_content_processor = {"ContentProcessor", "OpenEdXProcessor"};
 
-/* At most so many characters, whole ones. */
-static struct lt_str first_characters(struct lt_str s, int64_t max)
+/* With the settings of the step; its mistakes are the profile's. */
+static struct lt_content_query query_of(const struct lt_workflow_run *run)
 {
-    size_t i = 0;
-    for (int64_t n = 0; i < s.n && n < max; n++)
-        for (i++; i < s.n && ((unsigned char)s.p[i] & 0xC0) == 0x80; i++)
-            ;
-    return (struct lt_str){s.p, i};
+    const struct lt_workflow_request *q = run->request;
+    return (struct lt_content_query){.arena = q->arena,
+                                     .manager = q->manager,
+                                     .caller = q->caller,
+                                     .course_id = q->course_id,
+                                     .location_id = q->location_id,
+                                     .deadline_ms = lt_loop_now(lt_loop_self()) + LT_CONTENT_TIME_MS};
+}
+
+static enum lt_code read_limits(const struct lt_json *settings, struct lt_content_query *ret, struct lt_error *err)
+{
+    const struct lt_json *limit = lt_json_get(settings, "char_limit"), *mode = lt_json_get(settings, "retrieval_mode");
+    int named = mode ? lt_content_mode_parse(lt_json_str(mode)) : LT_CONTENT_UNIT;
+    ret->char_limit = lt_json_int64_or(limit, limit && !lt_json_is(limit, LT_JSON_NULL) ? -1 : 0);
+    if (ret->char_limit < 0)
+        return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.char_limit: must be a whole number, 0 for none",
+                       lt_content_processor.class_name);
+    if (named < 0)
+        return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.retrieval_mode: must be unit, up_to_current_unit or sequence",
+                       lt_content_processor.class_name);
+    ret->mode = (enum lt_content_mode)named;
+    return LT_OK;
 }
 
 static enum lt_code location_content(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
 {
-    int64_t limit = lt_json_int64_or(lt_json_get(settings, "char_limit"), INT64_MAX);
-    if (run->request->content.n == 0)
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/context/content", "the workflow needs the text of the place, and none was sent along");
-    *ret = first_characters(run->request->content, limit);
-    return LT_OK;
+    struct lt_content_query query = query_of(run);
+    struct lt_content content;
+    if (read_limits(settings, &query, err))
+        return err->code;
+    if (run->request->content.n > 0) {
+        *ret = query.char_limit > 0 ? lt_content_first(run->request->content, query.char_limit) : run->request->content;
+        run->plain_content = *ret;
+        return LT_OK;
+    }
+    enum lt_code rc = lt_content_location(&query, &content, err);
+    if (rc == LT_ENOT_FOUND)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/context/content",
+                             "the workflow needs the text of the place: none was sent along, and no connector knows it");
+    if (rc || lt_content_plain(query.arena, &content, &run->plain_content, err))
+        return err->code;
+    return lt_content_json(query.arena, &content, ret, err);
+}
+
+static enum lt_code course_info(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_content_query query = query_of(run);
+    struct lt_course_info info;
+    if (lt_course_fields_parse(lt_json_get(settings, "fields"), &query.fields, err))
+        return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.fields: must be names of title, subtitle, short_description, description, "
+                       "overview, syllabus, duration, outline", lt_content_processor.class_name);
+    if (lt_content_course(&query, &info, err))
+        return err->code;
+    return lt_course_info_json(query.arena, &info, query.fields, ret, err);
+}
+
+static enum lt_code location_link(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_content_query query = query_of(run);
+    (void)settings;
+    return lt_content_link(&query, ret, err);
 }
 
 static enum lt_code context(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
@@ -44,21 +93,34 @@ static enum lt_code context(struct lt_workflow_run *run, const struct lt_json *s
     return LT_OK;
 }
 
+static enum lt_code none(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
+{
+    (void)run;
+    (void)settings;
+    (void)ret;
+    (void)err;
+    return LT_OK;
+}
+
 static const struct {
     const char *name;
     enum lt_code (*get)(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err);
-} functions[] = {{"get_location_content", location_content}, {"get_context", context}};
+} functions[] = {{"no_context", none},
+                 {"get_location_content", location_content},
+                 {"get_course_info", course_info},
+                 {"get_context", context},
+                 {"get_location_link", location_link}};
 
 enum lt_code lt_content_process(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err)
 {
     const struct lt_json *settings = lt_run_settings(run, &lt_content_processor);
     struct lt_str name = lt_json_str_or(lt_json_get(settings, "function"), LT_STR("no_context"));
     *ret = LT_STR("");
-    if (lt_str_is(name, "no_context"))
-        return LT_OK;
     for (size_t i = 0; i < LT_COUNT(functions); i++)
         if (lt_str_is(name, functions[i].name))
             return functions[i].get(run, settings, ret, err);
-    return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.function: '%.*s' is none of no_context, get_location_content, get_context",
+    return lt_fail(err, LT_EPROFILE_INVALID,
+                   "processor_config.%s.function: '%.*s' is none of no_context, get_location_content, get_course_info, get_context, "
+                   "get_location_link",
                    lt_content_processor.class_name, LT_FMT(name));
 }

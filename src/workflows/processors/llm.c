@@ -1,4 +1,5 @@
 /* The step that asks a model: which prompt, which messages, and one call of the manager. */
+#include "core/connector.h"
 #include "guard/untrusted.h"
 #include "workflows/tool_loop.h"
 
@@ -26,31 +27,41 @@ static const struct {
     {"greet_from_llm", "Greet the learner in one or two friendly sentences and say what you can help with in this course." RULES},
     {"answer_question",
      "Answer the learner's question from the course material that follows, shortly, and name the part that the answer comes from." RULES},
+    {"generate_flashcards",
+     "Make flash cards from the course material that follows: each a line \"Q: …\" with one clear question and a line \"A: …\" with its short "
+     "answer, taken from the material, the most important ones first." RULES},
     {"call_with_custom_prompt", NULL},
 };
 
 /* ---- the prompt ---- */
 
+enum lt_code lt_llm_own_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = run->request;
+    const struct lt_json *settings = lt_run_settings(run, processor);
+    struct lt_str named = lt_json_str(lt_json_get(settings, "prompt_template"));
+    const struct lt_prompt *prompt;
+    *ret = lt_str_trim(lt_json_str_or(lt_json_get(settings, "prompt"), LT_STR("")));
+    if (named.n == 0)
+        return LT_OK;
+    if (lt_prompt_find(lt_workflows(q->config), q->caller->site->id, named, &prompt, err))
+        return lt_error_wrap(err, "processor_config.%s.prompt_template", processor->class_name);
+    *ret = prompt->body;
+    return LT_OK;
+}
+
 /* The named template, else the text of the profile, else the function's own. */
 static enum lt_code find_prompt(const struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
 {
-    const struct lt_workflow_request *q = run->request;
     struct lt_str name = lt_json_str_or(lt_json_get(settings, "function"), LT_STR("call_with_custom_prompt"));
-    struct lt_str named = lt_json_str(lt_json_get(settings, "prompt_template"));
-    const struct lt_prompt *prompt;
     size_t i = 0;
     while (i < LT_COUNT(functions) && !lt_str_is(name, functions[i].name))
         i++;
     if (i == LT_COUNT(functions))
         return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.function: there is no function '%.*s'", lt_llm_processor.class_name,
                        LT_FMT(name));
-    if (named.n > 0) {
-        if (lt_prompt_find(lt_workflows(q->config), q->caller->site->id, named, &prompt, err))
-            return lt_error_wrap(err, "processor_config.%s.prompt_template", lt_llm_processor.class_name);
-        *ret = prompt->body;
-        return LT_OK;
-    }
-    *ret = lt_str_trim(lt_json_str_or(lt_json_get(settings, "prompt"), LT_STR("")));
+    if (lt_llm_own_prompt(run, &lt_llm_processor, ret, err))
+        return err->code;
     if (ret->n == 0 && !functions[i].prompt)
         return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s: call_with_custom_prompt needs prompt or prompt_template",
                        lt_llm_processor.class_name);
@@ -76,8 +87,7 @@ static const struct lt_json *member_in_capitals(const struct lt_json *object, st
     return NULL;
 }
 
-/* {{NAME}} becomes the input's member `name`; what has no such member stays as it is. One pass: what was put in is not looked at again. */
-static struct lt_str fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled)
+struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled)
 {
     struct lt_arena *arena = run->request->arena;
     struct lt_buf out;
@@ -145,7 +155,7 @@ static enum lt_code write_messages(struct lt_workflow_run *run, const struct lt_
     bool filled;
     if (find_prompt(run, settings, &prompt, err))
         return err->code;
-    prompt = fill(run, prompt, &filled);
+    prompt = lt_llm_fill(run, prompt, &filled);
     struct lt_str text = user_text(run, question, filled);
     lt_jw_obj(w);
     lt_jw_key(w, "messages");
@@ -179,6 +189,38 @@ static enum lt_code make_input(struct lt_workflow_run *run, const struct lt_json
 
 /* ---- asking ---- */
 
+enum { WISH_MAX = 4000, TEXT_MAX = 400000 /* characters that summarise_text takes */ };
+
+/*
+ * A summary without a prompt of the profile's own is what the action summarise_text is for: so its switches and settings hold, and providers
+ * that serve this action alone can answer.
+ */
+static bool is_summary(const struct lt_workflow_run *run, const struct lt_json *settings, const struct lt_llm_question *question)
+{
+    struct lt_str text = run->plain_content;
+    return lt_str_is(lt_json_str(lt_json_get(settings, "function")), "summarize_content") && question->single &&
+           lt_json_str(lt_json_get(settings, "prompt_template")).n == 0 && lt_str_trim(lt_json_str(lt_json_get(settings, "prompt"))).n == 0 &&
+           lt_str_trim(text).n > 0 && lt_content_first(text, TEXT_MAX).n == text.n &&
+           lt_content_first(question->text, WISH_MAX).n == question->text.n;
+}
+
+static enum lt_code summary_input(struct lt_workflow_run *run, const struct lt_llm_question *question, const struct lt_json **ret,
+                                  struct lt_error *err)
+{
+    struct lt_buf out;
+    struct lt_jw w;
+    lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
+    lt_jw_init(&w, &out);
+    lt_jw_obj(&w);
+    lt_jw_kstr(&w, "text", run->plain_content);
+    if (question->text.n > 0)
+        lt_jw_kstr(&w, "instruction", question->text);
+    lt_jw_end(&w);
+    enum lt_code rc = lt_json_parse(run->request->arena, lt_str_copy(run->request->arena, lt_buf_str(&out)), LT_JSON_STRICT, ret, err);
+    lt_buf_free(&out);
+    return rc;
+}
+
 enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_question *question, struct lt_call_result *ret, struct lt_str *ret_text,
                             struct lt_error *err)
 {
@@ -186,11 +228,14 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
     const struct lt_json *settings = lt_run_settings(run, &lt_llm_processor), *response;
     struct lt_call_profile *profile = LT_NEW(arena, struct lt_call_profile);
     struct lt_run_call call = {.action = "continue_conversation", .profile = profile, .show = true};
-    if (lt_llm_options_read(arena, settings, profile, err) || make_input(run, settings, question, &call.input, err))
-        return err->code;
     const struct lt_tool *const *tools;
     size_t tools_n;
-    if (lt_tools_enabled(arena, settings, &tools, &tools_n, err))
+    if (lt_llm_options_read(arena, settings, profile, err) || lt_tools_enabled(arena, settings, &tools, &tools_n, err))
+        return err->code;
+    profile->own_form = tools_n == 0 && is_summary(run, settings, question);
+    if (profile->own_form)
+        call.action = "summarise_text";
+    if (profile->own_form ? summary_input(run, question, &call.input, err) : make_input(run, settings, question, &call.input, err))
         return err->code;
     if (tools_n > 0)
         return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, ret, ret_text, err);

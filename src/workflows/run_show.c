@@ -1,0 +1,60 @@
+/* The answer of a run, the same whether somebody waited for it or not. */
+#include "workflows/run.h"
+#include "workflows/workflow_private.h"
+
+static void put_uuid(struct lt_jw *w, struct lt_uuid id)
+{
+    char text[37];
+    lt_uuid_format(id, text);
+    lt_jw_strz(w, text);
+}
+
+/* What is not known is null, never 0. */
+static void put_tokens(struct lt_jw *w, const char *key, int64_t tokens)
+{
+    lt_jw_key(w, key);
+    if (tokens < 0)
+        lt_jw_null(w);
+    else
+        lt_jw_int(w, tokens);
+}
+
+static void put_usage(struct lt_jw *w, const struct lt_usage *usage)
+{
+    lt_jw_key(w, "usage");
+    lt_jw_obj(w);
+    put_tokens(w, "prompt_tokens", usage->prompt_tokens);
+    put_tokens(w, "completion_tokens", usage->completion_tokens);
+    put_tokens(w, "total_tokens", usage->total_tokens);
+    lt_jw_end(w);
+}
+
+void lt_workflow_write_result(struct lt_jw *w, const struct lt_workflow_request *request, const struct lt_workflow_result *result)
+{
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "id", result->id_text);
+    lt_jw_kstr(w, "profile", request->profile->slug);
+    lt_jw_key(w, "scope_id");
+    if (request->scope)
+        lt_jw_int(w, request->scope->id);
+    else
+        lt_jw_null(w);
+    lt_jw_key(w, "session_id");
+    if (result->session_id)
+        put_uuid(w, result->session_uuid);
+    else
+        lt_jw_null(w);
+    lt_jw_kstr(w, "action", request->action);
+    lt_jw_kbool(w, "success", true);
+    lt_jw_key(w, "response");
+    lt_jw_raw(w, result->response);
+    lt_jw_key(w, "calls");
+    lt_jw_arr(w);
+    for (size_t i = 0; i < result->calls_n; i++)
+        put_uuid(w, result->calls[i]);
+    lt_jw_end(w);
+    put_usage(w, &result->usage);
+    lt_workflow_ktime(w, "created_at", result->created_at);
+    lt_workflow_ktime(w, "completed_at", result->completed_at);
+    lt_jw_end(w);
+}
