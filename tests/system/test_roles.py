@@ -214,6 +214,23 @@ def test_nobody_gives_or_takes_a_role_above_their_own(clean):
         clean.cli("permission", "set", "editingteacher", "manage_roles", "default", "--site", "demo")
 
 
+def test_a_role_in_a_course_gives_its_permissions_there_and_nowhere_else(clean):
+    """generate_question is for authors; nobody serves it here, which is said only to who may."""
+    def ask(course):
+        body = {"input": {"text": "Water rises."}, "context": {"course_id": course} if course else {}}
+        return clean.request("POST", "/v1/actions/generate_question", token("author"), body).json["code"]
+
+    def offered(course):
+        actions = clean.request("GET", f"/v1/actions?course_id={urllib.parse.quote(course)}", token("author")).json["actions"]
+        return next(a["reason"] for a in actions if a["name"] == "generate_question")
+
+    clean.accept_policy(token("author"))
+    assert [ask(COURSE), ask("other"), ask(None)] == ["permission_denied"] * 3
+    assert put(clean, clean.admin_key, "author", COURSE, "editingteacher").status == 200
+    assert [ask(COURSE), ask("other"), ask(None)] == ["no_provider", "permission_denied", "permission_denied"]
+    assert (offered(COURSE), offered("other")) == ("no_provider", "permission_denied")
+
+
 def test_a_token_for_one_course_manages_that_course_alone(clean):
     key = token("m", ["manager"], course_id=COURSE)
     other = put(clean, clean.admin_key, "u", "other", "teacher").json
