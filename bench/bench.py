@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What Lectern costs. All on loopback and in one run, beside nginx doing the part of the work that nginx can do: calls (calls.py), what a
-call asks of the machine (per_call.py), scopes (resolve.py), JSON and what is made of it (text.py), live streams (streams.py).
+call asks of the machine (per_call.py), the gates (gates.py), scopes (resolve.py), JSON and what is made of it (text.py), live streams (streams.py).
 
 CPU per call is the figure to compare: on small shared machines calls per second say more about the load generator.
 """
@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import calls
+import gates
 import per_call
 import resolve
 import streams
@@ -41,6 +42,8 @@ def verdicts(results):
         if n == max(lectern):  # with fewer streams each has had more events, whose text it keeps
             out.append((f"{n} streams: memory of a running one", r["kib_per_stream"], 24, "KiB"))
             out.append((f"{n} streams: memory of one that ended, to be resumed", r.get("kib_kept"), 8, "KiB"))
+    if "gates" in results:
+        out.append(("gates at 10,000 limits, 1,000 courses of switches", results["gates"]["with_us"], 5, "µs"))
     if "resolve" in results:
         r = results["resolve"]
         out += [("resolve at 100,000 scopes, cached", r["cached_us"], 0.5, "µs"), ("resolve at 100,000 scopes, uncached", r["uncached_us"], 50, "µs"),
@@ -64,7 +67,7 @@ def arguments():
     parser.add_argument("--lectern", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, help="where stream_load, count_calls.so and switch_cost are (default: beside lectern)")
-    parser.add_argument("--only", default="calls,profile,resolve,text,streams", help="which parts")
+    parser.add_argument("--only", default="calls,profile,gates,resolve,text,streams", help="which parts")
     parser.add_argument("--quick", action="store_true", help="less of everything, in a minute")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int, help="of a round of calls")
@@ -92,7 +95,7 @@ def arguments():
 
 def main():
     args = arguments()
-    parts = {"calls": calls.run, "profile": per_call.run, "resolve": resolve.run, "text": text.run, "streams": streams.run}
+    parts = {"calls": calls.run, "profile": per_call.run, "gates": gates.run, "resolve": resolve.run, "text": text.run, "streams": streams.run}
     wanted = [name for name in parts if name in args.only.split(",")]
     if not (args.build / "stream_load").exists() and wanted != ["calls"]:
         print(f"only calls are measured: the C parts are not in {args.build} (ninja -C BUILD bench)", file=sys.stderr)

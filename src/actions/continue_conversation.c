@@ -35,20 +35,6 @@ static enum lt_code check(size_t i, const struct lt_message *m, struct lt_error 
     return LT_OK;
 }
 
-/*
- * Our instruction and a system message that opens the conversation become one message: many models take a single system message,
- * at the very start.
- */
-static struct lt_str both_instructions(const struct lt_action_call *call, struct lt_str theirs)
-{
-    struct lt_str ours = call->instruction;
-    char *p = lt_alloc(call->arena, ours.n + 2 + theirs.n), *at = p;
-    at = mempcpy(at, ours.p, ours.n);
-    at = mempcpy(at, "\n\n", 2);
-    memcpy(at, theirs.p, theirs.n);
-    return (struct lt_str){p, ours.n + 2 + theirs.n};
-}
-
 /* What all messages together may hold. */
 struct sums {
     size_t bytes, images, image_bytes;
@@ -100,8 +86,9 @@ static enum lt_code read_messages(const struct lt_action_call *call, struct lt_n
         if (read_message(call, i, &m, err))
             return err->code;
         add_up(&sums, &m);
+        /* Many models take a single system message, at the very start. */
         if (i == 0 && ret->messages_n == 1 && lt_str_is(m.role, "system"))
-            ret->messages[0].content = both_instructions(call, m.content);
+            ret->messages[0].content = lt_text_answer_join(call->arena, call->instruction, m.content);
         else
             ret->messages[ret->messages_n++] = m;
     }
@@ -127,10 +114,15 @@ static enum lt_code compile(const struct lt_action_call *call, struct lt_neutral
     ret->max_tokens = lt_json_int64_or(lt_json_get(input, "max_tokens"), 0);
     ret->temperature = lt_json_double_or(lt_json_get(input, "temperature"), ret->temperature);
     ret->top_p = lt_json_double_or(lt_json_get(input, "top_p"), ret->top_p);
+    ret->frequency_penalty = lt_json_get(input, "frequency_penalty");
+    ret->presence_penalty = lt_json_get(input, "presence_penalty");
+    ret->logprobs = lt_json_bool_or(lt_json_get(input, "logprobs"), false);
+    ret->top_logprobs = lt_json_int64_or(lt_json_get(input, "top_logprobs"), 0);
     ret->seed = lt_json_int64_or(lt_json_get(input, "seed"), ret->seed);
     ret->stop = lt_json_get(input, "stop");
     ret->tools = lt_json_get(input, "tools");
     ret->tool_choice = lt_json_get(input, "tool_choice");
+    ret->parallel_tool_calls = lt_json_get(input, "parallel_tool_calls");
     if (ret->tool_choice && !ret->tools)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/tool_choice", "needs tools to choose from");
     if (read_format(call, ret, err))
@@ -143,12 +135,16 @@ static enum lt_code finish(const struct lt_action_call *call, const struct lt_ne
                            struct lt_error *err)
 {
     const struct lt_json *tool_calls = lt_json_get(call->input, "tools") ? result->tool_calls : NULL;
-    if (lt_json_len(tool_calls) == 0)
-        return lt_text_answer_finish(call, result, response, err);
+    bool calls = lt_json_len(tool_calls) > 0;
+    if (!calls && lt_str_trim(result->text).n == 0)
+        return lt_text_answer_empty(result, err);
     lt_jw_obj(response);
     lt_jw_kstr(response, "generated_content", result->text.p ? result->text : LT_STR(""));
     lt_jw_kstr(response, "finish_reason", lt_text_answer_finish_reason(result));
-    lt_jw_kjson(response, "tool_calls", tool_calls);
+    if (calls)
+        lt_jw_kjson(response, "tool_calls", tool_calls);
+    if (result->logprobs && lt_json_bool_or(lt_json_get(call->input, "logprobs"), false))
+        lt_jw_kjson(response, "logprobs", result->logprobs);
     lt_jw_end(response);
     return LT_OK;
 }
@@ -205,6 +201,10 @@ const struct lt_action lt_action_continue_conversation = {
                     "\"response_format\":" RESPONSE_FORMAT ","
                     "\"temperature\":{\"type\":\"number\",\"minimum\":0,\"maximum\":2},"
                     "\"top_p\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
+                    "\"frequency_penalty\":{\"type\":\"number\",\"minimum\":-2,\"maximum\":2},"
+                    "\"presence_penalty\":{\"type\":\"number\",\"minimum\":-2,\"maximum\":2},"
+                    "\"logprobs\":{\"type\":\"boolean\"},\"top_logprobs\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":20},"
+                    "\"parallel_tool_calls\":{\"type\":\"boolean\"},"
                     "\"max_tokens\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000},"
                     "\"seed\":{\"type\":\"integer\",\"minimum\":0},"
                     "\"stop\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":4,"
@@ -212,7 +212,7 @@ const struct lt_action lt_action_continue_conversation = {
     .response_schema = "{\"type\":\"object\",\"required\":[\"generated_content\",\"finish_reason\"],"
                        "\"additionalProperties\":false,\"properties\":{\"generated_content\":{\"type\":\"string\"},"
                        "\"finish_reason\":{\"type\":\"string\",\"minLength\":1},"
-                       "\"tool_calls\":" TOOL_CALLS "},"
+                       "\"tool_calls\":" TOOL_CALLS ",\"logprobs\":{\"type\":\"object\"}},"
                        "\"anyOf\":[{\"required\":[\"tool_calls\"]},{\"properties\":{\"generated_content\":{\"minLength\":1}}}]}",
     .instruction = "You are a patient study companion on a learning platform. Help the learner to understand: answer plainly, "
                    "step by step, at the level that their words show, and ask back when a question can mean several things. "

@@ -52,6 +52,11 @@ static struct lt_str join(struct lt_arena *arena, const struct lt_str *pieces, s
 #define JOIN(arena, ...)                                                                                                     \
     join((arena), (const struct lt_str[]){__VA_ARGS__}, sizeof((const struct lt_str[]){__VA_ARGS__}) / sizeof(struct lt_str))
 
+struct lt_str lt_text_answer_join(struct lt_arena *arena, struct lt_str a, struct lt_str b)
+{
+    return a.n > 0 && b.n > 0 ? JOIN(arena, a, LT_STR("\n\n"), b) : a.n > 0 ? a : b;
+}
+
 static struct lt_str member(const struct lt_action_call *call, const char *key)
 {
     return lt_str_trim(lt_json_str(lt_json_get(call->input, key)));

@@ -5,6 +5,8 @@
 #pragma once
 #include "core/action.h"
 
+/* The two one below the other with an empty line between, or one of them when the other is empty. */
+struct lt_str lt_text_answer_join(struct lt_arena *arena, struct lt_str a, struct lt_str b);
 /* The schema of {generated_content, finish_reason}. */
 extern const char lt_text_answer_response[];
 /* The schema of {text, instruction?, language?}. */

@@ -2,11 +2,20 @@
 #include "api/answer.h"
 #include "api/event_stream.h"
 
+/* Why not: a code for programs, words for who is there, and the cause as far as it is the caller's business. */
+static void put_reason(struct lt_request *r, struct lt_jw *w, const struct lt_availability *a)
+{
+    lt_jw_kstrz(w, "reason", lt_code_name(a->why.code));
+    lt_jw_kstrz(w, "message", a->why.code == LT_ESTOPPED ? a->why.detail : lt_code_text(a->why.code));
+    lt_jw_kstrz(w, "detail", lt_problem_detail(r, &a->why));
+    if (a->until_at)
+        lt_jw_ktime(w, "until", a->until_at);
+}
+
 static void put_action(struct lt_request *r, struct lt_jw *w, const struct lt_entry *entry, const struct lt_place *place)
 {
     const struct lt_action *action = entry->impl;
-    struct lt_error why = {0};
-    bool available = lt_action_available(r->api->options.manager, r->config, &r->caller, place, lt_str(entry->name), &why);
+    struct lt_availability a = lt_action_availability(r->api->options.manager, &r->caller, place, lt_str(entry->name));
     lt_jw_obj(w);
     lt_jw_kstrz(w, "name", entry->name);
     lt_jw_kstrz(w, "title", entry->title);
@@ -15,9 +24,9 @@ static void put_action(struct lt_request *r, struct lt_jw *w, const struct lt_en
     lt_jw_raw(w, lt_str(action->input_schema));
     lt_jw_key(w, "response_schema");
     lt_jw_raw(w, lt_str(action->response_schema));
-    lt_jw_kbool(w, "available", available);
-    if (!available)
-        lt_jw_kstrz(w, "reason", lt_code_name(why.code));
+    lt_jw_kbool(w, "available", a.available);
+    if (!a.available)
+        put_reason(r, w, &a);
     lt_jw_end(w);
 }
 
@@ -81,6 +90,12 @@ void lt_post_action(struct lt_request *r)
                                       .provider = member(r->body, "provider"),
                                       .stream = lt_event_stream_wanted(r)};
     struct lt_call_result *result = LT_NEW(r->arena, struct lt_call_result);
+    struct lt_error err;
+    if (lt_request_trace(r, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    request.trace = r->trace;
     if (request.stream) {
         run_streamed(r, &request, result);
         return;

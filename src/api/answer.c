@@ -3,13 +3,25 @@
 
 #include <stdio.h>
 
-static void put_usage(struct lt_jw *w, const struct lt_usage *usage)
+#include "core/trace.h"
+
+/* Money is for those who may see it; never for a learner. Unknown is not 0. */
+static void put_cost(struct lt_request *r, struct lt_jw *w, int64_t cost)
+{
+    if (cost < 0 || r->caller.is_user || !lt_permitted(&r->caller, "view_cost", LT_STR_NULL))
+        return;
+    lt_jw_kint(w, "cost", cost);
+    lt_jw_kstr(w, "currency", r->caller.site->currency);
+}
+
+static void put_usage(struct lt_request *r, struct lt_jw *w, const struct lt_usage *usage, int64_t cost)
 {
     lt_jw_key(w, "usage");
     lt_jw_obj(w);
     lt_jw_ktokens(w, "prompt_tokens", usage->prompt_tokens);
     lt_jw_ktokens(w, "completion_tokens", usage->completion_tokens);
     lt_jw_ktokens(w, "total_tokens", usage->total_tokens);
+    put_cost(r, w, cost);
     lt_jw_end(w);
 }
 
@@ -46,11 +58,12 @@ void lt_answer_write(struct lt_request *r, struct lt_jw *w, const struct lt_call
         lt_jw_end(w);
         lt_jw_kstr(w, "model", result->model);
     }
-    put_usage(w, &result->usage);
+    put_usage(r, w, &result->usage, result->cost);
     if (!r->caller.is_user)
         put_attempts(w, result);
     lt_jw_ktime(w, "created_at", result->created_at);
     lt_jw_ktime(w, "completed_at", result->completed_at);
+    lt_trace_put(w, r->trace);
     lt_jw_end(w);
 }
 
@@ -86,7 +99,7 @@ void lt_answer_write_stored(struct lt_request *r, struct lt_jw *w, const struct 
         lt_jw_end(w);
         lt_jw_kstr(w, "model", call->model);
     }
-    put_usage(w, &call->usage);
+    put_usage(r, w, &call->usage, call->cost);
     if (!r->caller.is_user) {
         lt_jw_key(w, "attempts");
         lt_jw_raw(w, attempts.n ? attempts : LT_STR("[]"));

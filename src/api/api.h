@@ -7,32 +7,45 @@
 #include "io/http_server.h"
 
 struct lt_api;
+struct lt_services;   /* plugin/service.h */
+struct lt_plugin_set; /* plugin/plugin.h */
 struct lt_task_queue; /* workflows/task_queue.h */
 
 struct lt_api_options {
     struct lt_store *store;
     struct lt_manager *manager;
+    struct lt_services *services; /* what /v1/services tells of; NULL: nothing is offered */
+    struct lt_plugin_set *plugins; /* what /v1/plugins tells of; NULL: there are none */
+    struct lt_privacy *privacy; /* erases what users ask to be; NULL: it only waits */
     struct lt_task_queue *tasks; /* runs background tasks here; NULL: they only wait */
     struct lt_http_limits *limits; /* of the servers, for /metrics; NULL: not told */
     struct lt_tls *tls;      /* client context, to read issuers' keys with; NULL: no https there */
-    const struct lt_network *proxies; /* whose X-Forwarded-Host and -Proto count */
+    const struct lt_network *proxies; /* whose X-Forwarded-For, -Host and -Proto count */
     size_t proxies_n;
     bool https;              /* the listener speaks TLS */
+    bool loopback;           /* and is for this machine alone */
+    const char *data_dir;    /* whose space /v1/health looks at; NULL: it is not told */
+    int sign_in_failures;    /* that one client address may have at once (0: any number), */
+    int sign_in_pause_s;     /* and once more after each pause */
     const char *share_dir;   /* holds demo/ and widgets/; NULL: no pages */
     const char *widgets_dir; /* the built widgets; NULL = share_dir/widgets */
-    bool demo;               /* serve /demo/ and /widgets/ */
+    bool demo;               /* serve /demo/ */
     /* Re-reads the configuration and publishes it to every loop; called on a fiber after this process has changed it. One reference
      * for the caller. */
     enum lt_code (*reload)(void *ctx, struct lt_config **ret, struct lt_error *err);
     void *ctx;
 };
 
+/* By who holds the lock of the data directory: calls with an Idempotency-Key that were under way have been broken off. *ret_n: how many. Start-up. */
+enum lt_code lt_api_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);
 /* Compiles the routes and their schemas. The options' strings must live as long as the API. LT_ECONFIG. Start-up. */
 enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err);
 /* After the servers were stopped, before the loops are freed (stream logs hang on loops). NULL allowed. */
 void lt_api_free(struct lt_api *api);
 /* The lt_http_handler; ctx is the struct lt_api. Fiber. */
 void lt_api_handle(struct lt_http_request *http, void *ctx);
+/* Any thread: drops what is kept in memory of a user's calls that have ended; ctx is the struct lt_api. */
+void lt_api_forget(void *api, int64_t site_id, struct lt_str user_id);
 /* Any thread: from now on /readyz says 503. */
 void lt_api_not_ready(struct lt_api *api);
 /* Any thread: the same, and calls that cost money are refused with `overloaded`. */

@@ -1,16 +1,22 @@
 /*
  * From credentials to a struct lt_caller. Two kinds: site keys (lk_…, stored as SHA-256) and users' tokens (JWTs made by the LMS).
  * A site key of an LMS back end names the user it speaks for; a user's token speaks for itself alone. Open edX's pages send the token in
- * two cookies.
+ * two cookies, and the console's a cookie that stands for a key.
  */
+#include "api/console.h"
 #include "api/cookies.h"
 #include "api/cors.h"
-#include "api/openedx.h"
+#include "api/door.h"
+#include "api/ollama.h"
+#include "api/sign_in.h"
+#include "base/log.h"
 #include "base/secret.h"
+#include "core/admin.h"
+#include "core/lms_roles.h"
 #include "io/jwks_cache.h"
 #include "io/jwt.h"
 
-enum { USER_ID_MAX = 255, ROLES_MAX = 64 };
+enum { ROLES_MAX = 64 };
 
 static unsigned role_bit(struct lt_str name)
 {
@@ -26,30 +32,65 @@ static unsigned role_bits(const struct lt_json *roles)
     return bits;
 }
 
-/* The same rule wherever a user is named, so that whoever can accept a policy can be asked about. */
-static bool user_id_ok(struct lt_str id)
+bool lt_user_id_ok(struct lt_str id)
 {
     for (size_t i = 0; i < id.n; i++)
         if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7F)
             return false;
-    return id.n > 0 && id.n <= USER_ID_MAX;
+    return id.n > 0 && id.n <= LT_USER_ID_MAX;
 }
 
-#define USER_ID_RULE "must be 1 to %d bytes without control characters", USER_ID_MAX
+/* ---- attempts that failed ---- */
 
-static enum lt_code by_key(struct lt_request *r, struct lt_str text, struct lt_error *err)
+static enum lt_code too_many(struct lt_error *err, int wait_s)
 {
-    uint8_t hash[32];
-    lt_sha256(text.p, text.n, hash);
-    const struct lt_site_key *key = lt_config_key(r->config, hash);
-    if (!key)
-        return lt_fail(err, LT_EUNAUTHENTICATED, "this key is not known");
+    lt_fail(err, LT_ERATE_LIMITED, "too many attempts to sign in from this address have failed");
+    err->retry_after_s = wait_s;
+    return err->code;
+}
+
+/* Credentials that are nobody's. Those that have ended are no such: nothing was guessed. */
+static enum lt_code failed(struct lt_request *r, struct lt_error *err)
+{
+    struct lt_ip ip;
+    char text[LT_IP_TEXT];
+    if (err->code != LT_EUNAUTHENTICATED || !lt_request_client(r, &ip))
+        return err->code;
+    int wait_s = lt_sign_ins_wait(r->api->sign_ins, &ip, lt_mono_ms());
+    if (wait_s > 0)
+        return too_many(err, wait_s);
+    if (lt_sign_ins_failed(r->api->sign_ins, &ip, lt_mono_ms())) {
+        lt_ip_format(&ip, text);
+        lt_log(LT_LOG_WARN, "sign_in.many_failed", LT_S("address", text));
+    }
+    return err->code;
+}
+
+/* ---- keys ---- */
+
+enum lt_code lt_auth_as_key(struct lt_request *r, const struct lt_site_key *key, struct lt_error *err)
+{
     if (key->expires_at != 0 && key->expires_at <= lt_now_ms())
         return lt_fail(err, LT_EUNAUTHENTICATED, "this key has expired");
+    lt_admin_key_used(r->api->options.store, key);
     unsigned roles = key->role == LT_KEY_SITE_ADMIN ? 1u << LT_ROLE_ADMIN : key->role == LT_KEY_SERVICE ? 1u << LT_ROLE_SERVICE : 0;
     r->caller = (struct lt_caller){.site = key->site, .key = key, .roles = roles, .user_id = LT_STR(""), .locale = LT_STR("")};
     return LT_OK;
 }
+
+/* Looked up however many have failed: nobody guesses 32 random bytes. */
+enum lt_code lt_auth_by_key(struct lt_request *r, struct lt_str text, struct lt_error *err)
+{
+    uint8_t hash[32];
+    lt_sha256(text.p, text.n, hash);
+    const struct lt_site_key *key = lt_config_key(r->config, hash);
+    if (key)
+        return lt_auth_as_key(r, key, err);
+    lt_fail(err, LT_EUNAUTHENTICATED, "this key is not known");
+    return failed(r, err);
+}
+
+/* ---- tokens ---- */
 
 /* `aud` may be one string or several (RFC 7519 §4.1.3): the first that names an issuer of ours counts. */
 static const struct lt_jwt_issuer *find_issuer(struct lt_request *r, const struct lt_json *claims)
@@ -74,15 +115,37 @@ static enum lt_code check_signature(struct lt_request *r, struct lt_str token, c
     if (issuer->jwks_url.n > 0 &&
         lt_jwks_cache_get(r->api->keys, r->http->loop, r->arena, issuer->jwks_url, issuer->alg, kid, &key.keys, err))
         return err->code;
-    return lt_jwt_check_signature(r->arena, token, &key, kid, err);
+    enum lt_code rc = lt_jwt_check_signature(r->arena, token, &key, kid, err);
+    struct lt_error why;
+    bool newer = rc == LT_EUNAUTHENTICATED && issuer->jwks_url.n > 0 &&
+                 lt_jwks_cache_newer(r->api->keys, r->http->loop, r->arena, issuer->jwks_url, issuer->alg, kid, key.keys, &key.keys, &why) == LT_OK;
+    return newer ? lt_jwt_check_signature(r->arena, token, &key, kid, err) : rc;
 }
 
-/* A string, or a whole number as it is written: Open edX has `user_id` so. */
-static struct lt_str user_of(const struct lt_json *claims, struct lt_str name)
+/* A string, or a whole number as it is written: Open edX has `user_id` so, Moodle its courses. */
+static struct lt_str text_of(const struct lt_json *v)
 {
-    const struct lt_json *v = lt_json_get_str(claims, name);
     int64_t number;
     return lt_json_int64(v, &number) ? lt_json_number_text(v) : lt_json_str(v);
+}
+
+/* What cannot be read must not count as absent: the token would be good for all courses. */
+static enum lt_code course_of(const struct lt_json *claims, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_json *v = lt_json_get(claims, "course_id");
+    bool absent = !v || lt_json_is(v, LT_JSON_NULL);
+    *ret = absent ? LT_STR("") : text_of(v);
+    return ret->p ? LT_OK : lt_fail(err, LT_EUNAUTHENTICATED, "the token's claim 'course_id' must be a text or a whole number");
+}
+
+/* The same here: everybody would be seen. */
+static enum lt_code visible_of(struct lt_arena *arena, const struct lt_json *claims, const struct lt_json **ret, struct lt_error *err)
+{
+    struct lt_lms_visible ignored;
+    *ret = lt_json_get(claims, "visible_users");
+    if (lt_lms_visible_of(arena, *ret, &ignored, err) == LT_OK)
+        return LT_OK;
+    return lt_fail(err, LT_EUNAUTHENTICATED, "the token's claim 'visible_users' must be an array of at most %d texts or whole numbers", LT_LMS_VISIBLE_MAX);
 }
 
 /* Open edX says who runs the platform in claims of their own, and nothing of roles: whoever may sign in there is a student at least. */
@@ -93,28 +156,62 @@ static unsigned token_roles(const struct lt_json *claims)
     return (roles ? role_bits(roles) : 1u << LT_ROLE_STUDENT) | (admin ? 1u << LT_ROLE_ADMIN : 0);
 }
 
+/* While an address must wait, only those are looked at who have signed in well from there. */
+static enum lt_code verify(struct lt_request *r, struct lt_str token, const struct lt_jwt_issuer *issuer, struct lt_str kid, struct lt_str user,
+                           struct lt_error *err)
+{
+    struct lt_ip ip;
+    if (!lt_request_client(r, &ip))
+        return check_signature(r, token, issuer, kid, err);
+    struct lt_sign_ins *s = r->api->sign_ins;
+    uint64_t who = lt_sign_ins_who(s, &ip, issuer->iss, issuer->aud, user);
+    int wait_s = lt_sign_ins_known(s, who) ? 0 : lt_sign_ins_wait(s, &ip, lt_mono_ms());
+    if (wait_s > 0)
+        return too_many(err, wait_s);
+    enum lt_code rc = check_signature(r, token, issuer, kid, err);
+    if (rc == LT_OK)
+        lt_sign_ins_keep(s, who);
+    else if (rc == LT_EUNAUTHENTICATED)
+        lt_sign_ins_forget(s, who);
+    return rc == LT_EUNAUTHENTICATED ? failed(r, err) : rc;
+}
+
+/* Header and claims, and whose key it should be signed with. */
+static enum lt_code read_token(struct lt_request *r, struct lt_str token, const struct lt_json **ret_claims, const struct lt_jwt_issuer **ret_issuer,
+                               struct lt_str *ret_kid, struct lt_error *err)
+{
+    const struct lt_json *header;
+    if (lt_jwt_peek(r->arena, token, &header, ret_claims, err))
+        return err->code;
+    *ret_issuer = find_issuer(r, *ret_claims);
+    if (!*ret_issuer)
+        return lt_fail(err, LT_EUNAUTHENTICATED, "no site takes tokens of this issuer and audience");
+    return lt_jwt_check_header(header, (*ret_issuer)->alg, ret_kid, err);
+}
+
 static enum lt_code by_token(struct lt_request *r, struct lt_str token, struct lt_error *err)
 {
-    const struct lt_json *header, *claims;
-    struct lt_str kid;
-    if (lt_jwt_peek(r->arena, token, &header, &claims, err))
+    const struct lt_json *claims = NULL, *visible = NULL;
+    const struct lt_jwt_issuer *issuer = NULL;
+    struct lt_str kid = LT_STR_NULL, course;
+    if (read_token(r, token, &claims, &issuer, &kid, err))
+        return failed(r, err);
+    struct lt_str user = text_of(lt_json_get_str(claims, issuer->user_claim));
+    if (lt_jwt_check_times(claims, err) || verify(r, token, issuer, kid, user, err))
         return err->code;
-    const struct lt_jwt_issuer *issuer = find_issuer(r, claims);
-    if (!issuer)
-        return lt_fail(err, LT_EUNAUTHENTICATED, "no site takes tokens of this issuer and audience");
-    if (lt_jwt_check(header, claims, issuer->alg, &kid, err) || check_signature(r, token, issuer, kid, err))
-        return err->code;
-    struct lt_str user = user_of(claims, issuer->user_claim);
-    if (!user_id_ok(user))
+    if (!lt_user_id_ok(user))
         return lt_fail(err, LT_EUNAUTHENTICATED, "the token's claim '%.*s' must be 1 to %d bytes without control characters",
-                       LT_FMT(issuer->user_claim), USER_ID_MAX);
+                       LT_FMT(issuer->user_claim), LT_USER_ID_MAX);
+    if (course_of(claims, &course, err) || visible_of(r->arena, claims, &visible, err))
+        return err->code;
     r->caller = (struct lt_caller){.site = issuer->site,
                                    .user_id = user,
                                    .locale = lt_json_str_or(lt_json_get(claims, "locale"), LT_STR("")),
                                    .roles = token_roles(claims),
                                    .is_user = true,
                                    .token = token,
-                                   .only_course = lt_json_str_or(lt_json_get(claims, "course_id"), LT_STR(""))};
+                                   .visible_users = visible,
+                                   .only_course = course};
     return LT_OK;
 }
 
@@ -170,9 +267,15 @@ static enum lt_code by_cookies(struct lt_request *r, struct lt_error *err)
 enum lt_code lt_auth_check(struct lt_request *r, struct lt_error *err)
 {
     bool twice;
-    struct lt_str field = lt_http_field(&r->http->head, "Authorization", &twice);
+    struct lt_str field = lt_http_field(&r->http->head, "Authorization", &twice), key;
+    if (lt_ollama_key(r, &key, err))
+        return err->code;
+    if (key.p)
+        return lt_auth_by_key(r, key, err);
     if (!field.p && wants_cookies(r))
         return by_cookies(r, err);
+    if (!field.p && lt_console_asked(r))
+        return lt_console_check(r, err);
     if (!field.p || twice)
         return lt_fail(err, LT_EUNAUTHENTICATED, twice ? "more than one Authorization field" : "no Authorization field");
     struct lt_str credentials = field, scheme = lt_str_cut(&credentials, ' ');
@@ -181,7 +284,7 @@ enum lt_code lt_auth_check(struct lt_request *r, struct lt_error *err)
     if (!bearer && !lt_str_eq_ci(scheme, LT_STR("JWT")))
         return lt_fail(err, LT_EUNAUTHENTICATED, "the Authorization field must be 'Bearer' and a site key or a token");
     if (bearer && lt_str_starts(credentials, LT_STR("lk_")))
-        return by_key(r, credentials, err);
+        return lt_auth_by_key(r, credentials, err);
     return by_token(r, credentials, err);
 }
 
@@ -193,20 +296,45 @@ static void speak_for(struct lt_request *r, struct lt_str id, unsigned roles, st
     r->caller.roles = r->caller.key->role == LT_KEY_SITE_ADMIN ? r->caller.roles | roles : roles;
 }
 
+/*
+ * With `as_named` the caller becomes what that user's own token would make of it: nothing of the key is left, so that the key's rights are no part
+ * of what the user may do. Who may see how calls are made may look at them so.
+ */
+static enum lt_code ask_as(struct lt_request *r, struct lt_str id, unsigned roles, struct lt_str locale, struct lt_error *err)
+{
+    if (!lt_permitted(&r->caller, "view_trace", LT_STR_NULL))
+        return lt_fail_field(err, LT_EPERMISSION, "/as_named", "no role of the caller has the permission 'view_trace'");
+    r->asker = LT_NEW(r->arena, struct lt_caller);
+    *r->asker = r->caller;
+    r->caller = (struct lt_caller){
+        .site = r->asker->site, .user_id = id, .locale = locale, .roles = roles, .is_user = true, .only_course = LT_STR(""), .token = LT_STR("")};
+    return LT_OK;
+}
+
+static enum lt_code nobody_named(struct lt_error *err)
+{
+    return lt_fail_field(err, LT_EINVALID_INPUT, "/as_named", "needs the user who is named, and is for site keys alone");
+}
+
 static enum lt_code user_of_query(struct lt_request *r, struct lt_error *err)
 {
-    struct lt_str id, role;
+    struct lt_str id, role, as_named = lt_query(r, "as_named");
+    bool as = lt_str_is(as_named, "true");
+    if (as_named.n > 0 && !as && !lt_str_is(as_named, "false"))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/as_named", "must be true or false");
     if (!lt_query_get(r->arena, r->http->head.query, "user_id", &id))
-        return LT_OK;
+        return as ? nobody_named(err) : LT_OK;
     if (r->caller.is_user && !lt_str_eq(id, r->caller.user_id))
         return lt_fail_field(err, LT_EPERMISSION, "/user_id", "a user's token speaks for its own user only");
     if (r->caller.is_user)
-        return LT_OK;
-    if (!user_id_ok(id)) /* "" too: a back end that lost its user's id must not get a back end's view */
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/user_id", USER_ID_RULE);
+        return as ? nobody_named(err) : LT_OK;
+    if (!lt_user_id_ok(id)) /* "" too: a back end that lost its user's id must not get a back end's view */
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/user_id", LT_USER_ID_RULE);
     unsigned roles = 0;
     for (int i = 0; i < ROLES_MAX && lt_query_get_at(r->arena, r->http->head.query, "role", i, &role); i++)
         roles |= role_bit(role);
+    if (as)
+        return ask_as(r, id, roles, LT_STR(""), err);
     speak_for(r, id, roles, LT_STR(""));
     return LT_OK;
 }
@@ -216,14 +344,21 @@ enum lt_code lt_auth_user(struct lt_request *r, struct lt_error *err)
     if (strcmp(r->route->method, "GET") == 0 || strcmp(r->route->method, "DELETE") == 0)
         return user_of_query(r, err);
     const struct lt_json *user = lt_json_get(r->body, "user");
-    if (!user || (r->caller.is_user && lt_openedx_is_door(r))) /* there, a member that is not known is as absent */
+    const struct lt_door *door = lt_door_of(r->http->head.path);
+    bool as = !door && lt_json_bool_or(lt_json_get(r->body, "as_named"), false);
+    if (!user && as)
+        return nobody_named(err);
+    if (!user || (door && (r->caller.is_user || door->user))) /* there, a member that is not known is as absent */
         return LT_OK;
     if (r->caller.is_user)
         return lt_fail_field(err, LT_EPERMISSION, "/user", "a user's token speaks for its own user; only site keys name one");
-    if (!user_id_ok(lt_json_str(lt_json_get(user, "id"))))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", USER_ID_RULE);
-    speak_for(r, lt_json_str(lt_json_get(user, "id")), role_bits(lt_json_get(user, "roles")),
-              lt_json_str_or(lt_json_get(user, "locale"), LT_STR("")));
+    if (!lt_user_id_ok(lt_json_str(lt_json_get(user, "id"))))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", LT_USER_ID_RULE);
+    struct lt_str id = lt_json_str(lt_json_get(user, "id")), locale = lt_json_str_or(lt_json_get(user, "locale"), LT_STR(""));
+    unsigned roles = role_bits(lt_json_get(user, "roles"));
+    if (as)
+        return ask_as(r, id, roles, locale, err);
+    speak_for(r, id, roles, locale);
     return LT_OK;
 }
 

@@ -5,11 +5,17 @@
 
 enum { EVENT_ID_MAX = 1 << 30 };
 
+/* A token that is bound to a course does not read the register of all courses. */
+static bool reads_register(struct lt_request *r)
+{
+    return r->caller.only_course.n == 0 && lt_permitted(&r->caller, "view_register", LT_STR_NULL);
+}
+
 /* A call is shown to who made it, to an LMS back end that names nobody, and to who may read the register. Others learn nothing. */
 static bool may_see(struct lt_request *r, bool owner)
 {
     bool back_end = r->caller.key && r->caller.key->role != LT_KEY_METRICS && r->caller.user_id.n == 0;
-    return owner || back_end || lt_permitted(&r->caller, "view_register", LT_STR_NULL);
+    return owner || back_end || reads_register(r);
 }
 
 static enum lt_code read_stored(struct lt_request *r, struct lt_uuid id, struct lt_register_call *call, struct lt_str *attempts,
@@ -46,7 +52,7 @@ void lt_delete_call(struct lt_request *r)
     struct lt_caller asker = r->caller;
     struct lt_register_call call;
     struct lt_str attempts, state = LT_STR("cancelling");
-    if (lt_permitted(&asker, "view_register", LT_STR_NULL))
+    if (reads_register(r))
         asker.user_id = LT_STR(""); /* an admin stops anybody's */
     asker.is_user = asker.user_id.n > 0; /* a key that names a user acts as that user */
     enum lt_code rc = lt_param_uuid(r, &id, &err);
@@ -84,19 +90,37 @@ static enum lt_code last_event_id(struct lt_request *r, uint64_t *ret, struct lt
     return LT_OK;
 }
 
-/* The stream is no longer in memory: start, and the end as the register has it. Ids go on behind what the client has seen. */
-static void replay(struct lt_request *r, const struct lt_register_call *call, struct lt_str attempts, uint64_t after)
+void lt_call_events_again(struct lt_request *r, struct lt_str id, const char *last, struct lt_str data, uint64_t after)
 {
     static const struct lt_http_field fields[] = {{LT_STR("Cache-Control"), LT_STR("no-store")}, {LT_STR("X-Accel-Buffering"), LT_STR("no")}};
-    struct lt_buf events, data;
+    struct lt_buf events;
+    lt_buf_init(&events, 2 * LT_REPLY_MAX);
+    if (after == 0)
+        lt_sse_write(&events, "start", ++after, lt_printf(r->arena, "{\"id\":\"%.*s\"}", LT_FMT(id)));
+    lt_sse_write(&events, last, after + 1, data);
+    if (!lt_http_stream_begin(r->http, 200, "text/event-stream; charset=utf-8", fields, LT_COUNT(fields)) &&
+        !lt_http_stream_write(r->http, events.p, events.n))
+        lt_http_stream_end(r->http);
+    lt_buf_free(&events);
+}
+
+bool lt_call_follow_here(struct lt_request *r, struct lt_uuid id)
+{
+    bool owner, running;
+    struct lt_sse_log *log = lt_streams_find(r->api->streams, id, r->caller.site->id, r->caller.user_id, &owner, &running);
+    if (!log)
+        return false;
+    enum lt_code rc = owner ? lt_sse_log_follow(log, r->http, 0) : LT_ENOT_FOUND;
+    lt_sse_log_unref(log);
+    return rc != LT_ENOT_FOUND;
+}
+
+/* As the register has it. Ids go on behind what the client has seen. */
+static void replay(struct lt_request *r, const struct lt_register_call *call, struct lt_str attempts, uint64_t after)
+{
+    struct lt_buf data;
     struct lt_jw w;
-    lt_buf_init(&events, LT_REPLY_MAX);
     lt_buf_init(&data, LT_REPLY_MAX);
-    if (after == 0) {
-        lt_buf_printf(&data, "{\"id\":\"%s\"}", call->id);
-        lt_sse_write(&events, "start", ++after, lt_buf_str(&data));
-        lt_buf_reset(&data);
-    }
     lt_jw_init(&w, &data);
     bool completed = lt_str_is(call->state, "completed");
     if (completed) {
@@ -106,11 +130,7 @@ static void replay(struct lt_request *r, const struct lt_register_call *call, st
         lt_answer_stored_error(call, &err);
         lt_problem_write(r, &w, &err, call->id);
     }
-    lt_sse_write(&events, completed ? "done" : "error", after + 1, lt_buf_str(&data));
-    if (!lt_http_stream_begin(r->http, 200, "text/event-stream", fields, LT_COUNT(fields)) &&
-        !lt_http_stream_write(r->http, events.p, events.n))
-        lt_http_stream_end(r->http);
-    lt_buf_free(&events);
+    lt_call_events_again(r, lt_str(call->id), completed ? "done" : "error", lt_buf_str(&data), after);
     lt_buf_free(&data);
 }
 

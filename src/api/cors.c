@@ -39,23 +39,28 @@ void lt_cors_apply(struct lt_request *r)
         return;
     if (r->caller.site)
         listed = lt_cors_listed(r->caller.site, origin);
-    struct lt_http_field *fields = LT_NEW_ARRAY(r->arena, struct lt_http_field, 4);
+    struct lt_http_field fields[4];
     size_t n = 0;
     fields[n++] = (struct lt_http_field){LT_STR("Vary"), LT_STR("Origin")};
     if (listed) {
         fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Allow-Origin"), origin};
-        fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Expose-Headers"), LT_STR("X-Request-Id")};
+        fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Expose-Headers"),
+                                             LT_STR("X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Content-Disposition")};
     }
     if (listed && r->route && (r->route->flags & LT_ROUTE_COOKIES))
         fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Allow-Credentials"), LT_STR("true")};
-    r->http->always = fields;
-    r->http->always_n = n;
+    lt_request_security(r); /* what was said before it was known who calls goes */
+    lt_request_always(r, fields, n);
 }
 
 /* ---- preflights ---- */
 
+/* The last ones are what OpenAI's own client sends from a page. */
 static const struct lt_str request_fields =
-    LT_STR("content-type, authorization, use-jwt-cookie, x-csrftoken, x-requested-with, last-event-id, idempotency-key, accept, accept-language");
+    LT_STR("content-type, authorization, use-jwt-cookie, x-csrftoken, x-requested-with, last-event-id, idempotency-key, if-match, if-none-match, "
+           "accept, accept-language, x-lectern-user, x-lectern-course, x-lectern-location, x-lectern-placement, openai-organization, openai-project, "
+           "x-stainless-arch, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, "
+           "x-stainless-runtime-version, x-stainless-timeout, x-stainless-helper-method, x-stainless-poll-helper");
 
 bool lt_cors_preflight(struct lt_request *r)
 {

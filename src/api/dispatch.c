@@ -4,8 +4,16 @@
 #include <stdlib.h>
 
 #include "api/cors.h"
+#include "api/etag.h"
+#include "api/idempotency.h"
+#include "api/idempotency_store.h"
+#include "api/list.h"
+#include "api/ollama.h"
+#include "api/sign_in.h"
 #include "io/jwks_cache.h"
 #include "workflows/scope.h"
+
+enum { SWEEP_KEYS_EVERY = 10 }; /* ticks: about five seconds; each time 1000, so that more go than come */
 
 enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err)
 {
@@ -13,6 +21,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
     struct lt_api *api = LT_NEW(arena, struct lt_api);
     api->options = *options;
     api->arena = arena;
+    api->started_at = lt_now_ms();
     api->schemas = LT_NEW_ARRAY(arena, const struct lt_schema *, lt_routes_n);
     for (size_t i = 0; i < lt_routes_n; i++) {
         const struct lt_route *route = &lt_routes[i];
@@ -25,6 +34,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
     api->streams = lt_streams_new(0);
     api->scopes = lt_scopes_new(options->store);
     api->keys = lt_jwks_cache_new(&(struct lt_jwks_cache_options){.tls = options->tls});
+    api->sign_ins = lt_sign_ins_new(&(struct lt_sign_ins_options){options->sign_in_failures, options->sign_in_pause_s});
     *ret = api;
     return LT_OK;
 }
@@ -36,6 +46,7 @@ void lt_api_free(struct lt_api *api)
     lt_streams_free(api->streams);
     lt_scopes_free(api->scopes);
     lt_jwks_cache_free(api->keys);
+    lt_sign_ins_free(api->sign_ins);
     lt_arena_free(api->arena);
 }
 
@@ -54,6 +65,8 @@ void lt_api_drain(struct lt_api *api)
 void lt_api_tick(struct lt_api *api)
 {
     lt_streams_sweep(api->streams);
+    if (api->ticks++ % SWEEP_KEYS_EVERY == SWEEP_KEYS_EVERY - 1)
+        lt_key_sweep(api->options.store);
 }
 
 static enum lt_code find_route(struct lt_request *r, struct lt_error *err)
@@ -102,11 +115,24 @@ static enum lt_code read_body(struct lt_request *r, struct lt_error *err)
     struct lt_str text;
     if (!r->route->request_schema)
         return LT_OK;
-    if (check_media_type(r, err) || lt_http_read_body(r->http, r->route->body_max, &text, err))
+    if ((!(r->route->flags & LT_ROUTE_ANY_TYPE) && check_media_type(r, err)) || lt_http_read_body(r->http, r->route->body_max, &text, err))
         return err->code;
     if (lt_json_parse(r->arena, text, LT_JSON_STRICT, &r->body, err))
         return err->code;
     return lt_schema_check(r->api->schemas[r->route - lt_routes], r->body, err);
+}
+
+/*
+ * A token that is bound to a course says nothing about the rest of the site. These look at the course themselves; scopes do too, the
+ * profiles that they lead to belong to the site.
+ */
+static bool for_one_course(const struct lt_route *route)
+{
+    static const char *const permissions[] = {"caller", "policy", "manage_roles", "manage_switches"};
+    for (size_t i = 0; i < LT_COUNT(permissions); i++)
+        if (strcmp(route->permission, permissions[i]) == 0)
+            return true;
+    return lt_str_starts(lt_str(route->path), LT_STR("/v1/scopes"));
 }
 
 static enum lt_code check_permission(struct lt_request *r, struct lt_error *err)
@@ -117,6 +143,8 @@ static enum lt_code check_permission(struct lt_request *r, struct lt_error *err)
             return LT_OK;
         return lt_fail(err, LT_EPERMISSION, "a metrics key reads /metrics and nothing else");
     }
+    if (r->caller.only_course.n > 0 && !for_one_course(r->route))
+        return lt_fail(err, LT_EPERMISSION, "the token is for course '%.*s', this is about the whole site", LT_FMT(r->caller.only_course));
     if (strcmp(permission, "caller") == 0 || lt_permitted(&r->caller, permission, LT_STR_NULL))
         return LT_OK;
     return lt_fail(err, LT_EPERMISSION, "no role of the caller has the permission '%s'", permission);
@@ -156,15 +184,29 @@ static enum lt_code prepare(struct lt_request *r, struct lt_error *err)
     return check_permission(r, err);
 }
 
+static void run(struct lt_request *r)
+{
+    if (lt_etag_conditional(r))
+        lt_etag_change(r);
+    else if (lt_idempotency_asked(r))
+        lt_idempotency_run(r);
+    else if (lt_list_asked(r))
+        lt_list_answer(r);
+    else
+        r->route->handle(r);
+}
+
 void lt_api_handle(struct lt_http_request *http, void *ctx)
 {
-    struct lt_request r = {.api = ctx, .http = http, .arena = http->arena};
+    struct lt_request r = {.api = ctx, .http = http, .began_us = lt_mono_us(), .arena = http->arena};
     struct lt_error err = {0};
+    lt_ollama_take_key(&r);
     lt_request_keep_config(&r, lt_config_ref(lt_config_current()));
+    lt_request_security(&r);
     if (lt_cors_preflight(&r))
         return;
     if (prepare(&r, &err))
         lt_reply_problem(&r, &err, NULL);
     else
-        r.route->handle(&r);
+        run(&r);
 }

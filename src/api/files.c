@@ -93,15 +93,84 @@ enum lt_code lt_file_read(struct lt_request *r, const char *directory, struct lt
     return LT_OK;
 }
 
-void lt_file_reply(struct lt_request *r, const char *directory, struct lt_str path)
+/* ";q=0", ";q=0.000": the client says that it does not want it. */
+static bool refused(struct lt_str parameters)
+{
+    struct lt_str name = lt_str_trim(lt_str_cut(&parameters, '=')), weight = lt_str_trim(parameters);
+    if (!lt_str_eq_ci(name, LT_STR("q")))
+        return false;
+    for (size_t i = 0; i < weight.n; i++)
+        if (weight.p[i] != '0' && weight.p[i] != '.')
+            return false;
+    return true;
+}
+
+bool lt_takes_gzip(struct lt_str accept_encoding)
+{
+    while (accept_encoding.n > 0) {
+        struct lt_str member = lt_str_cut(&accept_encoding, ',');
+        if (lt_str_eq_ci(lt_str_trim(lt_str_cut(&member, ';')), LT_STR("gzip")))
+            return !refused(member);
+    }
+    return false;
+}
+
+/* *ret_packed: whether the text is gzip; *ret_depends: whether another client would get the other one. */
+static enum lt_code read_either(struct lt_request *r, const char *directory, struct lt_str path, struct lt_str *ret, struct lt_str *ret_etag,
+                                bool *ret_packed, bool *ret_depends, struct lt_error *err)
+{
+    struct lt_str packed = lt_printf(r->arena, "%.*s.gz", LT_FMT(path));
+    *ret_packed = false;
+    *ret_depends = !lt_file_read(r, directory, packed, ret, ret_etag, err);
+    if (*ret_depends && lt_takes_gzip(lt_http_field(&r->http->head, "Accept-Encoding", NULL))) {
+        *ret_packed = true;
+        return LT_OK;
+    }
+    return lt_file_read(r, directory, path, ret, ret_etag, err);
+}
+
+void lt_file_reply(struct lt_request *r, const char *directory, struct lt_str path, const char *cache)
 {
     struct lt_error err;
     struct lt_str text, etag;
-    if (lt_file_read(r, directory, path, &text, &etag, &err)) {
+    bool packed, depends;
+    if (read_either(r, directory, path, &text, &etag, &packed, &depends, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
-    struct lt_http_field extra[] = {{LT_STR("ETag"), etag}, {LT_STR("Cross-Origin-Resource-Policy"), LT_STR("same-origin")}};
+    struct lt_http_field extra[4] = {{LT_STR("ETag"), etag}, {LT_STR("Cross-Origin-Resource-Policy"), LT_STR("same-origin")}};
+    size_t n = 2;
+    if (depends)
+        extra[n++] = (struct lt_http_field){LT_STR("Vary"), LT_STR("Accept-Encoding")};
+    if (packed)
+        extra[n++] = (struct lt_http_field){LT_STR("Content-Encoding"), LT_STR("gzip")};
     bool same = lt_str_eq(lt_http_field(&r->http->head, "If-None-Match", NULL), etag);
-    lt_reply(r, same ? 304 : 200, same ? NULL : type_of(path), "no-cache", extra, LT_COUNT(extra), same ? LT_STR_NULL : text);
+    lt_reply(r, same ? 304 : 200, same ? NULL : type_of(path), cache ? cache : "no-cache", extra, n, same ? LT_STR_NULL : text);
+}
+
+const char *lt_widgets_directory(struct lt_request *r)
+{
+    const struct lt_api_options *o = &r->api->options;
+    if (o->widgets_dir || !o->share_dir)
+        return o->widgets_dir;
+    return lt_strz(r->arena, lt_printf(r->arena, "%s/widgets", o->share_dir));
+}
+
+/* NAME-HASH.js, as the bundler names what never changes: eight characters of A-Z and 2-7. */
+static bool has_content_hash(struct lt_str path)
+{
+    enum { HASH = 8 };
+    size_t suffix = lt_str_ends(path, LT_STR(".js")) ? 3 : lt_str_ends(path, LT_STR(".css")) ? 4 : 0;
+    if (suffix == 0 || path.n < 1 + HASH + suffix)
+        return false;
+    const char *hash = path.p + path.n - suffix - HASH;
+    for (int i = 0; i < HASH; i++)
+        if (!(hash[i] >= 'A' && hash[i] <= 'Z') && !(hash[i] >= '2' && hash[i] <= '7'))
+            return false;
+    return hash[-1] == '-';
+}
+
+void lt_file_reply_built(struct lt_request *r, const char *directory, struct lt_str path)
+{
+    lt_file_reply(r, directory, path, has_content_hash(path) ? "public, max-age=31536000, immutable" : NULL);
 }

@@ -1,5 +1,7 @@
-/* /healthz, /readyz, /metrics: for supervisors, load balancers and Prometheus (text format 0.0.4). */
+/* /v1/health for administrators; /healthz, /readyz, /metrics: for supervisors, load balancers and Prometheus (text format 0.0.4). */
+#include "api/doctor.h"
 #include "api/request.h"
+#include "api/sign_in.h"
 #include "core/course_role.h"
 #include "core/lms_roles.h"
 #include "io/fiber.h"
@@ -67,6 +69,10 @@ void lt_get_metrics(struct lt_request *r)
         figure(&b, "lectern_http_connections", "gauge", "Connections of clients.", connections);
         figure(&b, "lectern_http_connections_refused_total", "counter", "Connections refused because there were too many.", refused);
     }
+    uint64_t failed, refused;
+    lt_sign_ins_counts(r->api->sign_ins, &failed, &refused);
+    figure(&b, "lectern_sign_in_failed_total", "counter", "Attempts to sign in with credentials that are nobody's.", failed);
+    figure(&b, "lectern_sign_in_refused_total", "counter", "Attempts not looked at because too many from the address had failed.", refused);
     figure(&b, "lectern_streams_running", "gauge", "Calls that are streamed now.", (uint64_t)lt_streams_running(r->api->streams));
     task_figures(&b, r->api->options.tasks);
     figure(&b, "lectern_fibers", "gauge", "Fibers alive.", (uint64_t)lt_fiber_count());
@@ -90,4 +96,34 @@ void lt_get_metrics(struct lt_request *r)
     figure(&b, "lectern_scope_index_build_microseconds", "gauge", "Time of the last one.", scopes.rebuild_us);
     lt_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, NULL, 0, lt_buf_str(&b));
     lt_buf_free(&b);
+}
+
+/* Trusted by default are loopback addresses; others say that somebody has put a proxy in front. */
+static bool proxies_beyond(const struct lt_api_options *o)
+{
+    for (size_t i = 0; i < o->proxies_n; i++)
+        if (lt_ip_kind_of(&o->proxies[i].ip) != LT_IP_LOOPBACK)
+            return true;
+    return false;
+}
+
+void lt_get_health(struct lt_request *r)
+{
+    struct lt_finding *list;
+    size_t n, worst = LT_FINDING_OK;
+    const struct lt_api_options *o = &r->api->options;
+    const struct lt_doctor doctor = {.store = o->store, .config = r->config, .site = lt_request_site(r), .now = lt_now_ms(), .manager = o->manager,
+                                     .plugins = o->plugins, .data_dir = o->data_dir, .serving = true, .https = o->https, .loopback = o->loopback,
+                                     .proxies = proxies_beyond(o)};
+    lt_doctor_run(r->arena, &doctor, &list, &n);
+    for (size_t i = 0; i < n; i++)
+        worst = list[i].level > worst ? list[i].level : worst;
+    struct lt_json_reply j;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "level", lt_finding_level_name((enum lt_finding_level)worst));
+    lt_jw_key(w, "findings");
+    lt_findings_write(w, list, n);
+    lt_jw_end(w);
+    lt_json_end(r, 200, &j);
 }

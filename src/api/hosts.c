@@ -14,16 +14,25 @@ static size_t port_at(struct lt_str host)
     return host.n;
 }
 
+static bool is_proxy(struct lt_request *r, const struct lt_ip *ip)
+{
+    for (size_t i = 0; i < r->api->options.proxies_n; i++)
+        if (lt_network_has(&r->api->options.proxies[i], ip))
+            return true;
+    return false;
+}
+
+/* With or without a port. */
+static bool read_ip(struct lt_str text, struct lt_ip *ret)
+{
+    return lt_ip_parse(text, ret) || lt_ip_parse((struct lt_str){text.p, port_at(text)}, ret);
+}
+
 static bool from_proxy(struct lt_request *r)
 {
     struct lt_ip ip;
     struct lt_str peer = lt_str(r->http->peer);
-    if (!lt_ip_parse((struct lt_str){peer.p, port_at(peer)}, &ip))
-        return false;
-    for (size_t i = 0; i < r->api->options.proxies_n; i++)
-        if (lt_network_has(&r->api->options.proxies[i], &ip))
-            return true;
-    return false;
+    return lt_ip_parse((struct lt_str){peer.p, port_at(peer)}, &ip) && is_proxy(r, &ip);
 }
 
 /* The last element of a list field, however many lines it came in: the one that the proxy nearest to us wrote. */
@@ -54,6 +63,39 @@ struct lt_str lt_request_host(struct lt_request *r)
     struct lt_str told = from_proxy(r) ? last_of(&r->http->head, LT_STR("X-Forwarded-Host")) : LT_STR_NULL;
     struct lt_str host = is_host(told) ? told : r->http->head.host;
     return host.p ? host : LT_STR("");
+}
+
+/* The elements of X-Forwarded-For, as if they had come in one line. */
+static size_t hops_of(struct lt_request *r, struct lt_str **ret)
+{
+    const struct lt_http_head *head = &r->http->head;
+    const struct lt_str name = LT_STR("X-Forwarded-For");
+    size_t n = 0, max = 0;
+    for (size_t i = 0; i < head->fields_n; i++)
+        max += lt_str_eq_ci(head->fields[i].name, name) ? 1 + head->fields[i].value.n / 2 : 0;
+    *ret = LT_NEW_ARRAY(r->arena, struct lt_str, max);
+    for (size_t i = 0; i < head->fields_n; i++) {
+        struct lt_str rest = head->fields[i].value;
+        while (lt_str_eq_ci(head->fields[i].name, name) && rest.n > 0) {
+            struct lt_str hop = lt_str_trim(lt_str_cut(&rest, ','));
+            if (hop.n > 0)
+                (*ret)[n++] = hop;
+        }
+    }
+    return n;
+}
+
+/* Each proxy appends whom it was asked by: what stands before the last one that we do not trust may be anybody's words. */
+bool lt_request_client(struct lt_request *r, struct lt_ip *ret)
+{
+    struct lt_str peer = lt_str(r->http->peer), *hops;
+    if (!lt_ip_parse((struct lt_str){peer.p, port_at(peer)}, ret))
+        return false;
+    if (is_proxy(r, ret))
+        for (size_t n = hops_of(r, &hops); n > 0 && is_proxy(r, ret); n--)
+            if (!read_ip(hops[n - 1], ret))
+                return false;
+    return !is_proxy(r, ret) && lt_ip_kind_of(ret) != LT_IP_LOOPBACK;
 }
 
 const char *lt_request_scheme(struct lt_request *r)

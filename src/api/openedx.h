@@ -6,14 +6,8 @@
 #include "api/request.h"
 #include "workflows/run.h"
 
-/* Does the path belong to the door, whether or not anything is there? */
-bool lt_openedx_is_path(struct lt_str path);
-static inline bool lt_openedx_is_door(const struct lt_request *r)
-{
-    return lt_openedx_is_path(r->http->head.path);
-}
 /* The error in the door's form: {"error": {"code", "message"}, "status": "error", "timestamp"}, with `detail` for 401 and 403. */
-void lt_openedx_reply_error(struct lt_request *r, const struct lt_error *err);
+void lt_openedx_reply_error(struct lt_request *r, const struct lt_error *err, const char *call_id);
 /* The door's name and status for what went wrong. */
 const char *lt_openedx_code(enum lt_code code, int *ret_status);
 /* "timestamp": now, which every body of the door has. */

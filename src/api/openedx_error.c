@@ -1,13 +1,6 @@
 /* Errors in the form that the Open edX UI knows. What goes wrong before a handler runs passes here too (problem.c). */
 #include "api/openedx.h"
 
-static const struct lt_str door = LT_STR("/openedx-ai-extensions/v1");
-
-bool lt_openedx_is_path(struct lt_str path)
-{
-    return lt_str_starts(path, door) && (path.n == door.n || path.p[door.n] == '/');
-}
-
 void lt_openedx_timestamp(struct lt_jw *w)
 {
     lt_jw_ktime(w, "timestamp", lt_now_ms());
@@ -31,6 +24,7 @@ static const struct {
     {LT_ERATE_LIMITED, 429, "rate_limit_exceeded"},
     {LT_EUPSTREAM_RATE_LIMITED, 429, "rate_limit_exceeded"},
     {LT_ESITE_BUSY, 429, "rate_limit_exceeded"},
+    {LT_EBUDGET, 429, "rate_limit_exceeded"},
     {LT_ECONTEXT_WINDOW, 400, "context_window_exceeded"},
     {LT_EUPSTREAM_UNAVAILABLE, 503, "service_unavailable"},
     {LT_EUPSTREAM_TIMEOUT, 503, "service_unavailable"},
@@ -38,6 +32,7 @@ static const struct {
     {LT_ESTORE, 503, "service_unavailable"},
     {LT_ETIMEOUT, 503, "service_unavailable"},
     {LT_EIO, 503, "service_unavailable"},
+    {LT_ESTOPPED, 503, "service_unavailable"},
     {LT_EINVALID_INPUT, 400, "validation_error"},
     {LT_EPOLICY, 403, "validation_error"},
     {LT_EINVALID_JSON, 400, "parse_error"},
@@ -61,10 +56,10 @@ const char *lt_openedx_code(enum lt_code code, int *ret_status)
     return lt_code_name(code);
 }
 
-/* What a user reads is calm, except where it says what to mend in the request; the policy is what has to be accepted. */
+/* What a user reads is calm, except where it says what to mend in the request, or why AI is stopped; the policy is what has to be accepted. */
 static struct lt_str message_of(struct lt_request *r, const struct lt_error *err)
 {
-    bool mend = err->code == LT_EINVALID_INPUT || err->code == LT_EINVALID_JSON || err->code == LT_EPERMISSION;
+    bool mend = err->code == LT_EINVALID_INPUT || err->code == LT_EINVALID_JSON || err->code == LT_EPERMISSION || err->code == LT_ESTOPPED;
     if (err->code == LT_EPOLICY && r->caller.site && r->caller.site->policy_text.n > 0)
         return r->caller.site->policy_text;
     if (!mend && (r->caller.is_user || !r->caller.site))
@@ -97,19 +92,14 @@ static void write_error(struct lt_request *r, struct lt_jw *w, const struct lt_e
     lt_jw_end(w);
 }
 
-void lt_openedx_reply_error(struct lt_request *r, const struct lt_error *err)
+void lt_openedx_reply_error(struct lt_request *r, const struct lt_error *err, const char *call_id)
 {
-    struct lt_http_field extra[2];
-    size_t n = 0;
+    (void)call_id;
+    struct lt_http_field extra[LT_PROBLEM_FIELDS_MAX];
     int status;
     const char *name = lt_openedx_code(err->code, &status);
     int retry_s = err->retry_after_s > 0 ? err->retry_after_s : status == 429 ? RETRY_DEFAULT_S : 0;
-    if (status == 401)
-        extra[n++] = (struct lt_http_field){LT_STR("WWW-Authenticate"), LT_STR("JWT realm=\"lectern\"")};
-    if (err->code == LT_EMETHOD && r->route)
-        extra[n++] = (struct lt_http_field){LT_STR("Allow"), lt_route_methods(r)};
-    if (retry_s > 0)
-        extra[n++] = (struct lt_http_field){LT_STR("Retry-After"), lt_printf(r->arena, "%d", retry_s)};
+    size_t n = lt_problem_fields(r, err->code, "JWT", retry_s, extra);
     struct lt_json_reply j;
     write_error(r, lt_json_begin(&j), err, name, status);
     lt_reply(r, status, "application/json", NULL, extra, n, lt_buf_str(&j.buf));

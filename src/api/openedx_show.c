@@ -27,11 +27,7 @@ static void answer_profile(struct lt_request *r, const struct lt_scope_context *
     if (!profile) {
         lt_jw_kstrz(w, "status", "no_config");
     } else {
-        lt_jw_key(w, "course_id");
-        if (context->course_id.n > 0)
-            lt_jw_str(w, context->course_id);
-        else
-            lt_jw_null(w);
+        lt_jw_kstr_nonempty(w, "course_id", context->course_id);
         lt_jw_key(w, "ui_components");
         lt_redact_write(w, lt_profile_ui_components(profile));
     }
@@ -55,24 +51,15 @@ void lt_openedx_get_profile(struct lt_request *r)
 
 /* ---- profiles/ ---- */
 
-static void put_text_or_null(struct lt_jw *w, const char *key, struct lt_str text, bool null)
-{
-    lt_jw_key(w, key);
-    if (null)
-        lt_jw_null(w);
-    else
-        lt_jw_str(w, text);
-}
-
 static void put_scope(struct lt_jw *w, const struct lt_scope *s)
 {
     lt_jw_obj(w);
     lt_jw_kstr(w, "id", s->uuid);
-    put_text_or_null(w, "course_id", s->course_id, s->course_id.n == 0);
+    lt_jw_kstr_nonempty(w, "course_id", s->course_id);
     lt_jw_kstrz(w, "service_variant", lt_service_variant_name(s->service_variant));
     lt_jw_kbool(w, "enabled", s->enabled);
     lt_jw_kstr(w, "ui_slot_selector_id", s->ui_slot_selector_id);
-    put_text_or_null(w, "location_regex", s->location_regex, s->location_regex.n == 0);
+    lt_jw_kstr_nonempty(w, "location_regex", s->location_regex);
     lt_jw_kint(w, "specificity_index", s->specificity_index);
     lt_jw_end(w);
 }
@@ -84,7 +71,7 @@ static void put_profile(struct lt_jw *w, const struct lt_scope_set *scopes, cons
     lt_jw_obj(w);
     lt_jw_kstrz(w, "id", id);
     lt_jw_kstr(w, "slug", p->slug);
-    put_text_or_null(w, "description", p->description, !p->description.p);
+    lt_jw_kstr_or_null(w, "description", p->description);
     lt_jw_key(w, "effective_config");
     lt_redact_write(w, p->effective->config);
     lt_jw_key(w, "scopes");

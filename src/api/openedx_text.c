@@ -43,16 +43,10 @@ void lt_openedx_text_guard(struct lt_buf *out, size_t *seen, struct lt_str text)
 
 static enum lt_code begin(struct lt_openedx_text *t)
 {
-    static const struct lt_http_field fields[] = {{LT_STR("Cache-Control"), LT_STR("no-store")},
-                                                  {LT_STR("X-Accel-Buffering"), LT_STR("no")},
-                                                  {LT_STR("X-Content-Type-Options"), LT_STR("nosniff")},
-                                                  {LT_STR("Referrer-Policy"), LT_STR("no-referrer")},
-                                                  {LT_STR("Content-Security-Policy"), LT_STR("default-src 'none'; frame-ancestors 'none'")}};
     if (t->begun)
         return LT_OK;
     t->begun = true;
-    atomic_fetch_add_explicit(&t->r->api->answers[2], 1, memory_order_relaxed);
-    return lt_http_stream_begin(t->r->http, 200, "text/plain; charset=utf-8", fields, LT_COUNT(fields));
+    return lt_reply_stream(t->r, "text/plain; charset=utf-8", NULL, 0);
 }
 
 static enum lt_code write_piece(struct lt_openedx_text *t)
@@ -82,7 +76,7 @@ static void put_error(struct lt_buf *out, enum lt_code code)
 void lt_openedx_text_end(struct lt_openedx_text *t, const struct lt_error *err)
 {
     lt_fiber_cancel_reset(); /* a call that was cancelled still says so to a client that is there */
-    if (err->code && !lt_http_client_gone(t->r->http)) {
+    if (err->code && lt_http_stream_heard(t->r->http)) {
         lt_buf_reset(&t->buf);
         put_error(&t->buf, err->code);
         write_piece(t);

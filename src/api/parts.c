@@ -1,5 +1,9 @@
 /* Parts of requests that several resources read. */
+#include <stdio.h>
+
 #include "api/request.h"
+
+enum { CURSOR_TEXT_MAX = 255 };
 
 struct lt_str lt_query(struct lt_request *r, const char *name)
 {
@@ -20,6 +24,68 @@ enum lt_code lt_query_limit(struct lt_request *r, int otherwise, int max, int *r
         return lt_fail_field(err, LT_EINVALID_INPUT, "/limit", "must be a number from 1 to %d", max);
     *ret = (int)limit;
     return LT_OK;
+}
+
+enum lt_code lt_query_cursor(struct lt_request *r, const char *name, int64_t *ret, struct lt_error *err)
+{
+    struct lt_str text = lt_query(r, name);
+    char field[32];
+    snprintf(field, sizeof(field), "/%s", name);
+    *ret = 0;
+    if (text.n > 0 && (!lt_str_to_int64(text, ret) || *ret < 0))
+        return lt_fail_field(err, LT_EINVALID_INPUT, field, "must be a whole number (`next` of the answer before)");
+    return LT_OK;
+}
+
+enum lt_code lt_query_cursor_text(struct lt_request *r, const char *name, struct lt_str *ret, struct lt_error *err)
+{
+    char field[32];
+    snprintf(field, sizeof(field), "/%s", name);
+    *ret = lt_query(r, name);
+    if (ret->n > CURSOR_TEXT_MAX)
+        return lt_fail_field(err, LT_EINVALID_INPUT, field, "must be at most %d bytes (`next` of the answer before)", CURSOR_TEXT_MAX);
+    return LT_OK;
+}
+
+static enum lt_code read_time(struct lt_str text, const char *name, int64_t *ret, struct lt_error *err)
+{
+    char field[32];
+    snprintf(field, sizeof(field), "/%s", name);
+    if (!lt_time_parse(text, ret) || *ret <= 0)
+        return lt_fail_field(err, LT_EINVALID_INPUT, field, "must be a date and time (RFC 3339), as 2026-12-24T18:00:00Z");
+    return LT_OK;
+}
+
+enum lt_code lt_query_time(struct lt_request *r, const char *name, int64_t *ret, struct lt_error *err)
+{
+    struct lt_str text = lt_query(r, name);
+    *ret = 0;
+    return text.n > 0 ? read_time(text, name, ret, err) : LT_OK;
+}
+
+enum lt_code lt_body_time(struct lt_request *r, const char *name, int64_t *ret, struct lt_error *err)
+{
+    const struct lt_json *value = lt_json_get(r->body, name);
+    *ret = 0;
+    return lt_json_is(value, LT_JSON_STRING) ? read_time(lt_json_str(value), name, ret, err) : LT_OK;
+}
+
+void lt_jw_next(struct lt_jw *w, bool more, int64_t last)
+{
+    lt_jw_key(w, "next");
+    if (more)
+        lt_jw_int(w, last);
+    else
+        lt_jw_null(w);
+}
+
+void lt_jw_next_text(struct lt_jw *w, bool more, struct lt_str last)
+{
+    lt_jw_key(w, "next");
+    if (more)
+        lt_jw_str(w, last);
+    else
+        lt_jw_null(w);
 }
 
 enum lt_code lt_param_uuid(struct lt_request *r, struct lt_uuid *ret, struct lt_error *err)

@@ -4,13 +4,17 @@
  */
 #include <stdio.h>
 
-#include "api/openedx.h"
+#include "api/door.h"
+#include "api/etag.h"
 #include "base/log.h"
+#include "core/admin_limit.h"
+#include "core/trace.h"
 
-/* Faults of the vendor or of this installation: the details are no business of a learner. */
+/* Faults of the vendor or of this installation, and its budgets: the details are no business of a learner. */
 static bool internal(enum lt_code code)
 {
     switch (code) {
+    case LT_EBUDGET: /* learners never see cost */
     case LT_EUPSTREAM_BAD_REQUEST:
     case LT_EUPSTREAM_UNAUTHORIZED:
     case LT_EUPSTREAM_NOT_FOUND:
@@ -37,10 +41,34 @@ static bool internal(enum lt_code code)
     }
 }
 
+/* An LMS shows its users what a door for existing clients says: it knows no calm texts of its own. */
+static bool for_user(struct lt_request *r)
+{
+    return r->caller.is_user || (r->caller.user_id.n > 0 && lt_door_of(r->http->head.path));
+}
+
 const char *lt_problem_detail(struct lt_request *r, const struct lt_error *err)
 {
-    bool calm = err->detail[0] == '\0' || ((r->caller.is_user || !r->caller.site) && internal(err->code));
+    bool calm = err->detail[0] == '\0' || ((for_user(r) || !r->caller.site) && internal(err->code));
     return calm ? lt_code_text(err->code) : err->detail;
+}
+
+/* Which limit it is; nothing to users where it is about money. */
+static void put_limit(struct lt_request *r, struct lt_jw *w, const struct lt_error *err)
+{
+    const struct lt_limit *l = err->limit_id && r->caller.site ? lt_site_limit(r->caller.site, err->limit_id) : NULL;
+    if (!l || (l->unit == LT_LIMIT_COST && for_user(r)))
+        return;
+    lt_jw_key(w, "limit");
+    lt_jw_obj(w);
+    lt_jw_kint(w, "id", l->id);
+    lt_jw_kstrz(w, "subject", lt_limit_subject_name(l->subject));
+    lt_jw_kbool(w, "per_user", l->per_user);
+    lt_jw_kstr(w, "action", l->action);
+    lt_jw_kstrz(w, "unit", lt_limit_unit_name(l->unit));
+    lt_jw_kint(w, "amount", l->amount);
+    lt_jw_kstrz(w, "window", lt_limit_window_name(l->window));
+    lt_jw_end(w);
 }
 
 void lt_problem_write(struct lt_request *r, struct lt_jw *w, const struct lt_error *err, const char *call_id)
@@ -59,8 +87,11 @@ void lt_problem_write(struct lt_request *r, struct lt_jw *w, const struct lt_err
         lt_jw_kstrz(w, "field", err->field);
     if (err->retry_after_s > 0)
         lt_jw_kint(w, "retry_after", err->retry_after_s);
+    put_limit(r, w, err);
     if (call_id)
         lt_jw_kstrz(w, "id", call_id);
+    if (lt_trace_has_attempts(r->trace))
+        lt_trace_put(w, r->trace);
     lt_jw_end(w);
 }
 
@@ -73,23 +104,33 @@ struct lt_str lt_route_methods(struct lt_request *r)
     return list;
 }
 
+size_t lt_problem_fields(struct lt_request *r, enum lt_code code, const char *scheme, int retry_s, struct lt_http_field *fields)
+{
+    size_t n = 0;
+    if (code == LT_EUNAUTHENTICATED)
+        fields[n++] = (struct lt_http_field){LT_STR("WWW-Authenticate"), lt_printf(r->arena, "%s realm=\"lectern\"", scheme)};
+    if (code == LT_EMETHOD && r->route)
+        fields[n++] = (struct lt_http_field){LT_STR("Allow"), lt_route_methods(r)};
+    if (retry_s > 0)
+        fields[n++] = (struct lt_http_field){LT_STR("Retry-After"), lt_printf(r->arena, "%d", retry_s)};
+    return n;
+}
+
 void lt_reply_problem(struct lt_request *r, const struct lt_error *err, const char *call_id)
 {
-    struct lt_http_field extra[2];
-    size_t n = 0;
+    const struct lt_door *door = lt_door_of(r->http->head.path);
+    struct lt_http_field extra[LT_PROBLEM_FIELDS_MAX];
     int status = lt_code_status(err->code);
-    if (err->code == LT_EUNAUTHENTICATED)
-        extra[n++] = (struct lt_http_field){LT_STR("WWW-Authenticate"), LT_STR("Bearer realm=\"lectern\"")};
-    if (err->code == LT_EMETHOD && r->route)
-        extra[n++] = (struct lt_http_field){LT_STR("Allow"), lt_route_methods(r)};
-    if (err->retry_after_s > 0)
-        extra[n++] = (struct lt_http_field){LT_STR("Retry-After"), lt_printf(r->arena, "%d", err->retry_after_s)};
+    if (lt_etag_again(r, err))
+        return;
+    r->refused = err->code;
     if (!call_id && (err->code == LT_EINTERNAL || err->code == LT_ESTORE || err->code == LT_ECONFIG)) /* the manager logs its own */
         lt_log_error("api.fault", err);
-    if (lt_openedx_is_door(r)) {
-        lt_openedx_reply_error(r, err);
+    if (door) {
+        door->reply_error(r, err, call_id);
         return;
     }
+    size_t n = lt_problem_fields(r, err->code, "Bearer", err->retry_after_s, extra);
     struct lt_json_reply j;
     lt_problem_write(r, lt_json_begin(&j), err, call_id);
     lt_reply(r, status, "application/problem+json", NULL, extra, n, lt_buf_str(&j.buf));

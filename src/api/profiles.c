@@ -3,7 +3,10 @@
 
 #include "api/request.h"
 #include "workflows/scope.h"
+#include "workflows/session.h"
 #include "workflows/workflow_set.h"
+
+enum { LIST_DEFAULT = 1000, LIST_MAX = 10000, HISTORY_DEFAULT = 20, HISTORY_MAX = 100 };
 
 static const struct lt_workflow_set *workflows(struct lt_request *r)
 {
@@ -59,13 +62,17 @@ static size_t put_matched(struct lt_request *r, struct lt_jw *w, struct lt_scope
     return shown;
 }
 
-static size_t put_all(struct lt_request *r, struct lt_jw *w, struct lt_scope_set *scopes)
+/* By slug, a page of them; *ret_next {NULL, 0}: these were the last. */
+static size_t put_all(struct lt_request *r, struct lt_jw *w, struct lt_scope_set *scopes, struct lt_str after, int limit, struct lt_str *ret_next)
 {
-    size_t n;
+    size_t n, i = 0, shown = 0;
     const struct lt_profile *list = lt_profile_list(workflows(r), lt_request_site(r)->id, &n);
-    for (size_t i = 0; i < n; i++)
+    while (i < n && after.n > 0 && lt_str_compare(list[i].slug, after) <= 0)
+        i++;
+    for (; i < n && shown < (size_t)limit; i++, shown++)
         lt_profile_write(w, workflows(r), scopes, &list[i], false);
-    return n;
+    *ret_next = i < n ? list[i - 1].slug : LT_STR_NULL;
+    return shown;
 }
 
 void lt_get_profiles(struct lt_request *r)
@@ -74,7 +81,10 @@ void lt_get_profiles(struct lt_request *r)
     struct lt_json_reply j;
     struct lt_scope_set *scopes;
     struct lt_scope_context context;
-    if (lt_request_scope_context(r, -1, &context, &err) || !(scopes = scopes_of(r, &err))) {
+    struct lt_str after, next = LT_STR_NULL;
+    int limit;
+    if (lt_request_scope_context(r, -1, &context, &err) || lt_query_cursor_text(r, "after", &after, &err) ||
+        lt_query_limit(r, LIST_DEFAULT, LIST_MAX, &limit, &err) || !(scopes = scopes_of(r, &err))) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
@@ -83,9 +93,10 @@ void lt_get_profiles(struct lt_request *r)
     lt_jw_obj(w);
     lt_jw_key(w, "profiles");
     lt_jw_arr(w);
-    size_t n = all ? put_all(r, w, scopes) : put_matched(r, w, scopes, &context);
+    size_t n = all ? put_all(r, w, scopes, after, limit, &next) : put_matched(r, w, scopes, &context);
     lt_jw_end(w);
     lt_jw_kint(w, "count", (int64_t)n);
+    lt_jw_next_text(w, next.p, next);
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -208,20 +219,24 @@ void lt_get_profile_history(struct lt_request *r)
 {
     struct lt_error err;
     int limit;
+    int64_t before;
     const struct lt_profile *p;
     struct lt_json_reply j;
-    if (find(r, &p, &err) || lt_query_limit(r, 20, 100, &limit, &err)) {
+    if (find(r, &p, &err) || lt_query_limit(r, HISTORY_DEFAULT, HISTORY_MAX, &limit, &err) || lt_query_cursor(r, "before", &before, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     lt_jw_key(w, "versions");
-    if (lt_profile_history(r->api->options.store, p, limit, w, &err)) {
+    if (before == 0 || before > p->version + 1)
+        before = p->version + 1;
+    if (lt_profile_history(r->api->options.store, p, before, limit, w, &err)) {
         lt_buf_free(&j.buf);
         lt_reply_problem(r, &err, NULL);
         return;
     }
+    lt_jw_next(w, before - limit > 1, before - limit); /* versions have no gaps */
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -259,10 +274,11 @@ void lt_get_profile_usage(struct lt_request *r)
     const struct lt_profile *p;
     struct lt_json_reply j;
     struct lt_scope_set *scopes = NULL;
-    if (find(r, &p, &err) || !(scopes = scopes_of(r, &err))) {
+    int64_t sessions;
+    if (find(r, &p, &err) || lt_session_count_profile(r->api->options.store, p->id, &sessions, &err) || !(scopes = scopes_of(r, &err))) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
-    lt_profile_usage(lt_json_begin(&j), scopes, p);
+    lt_profile_usage(lt_json_begin(&j), scopes, p, sessions);
     lt_json_end(r, 200, &j);
 }

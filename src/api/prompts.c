@@ -2,6 +2,8 @@
 #include "api/request.h"
 #include "workflows/workflow_set.h"
 
+enum { LIST_DEFAULT = 1000, LIST_MAX = 10000, HISTORY_DEFAULT = 20, HISTORY_MAX = 100 };
+
 static enum lt_code find(struct lt_request *r, struct lt_str name, const struct lt_prompt **ret, struct lt_error *err)
 {
     return lt_prompt_find(lt_workflows(r->config), lt_request_site(r)->id, name, ret, err);
@@ -16,17 +18,27 @@ static void answer_prompt(struct lt_request *r, int status, const struct lt_prom
 
 void lt_get_prompts(struct lt_request *r)
 {
-    size_t n;
+    struct lt_error err;
+    struct lt_str after;
+    size_t n, i = 0, shown = 0;
+    int limit;
+    if (lt_query_cursor_text(r, "after", &after, &err) || lt_query_limit(r, LIST_DEFAULT, LIST_MAX, &limit, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
     struct lt_json_reply j;
     const struct lt_prompt *list = lt_prompt_list(lt_workflows(r->config), lt_request_site(r)->id, &n);
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     lt_jw_key(w, "prompts");
     lt_jw_arr(w);
-    for (size_t i = 0; i < n; i++)
+    while (i < n && after.n > 0 && lt_str_compare(list[i].slug, after) <= 0)
+        i++;
+    for (; i < n && shown < (size_t)limit; i++, shown++)
         lt_prompt_write(w, lt_workflows(r->config), &list[i]);
     lt_jw_end(w);
-    lt_jw_kint(w, "count", (int64_t)n);
+    lt_jw_kint(w, "count", (int64_t)shown);
+    lt_jw_next_text(w, i < n, i > 0 ? list[i - 1].slug : LT_STR(""));
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -82,20 +94,25 @@ void lt_get_prompt_history(struct lt_request *r)
 {
     struct lt_error err;
     int limit;
+    int64_t before;
     const struct lt_prompt *p;
     struct lt_json_reply j;
-    if (find(r, r->params[0], &p, &err) || lt_query_limit(r, 20, 100, &limit, &err)) {
+    if (find(r, r->params[0], &p, &err) || lt_query_limit(r, HISTORY_DEFAULT, HISTORY_MAX, &limit, &err) ||
+        lt_query_cursor(r, "before", &before, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     lt_jw_key(w, "versions");
-    if (lt_prompt_history(r->api->options.store, p, limit, w, &err)) {
+    if (before == 0 || before > p->version + 1)
+        before = p->version + 1;
+    if (lt_prompt_history(r->api->options.store, p, before, limit, w, &err)) {
         lt_buf_free(&j.buf);
         lt_reply_problem(r, &err, NULL);
         return;
     }
+    lt_jw_next(w, before - limit > 1, before - limit); /* versions have no gaps */
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }

@@ -5,6 +5,8 @@
 #include "api/secrets.h"
 #include "core/admin.h"
 
+enum { LIST_MAX = 1000 };
+
 /* How the vendor has been of late, in this process. */
 static void put_circuit(struct lt_jw *w, struct lt_breaker_view view)
 {
@@ -19,6 +21,12 @@ static void put_circuit(struct lt_jw *w, struct lt_breaker_view view)
     lt_jw_end(w);
 }
 
+void lt_request_put_circuit(struct lt_request *r, struct lt_jw *w, const struct lt_provider_instance *p)
+{
+    put_circuit(w, lt_provider_circuit(r->api->options.manager, p));
+}
+
+/* manager NULL: without how the vendor has been. */
 static void put_instance(struct lt_jw *w, struct lt_manager *manager, const struct lt_provider_instance *p)
 {
     lt_jw_kint(w, "id", p->id);
@@ -31,7 +39,8 @@ static void put_instance(struct lt_jw *w, struct lt_manager *manager, const stru
         lt_jw_null(w);
     else
         lt_jw_strz(w, p->not_configured);
-    put_circuit(w, lt_provider_circuit(manager, p));
+    if (manager)
+        put_circuit(w, lt_provider_circuit(manager, p));
     lt_jw_key(w, "config");
     lt_config_without_secrets(w, p);
     lt_jw_key(w, "actions");
@@ -85,30 +94,60 @@ const struct lt_provider_instance *lt_request_provider(struct lt_request *r, str
     return NULL;
 }
 
-static void answer_one(struct lt_request *r, int status, const struct lt_provider_instance *p)
+/* The ETag is that of the configuration: it tells of a changed secret, and nothing of how the vendor has been. */
+static void set_etag(struct lt_request *r, struct lt_provider_instance *const *list, size_t n)
 {
     struct lt_json_reply j;
     struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_arr(w);
+    for (size_t i = 0; i < n; i++) {
+        lt_jw_obj(w);
+        put_instance(w, NULL, list[i]);
+        lt_jw_kint(w, "mark", (int64_t)list[i]->config_mark);
+        lt_jw_end(w);
+    }
+    lt_jw_end(w);
+    r->etag_of = lt_str_copy(r->arena, lt_buf_str(&j.buf));
+    lt_buf_free(&j.buf);
+}
+
+/* by: who relies on it, {NULL, 0} when that was not asked. */
+static void answer_one(struct lt_request *r, int status, const struct lt_provider_instance *p, struct lt_str by)
+{
+    struct lt_json_reply j;
+    set_etag(r, &(struct lt_provider_instance *){(struct lt_provider_instance *)p}, 1);
+    struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     put_instance(w, r->api->options.manager, p);
+    if (by.p) {
+        lt_jw_key(w, "used_by");
+        if (by.n > 0)
+            lt_jw_str(w, by);
+        else
+            lt_jw_null(w);
+    }
     lt_jw_end(w);
     lt_json_end(r, status, &j);
 }
 
-static void answer_list(struct lt_request *r)
+/* From number `first` on. */
+static void answer_list(struct lt_request *r, size_t first, int limit)
 {
     const struct lt_site *site = lt_request_site(r);
+    size_t i = first;
     struct lt_json_reply j;
+    set_etag(r, site->instances, site->instances_n);
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     lt_jw_key(w, "providers");
     lt_jw_arr(w);
-    for (size_t i = 0; i < site->instances_n; i++) {
+    for (; i < site->instances_n && limit > 0; i++, limit--) {
         lt_jw_obj(w);
         put_instance(w, r->api->options.manager, site->instances[i]);
         lt_jw_end(w);
     }
     lt_jw_end(w);
+    lt_jw_next(w, i < site->instances_n, i > 0 ? site->instances[i - 1]->id : 0);
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -142,12 +181,34 @@ static void answer_candidates(struct lt_request *r, const struct lt_action *acti
     lt_json_end(r, 200, &j);
 }
 
+/* They are in the order of the site, so the cursor has to be one of them. */
+static enum lt_code read_page(struct lt_request *r, size_t *ret_first, int *ret_limit, struct lt_error *err)
+{
+    const struct lt_site *site = lt_request_site(r);
+    int64_t after;
+    *ret_first = 0;
+    if (lt_query_limit(r, LIST_MAX, LIST_MAX, ret_limit, err) || lt_query_cursor(r, "after", &after, err))
+        return err->code;
+    if (after == 0)
+        return LT_OK;
+    for (size_t i = 0; i < site->instances_n && *ret_first == 0; i++)
+        if (site->instances[i]->id == after)
+            *ret_first = i + 1;
+    return *ret_first > 0 ? LT_OK : lt_fail_field(err, LT_EINVALID_INPUT, "/after", "there is no such provider instance any more");
+}
+
 void lt_get_providers(struct lt_request *r)
 {
     struct lt_error err;
+    size_t first;
+    int limit;
     struct lt_str action = lt_query(r, "action"), enabled = lt_query(r, "enabled");
+    if (read_page(r, &first, &limit, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
     if (action.n == 0) {
-        answer_list(r);
+        answer_list(r, first, limit);
         return;
     }
     const struct lt_entry *entry = lt_registry_find(LT_KIND_ACTION, action);
@@ -159,14 +220,16 @@ void lt_get_providers(struct lt_request *r)
     lt_reply_problem(r, &err, NULL);
 }
 
+/* With who relies on it: it cannot go, be disabled or renamed before they let it. */
 void lt_get_provider(struct lt_request *r)
 {
     struct lt_error err;
+    struct lt_str by = LT_STR("");
     const struct lt_provider_instance *p = lt_request_provider(r, r->params[0], &err);
-    if (p)
-        answer_one(r, 200, p);
-    else
+    if (!p || (!r->only_tag && lt_admin_instance_used_by(r->api->options.store, r->arena, r->caller.site->id, p->id, p->name, &by, &err)))
         lt_reply_problem(r, &err, NULL);
+    else
+        answer_one(r, 200, p, by);
 }
 
 /* What is in force now, after a change of it. */
@@ -177,7 +240,7 @@ static void answer_changed(struct lt_request *r, int status, struct lt_str name_
     if (!lt_request_reload(r, &err))
         p = lt_request_provider(r, name_or_id, &err);
     if (p)
-        answer_one(r, status, p);
+        answer_one(r, status, p, LT_STR_NULL);
     else
         lt_reply_problem(r, &err, NULL);
 }
@@ -230,5 +293,5 @@ void lt_put_provider_order(struct lt_request *r)
     if (lt_admin_provider_order(r->api->options.store, r->caller.site->slug, names, n, &err) || lt_request_reload(r, &err))
         lt_reply_problem(r, &err, NULL);
     else
-        answer_list(r);
+        answer_list(r, 0, LIST_MAX);
 }

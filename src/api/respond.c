@@ -1,35 +1,82 @@
 /* Sending answers: every one passes lt_reply(), so that the security headers are on all of them. */
-#include "api/request.h"
+#include "api/etag.h"
+#include "api/idempotency.h"
 
-enum { EXTRA_MAX = 6 };
+enum { EXTRA_MAX = 8 };
 
-/* Pages bring their own policy; everything else is data that no browser should render or run. */
-static const struct lt_http_field data_policy = {LT_STR("Content-Security-Policy"), LT_STR("default-src 'none'; frame-ancestors 'none'")};
+/* Pages bring their own policy, which then stands in the place of this one; everything else is data that no browser should render or run. */
+static const struct lt_http_field security[] = {
+    {LT_STR("X-Content-Type-Options"), LT_STR("nosniff")},
+    {LT_STR("Referrer-Policy"), LT_STR("no-referrer")},
+    {LT_STR("Content-Security-Policy"), LT_STR("default-src 'none'; frame-ancestors 'none'")},
+};
 
-static bool has(const struct lt_http_field *fields, size_t n, struct lt_str name)
+void lt_request_security(struct lt_request *r)
 {
-    for (size_t i = 0; i < n; i++)
-        if (lt_str_eq_ci(fields[i].name, name))
-            return true;
-    return false;
+    r->http->always = security;
+    r->http->always_n = LT_COUNT(security);
+}
+
+void lt_request_always(struct lt_request *r, const struct lt_http_field *fields, size_t n)
+{
+    struct lt_http_field *all = LT_NEW_ARRAY(r->arena, struct lt_http_field, r->http->always_n + n);
+    size_t count = 0;
+    for (size_t i = 0; i < r->http->always_n; i++) {
+        bool again = false;
+        for (size_t k = 0; k < n; k++)
+            again |= lt_str_eq_ci(r->http->always[i].name, fields[k].name);
+        if (!again)
+            all[count++] = r->http->always[i];
+    }
+    memcpy(all + count, fields, n * sizeof(*fields));
+    r->http->always = all;
+    r->http->always_n = count + n;
+}
+
+static void count(struct lt_request *r, int status)
+{
+    int class = status / 100;
+    if (class > 0 && class < LT_STATUS_CLASSES)
+        atomic_fetch_add_explicit(&r->api->answers[class], 1, memory_order_relaxed);
 }
 
 void lt_reply(struct lt_request *r, int status, const char *type, const char *cache, const struct lt_http_field *extra, size_t extra_n,
               struct lt_str body)
 {
-    struct lt_http_field fields[EXTRA_MAX + 4];
+    struct lt_http_field fields[EXTRA_MAX + 2];
     size_t n = 0;
-    for (; n < extra_n && n < EXTRA_MAX; n++)
-        fields[n] = extra[n];
+    if (r->captured && status == 200) {
+        *r->captured = lt_str_copy(r->arena, body);
+        return;
+    }
+    struct lt_str etag = lt_etag(r, status, body);
+    if (r->only_tag) {
+        *r->only_tag = etag;
+        return;
+    }
+    lt_idempotency_answer(r, status, type, extra, extra_n, body);
+    if (etag.p && lt_etag_client_has(r, etag)) {
+        status = 304;
+        type = NULL;
+        body = LT_STR_NULL;
+    }
+    if (etag.p)
+        fields[n++] = (struct lt_http_field){LT_STR("ETag"), etag};
+    for (size_t i = 0; i < extra_n && i < EXTRA_MAX; i++)
+        fields[n++] = extra[i];
     fields[n++] = (struct lt_http_field){LT_STR("Cache-Control"), lt_str(cache ? cache : "no-store")};
-    fields[n++] = (struct lt_http_field){LT_STR("X-Content-Type-Options"), LT_STR("nosniff")};
-    fields[n++] = (struct lt_http_field){LT_STR("Referrer-Policy"), LT_STR("no-referrer")};
-    if (!has(extra, extra_n, data_policy.name))
-        fields[n++] = data_policy;
-    int class = status / 100;
-    if (class > 0 && class < LT_STATUS_CLASSES)
-        atomic_fetch_add_explicit(&r->api->answers[class], 1, memory_order_relaxed);
+    count(r, status);
     lt_http_respond(r->http, status, type, fields, n, body);
+}
+
+enum lt_code lt_reply_stream(struct lt_request *r, const char *type, const struct lt_http_field *extra, size_t extra_n)
+{
+    struct lt_http_field fields[2 + EXTRA_MAX] = {{LT_STR("Cache-Control"), LT_STR("no-store")}, {LT_STR("X-Accel-Buffering"), LT_STR("no")}};
+    size_t n = 2;
+    for (size_t i = 0; i < extra_n && i < EXTRA_MAX; i++)
+        fields[n++] = extra[i];
+    count(r, 200);
+    return lt_http_stream_begin(r->http, 200, type, fields, n);
 }
 
 struct lt_jw *lt_json_begin(struct lt_json_reply *j)
@@ -58,16 +105,4 @@ void lt_jw_ktokens(struct lt_jw *w, const char *key, int64_t tokens)
         lt_jw_null(w);
     else
         lt_jw_int(w, tokens);
-}
-
-void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms)
-{
-    char text[25];
-    lt_jw_key(w, key);
-    if (ms == 0) {
-        lt_jw_null(w);
-        return;
-    }
-    lt_time_format(ms, text);
-    lt_jw_strz(w, text);
 }

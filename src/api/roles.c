@@ -36,7 +36,7 @@ static void put_role(struct lt_jw *w, const struct lt_course_role *row)
 /* A token that is bound to a course sees that course alone. */
 static enum lt_code read_filter(struct lt_request *r, struct lt_course_role_filter *ret, struct lt_error *err)
 {
-    struct lt_str course, only = r->caller.only_course, after = lt_query(r, "after");
+    struct lt_str course, only = r->caller.only_course;
     bool by_course = lt_query_get(r->arena, r->http->head.query, "course_id", &course);
     *ret = (struct lt_course_role_filter){.site_id = r->caller.site->id,
                                           .user_id = lt_query(r, "user"), /* `user_id` says who asks */
@@ -45,8 +45,8 @@ static enum lt_code read_filter(struct lt_request *r, struct lt_course_role_filt
         ret->course_id = LT_STR("");
     if (only.n > 0 && !lt_str_eq(only, ret->course_id))
         return lt_fail_field(err, LT_EPERMISSION, "/course_id", "the token is for course '%.*s'", LT_FMT(only));
-    if (after.n > 0 && !lt_str_to_int64(after, &ret->after))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/after", "must be a whole number");
+    if (lt_query_cursor(r, "after", &ret->after, err))
+        return err->code;
     return lt_query_limit(r, LIST_DEFAULT, LT_COURSE_ROLE_PAGE_MAX, &ret->limit, err);
 }
 
@@ -69,11 +69,7 @@ void lt_get_roles(struct lt_request *r)
     for (size_t i = 0; i < n; i++)
         put_role(w, &rows[i]);
     lt_jw_end(w);
-    lt_jw_key(w, "next"); /* for ?after=; null: that is all */
-    if (next)
-        lt_jw_int(w, next);
-    else
-        lt_jw_null(w);
+    lt_jw_next(w, next != 0, next);
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }

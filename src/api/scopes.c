@@ -100,11 +100,7 @@ static void answer_list(struct lt_request *r, struct lt_scope_set *set, int64_t 
         limit--;
     }
     lt_jw_end(w);
-    lt_jw_key(w, "next"); /* for ?after=; null: that is all */
-    if (more)
-        lt_jw_int(w, last);
-    else
-        lt_jw_null(w);
+    lt_jw_next(w, more, last);
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -115,7 +111,7 @@ void lt_get_scopes(struct lt_request *r)
     struct lt_scope_set *set;
     int64_t profile, after;
     int limit;
-    if (query_number(r, "profile_id", -1, &profile, &err) || query_number(r, "after", 0, &after, &err) ||
+    if (query_number(r, "profile_id", -1, &profile, &err) || lt_query_cursor(r, "after", &after, &err) ||
         lt_query_limit(r, LIST_DEFAULT, LIST_MAX, &limit, &err) || lt_request_scopes(r, true, &set, &err))
         lt_reply_problem(r, &err, NULL);
     else

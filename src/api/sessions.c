@@ -2,7 +2,7 @@
  * /v1/sessions: conversations and their turns. A user sees and removes their own; who may manage workflows, and a back end that names
  * nobody, all of the site. What is no talk, and what a service keeps, is for the former alone.
  */
-#include "api/request.h"
+#include "api/exports.h"
 #include "workflows/thread.h"
 #include "workflows/workflow_set.h"
 
@@ -62,7 +62,7 @@ static enum lt_code read_filter(struct lt_request *r, struct lt_session_filter *
     *ret = (struct lt_session_filter){.site_id = r->caller.site->id, .course_id = r->caller.only_course};
     ret->user_id = r->caller.is_user && sees_all(r) ? user : r->caller.user_id.n > 0 ? r->caller.user_id : user;
     if (query_profile(r, &ret->profile_id, err) || query_number(r, "/scope_id", -1, &ret->scope_id, err) ||
-        query_number(r, "/before", 0, &ret->before_id, err))
+        lt_query_cursor(r, "before", &ret->before_id, err))
         return err->code;
     return lt_query_limit(r, LIST_DEFAULT, LIST_MAX, &ret->limit, err);
 }
@@ -85,11 +85,7 @@ void lt_get_sessions(struct lt_request *r)
     for (size_t i = 0; i < n; i++)
         lt_session_write(w, &sessions[i], false);
     lt_jw_end(w);
-    lt_jw_key(w, "next"); /* for ?before=; null: that is all */
-    if (n == (size_t)filter.limit)
-        lt_jw_int(w, sessions[n - 1].id);
-    else
-        lt_jw_null(w);
+    lt_jw_next(w, n == (size_t)filter.limit, n > 0 ? sessions[n - 1].id : 0);
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -135,27 +131,20 @@ void lt_post_session_clear(struct lt_request *r)
 
 /* ---- what was saved in it ---- */
 
-static enum lt_code find_collection(struct lt_request *r, const struct lt_json **ret, struct lt_error *err)
-{
-    struct lt_session session;
-    const struct lt_json *metadata;
-    if (find(r, &session, err) || lt_json_parse(r->arena, session.metadata, LT_JSON_STRICT, &metadata, err))
-        return err->code;
-    *ret = lt_json_get(metadata, "collection");
-    return lt_json_is(*ret, LT_JSON_OBJECT) ? LT_OK : lt_fail(err, LT_ENOT_FOUND, "nothing was saved in this session");
-}
-
 void lt_get_session_collection(struct lt_request *r)
 {
     struct lt_error err;
-    const struct lt_json *collection;
-    struct lt_json_reply j;
-    if (find_collection(r, &collection, &err)) {
+    struct lt_session session;
+    struct lt_str name = lt_query(r, "format");
+    int format = name.n > 0 ? lt_export_format_parse(name) : LT_EXPORT_JSON;
+    if (format < 0) {
+        lt_fail_field(&err, LT_EINVALID_INPUT, "/format", "must be " LT_EXPORT_FORMAT_NAMES);
         lt_reply_problem(r, &err, NULL);
-        return;
+    } else if (find(r, &session, &err)) {
+        lt_reply_problem(r, &err, NULL);
+    } else {
+        lt_reply_session_export(r, &session, (enum lt_export_format)format);
     }
-    lt_jw_json(lt_json_begin(&j), collection);
-    lt_json_end(r, 200, &j);
 }
 
 /* ---- its thread ---- */
@@ -176,7 +165,7 @@ void lt_get_session_thread(struct lt_request *r)
 {
     struct lt_error err;
     struct lt_session session;
-    enum lt_thread_view view;
+    enum lt_thread_view view = LT_THREAD_LOCAL;
     if (find(r, &session, &err) || query_view(r, &view, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;

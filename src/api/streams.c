@@ -237,7 +237,54 @@ void lt_streams_sweep(struct lt_streams *s)
     }
 }
 
+/* Takes what has ended of a user out of the shard, as a list. */
+static struct entry *take_of_user(struct shard *shard, int64_t site_id, struct lt_str user_id)
+{
+    struct entry *list = NULL, *last = NULL;
+    for (struct entry **at = &shard->ended_first; *at;) {
+        struct entry *e = *at;
+        if (e->site_id != site_id || !lt_str_eq(user_id, (struct lt_str){e->user, e->user_n})) {
+            last = e;
+            at = &e->next_ended;
+            continue;
+        }
+        *at = e->next_ended;
+        shard->ended_bytes -= e->bytes;
+        struct entry **in_bucket = bucket_of(shard, e->id);
+        while (*in_bucket != e)
+            in_bucket = &(*in_bucket)->next;
+        *in_bucket = e->next;
+        e->next = list;
+        list = e;
+    }
+    shard->ended_last = last;
+    return list;
+}
+
+void lt_streams_forget(struct lt_streams *s, int64_t site_id, struct lt_str user_id)
+{
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&s->shards[i].lock);
+        struct entry *list = take_of_user(&s->shards[i], site_id, user_id);
+        pthread_mutex_unlock(&s->shards[i].lock);
+        free_list(list);
+    }
+}
+
 int lt_streams_running(struct lt_streams *s)
 {
     return atomic_load(&s->running);
+}
+
+size_t lt_streams_running_of(struct lt_streams *s, int64_t site_id)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&s->shards[i].lock);
+        for (size_t b = 0; b < BUCKETS; b++)
+            for (struct entry *e = s->shards[i].buckets[b]; e; e = e->next)
+                n += e->site_id == site_id && e->ended_ms == 0;
+        pthread_mutex_unlock(&s->shards[i].lock);
+    }
+    return n;
 }

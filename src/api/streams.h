@@ -26,7 +26,11 @@ struct lt_sse_log *lt_streams_find(struct lt_streams *streams, struct lt_uuid id
                                    bool *ret_running);
 /* From now on nobody can come back to a stream: a call whose client left goes on to its end without waiting for it. */
 void lt_streams_no_return(struct lt_streams *streams);
+/* Drops what has ended of a user. */
+void lt_streams_forget(struct lt_streams *streams, int64_t site_id, struct lt_str user_id);
 /* Drops what ended longer ago than streams are kept. */
 void lt_streams_sweep(struct lt_streams *streams);
 /* Streams that run. */
 int lt_streams_running(struct lt_streams *streams);
+/* Those of one site. */
+size_t lt_streams_running_of(struct lt_streams *streams, int64_t site_id);

@@ -4,16 +4,17 @@
  */
 #include "api/tasks.h"
 
-#include "base/secret.h"
+#include "api/idempotency.h"
+#include "workflows/task_event.h"
 #include "workflows/task_queue.h"
 
 enum {
     LIST_DEFAULT = 50,
-    LOOK_MS = 250,                     /* how often a follower looks at a task that this process runs */
-    LOOK_STORED_MS = 1000,             /* and at one that waits, or that another process runs */
+    LOOK_MS = 250,                     /* how often a follower asks whether there is news of a task that this process runs */
+    LOOK_STORED_MS = 1000,             /* and how often it looks at one that waits, or that another process runs */
+    LOOK_MAX = 200,                    /* events at once */
     COMMENT_MS = 15 * 1000,
     FOLLOW_MAX_MS = 3600 * 1000,       /* then the client has to come again */
-    EVENT_ID_MAX = 1 << 30,
 };
 
 static struct lt_task_queue *queue_of(const struct lt_request *r)
@@ -49,23 +50,6 @@ static void newest_progress(struct lt_request *r, struct lt_workflow_task *task)
 
 /* ---- asking ---- */
 
-/* RFC draft-ietf-httpapi-idempotency-key-header, as far as clients keep to it: visible characters, with or without quotes. */
-static enum lt_code read_key(struct lt_request *r, struct lt_str *ret, struct lt_error *err)
-{
-    bool twice;
-    struct lt_str key = lt_http_field(&r->http->head, "Idempotency-Key", &twice);
-    *ret = LT_STR("");
-    if (!key.p)
-        return LT_OK;
-    bool ok = !twice && key.n > 0 && key.n <= LT_TASK_KEY_MAX;
-    for (size_t i = 0; ok && i < key.n; i++)
-        ok = key.p[i] > 0x20 && key.p[i] < 0x7F;
-    if (!ok)
-        return lt_fail(err, LT_EINVALID_INPUT, "Idempotency-Key must be given once, as 1 to %d visible ASCII characters", LT_TASK_KEY_MAX);
-    *ret = key;
-    return LT_OK;
-}
-
 static void reply_accepted(struct lt_request *r, const struct lt_workflow_task *task)
 {
     struct lt_buf body;
@@ -76,8 +60,9 @@ static void reply_accepted(struct lt_request *r, const struct lt_workflow_task *
     lt_jw_kstr(&w, "task_id", task->uuid_text);
     lt_jw_kstrz(&w, "state", lt_task_state_name(task->state));
     lt_jw_end(&w);
-    struct lt_http_field location = {LT_STR("Location"), lt_printf(r->arena, "/v1/tasks/%.*s", LT_FMT(task->uuid_text))};
-    lt_reply(r, 202, "application/json", NULL, &location, 1, lt_buf_str(&body));
+    const struct lt_http_field fields[] = {{LT_STR("Location"), lt_printf(r->arena, "/v1/tasks/%.*s", LT_FMT(task->uuid_text))},
+                                           {LT_STR("Idempotent-Replayed"), LT_STR("true")}};
+    lt_reply(r, 202, "application/json", NULL, fields, task->again ? 2 : 1, lt_buf_str(&body));
     lt_buf_free(&body);
 }
 
@@ -85,10 +70,10 @@ void lt_reply_task(struct lt_request *r, const struct lt_workflow_request *q)
 {
     struct lt_error err;
     struct lt_workflow_task task;
-    struct lt_str key, text = lt_json_text(r->arena, r->body);
+    struct lt_str key;
     uint8_t hash[32];
-    lt_sha256(text.p, text.n, hash);
-    if (read_key(r, &key, &err) || lt_workflow_runnable(q, &err) || lt_task_add(q, key, hash, &task, &err)) {
+    lt_idempotency_hash(r, hash);
+    if (lt_idempotency_key(r, &key, &err) || lt_workflow_runnable(q, &err) || lt_task_add(q, key, hash, &task, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;
     }
@@ -114,13 +99,13 @@ void lt_get_task(struct lt_request *r)
 
 static enum lt_code read_filter(struct lt_request *r, struct lt_task_filter *ret, struct lt_error *err)
 {
-    struct lt_str user = lt_query(r, "user"), state = lt_query(r, "state"), before = lt_query(r, "before"); /* `user_id` says who asks */
+    struct lt_str user = lt_query(r, "user"), state = lt_query(r, "state"); /* `user_id` says who asks */
     *ret = (struct lt_task_filter){.site_id = r->caller.site->id, .course_id = r->caller.only_course, .state = -1};
     ret->user_id = r->caller.is_user && sees_all(r) ? user : r->caller.user_id.n > 0 ? r->caller.user_id : user;
     if (state.n > 0 && (ret->state = lt_task_state_parse(state)) < 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/state", "must be queued, running, completed, failed, timeout or cancelled");
-    if (before.n > 0 && !lt_str_to_int64(before, &ret->before_id))
-        return lt_fail_field(err, LT_EINVALID_INPUT, "/before", "must be a whole number");
+    if (lt_query_cursor(r, "before", &ret->before_id, err))
+        return err->code;
     return lt_query_limit(r, LIST_DEFAULT, LT_TASK_LIST_MAX, &ret->limit, err);
 }
 
@@ -144,11 +129,7 @@ void lt_get_tasks(struct lt_request *r)
         lt_task_write(w, &tasks[i], lt_problem_detail(r, &tasks[i].error));
     }
     lt_jw_end(w);
-    lt_jw_key(w, "next"); /* for ?before=; null: that is all */
-    if (n == (size_t)filter.limit)
-        lt_jw_int(w, tasks[n - 1].id);
-    else
-        lt_jw_null(w);
+    lt_jw_next(w, n == (size_t)filter.limit, n > 0 ? tasks[n - 1].id : 0);
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }
@@ -180,40 +161,38 @@ void lt_delete_task(struct lt_request *r)
 struct follow {
     struct lt_request *r;
     int64_t id;                        /* number of the task */
-    uint64_t event_id;                 /* of the last event */
+    int64_t after;                     /* number of the event that the client has seen last */
     struct lt_buf out, data;           /* frames to send; one event's data */
-    int state;                         /* as told last; -1: nothing was told */
-    struct lt_progress told;
     uint64_t quiet_since_ms;
 };
 
-static void put_event(struct follow *f, const char *type)
+static void put_event(struct follow *f, const char *type, int64_t number)
 {
     if (!f->data.failed)
-        lt_sse_write(&f->out, type, ++f->event_id, lt_buf_str(&f->data));
+        lt_sse_write(&f->out, type, (uint64_t)number, lt_buf_str(&f->data));
     lt_buf_reset(&f->data);
+    f->after = number;
 }
 
-static void tell(struct follow *f, enum lt_task_state state, const struct lt_progress *now)
+static void tell(struct follow *f, const struct lt_task_event *e)
 {
     struct lt_jw w;
-    bool same = f->state == (int)state && strcmp(f->told.message, now->message) == 0 && f->told.fraction == now->fraction;
-    if (same)
-        return;
-    f->state = (int)state;
-    f->told = *now;
     lt_jw_init(&w, &f->data);
     lt_jw_obj(&w);
-    lt_jw_kstrz(&w, "state", lt_task_state_name(state));
-    lt_jw_kstrz(&w, "message", now->message);
-    if (now->fraction >= 0) {
+    if (e->is_tool)
+        lt_jw_kstr(&w, "name", e->text);
+    lt_jw_kstr(&w, "state", e->state);
+    if (!e->is_tool)
+        lt_jw_kstr(&w, "message", e->text);
+    if (e->fraction >= 0) {
         lt_jw_key(&w, "fraction");
-        lt_jw_double(&w, now->fraction);
+        lt_jw_double(&w, e->fraction);
     }
     lt_jw_end(&w);
-    put_event(f, "status");
+    put_event(f, e->is_tool ? "tool" : "status", e->number);
 }
 
+/* Its number is the next one, because nothing comes behind it. */
 static void tell_end(struct follow *f, const struct lt_workflow_task *task)
 {
     struct lt_jw w;
@@ -223,33 +202,27 @@ static void tell_end(struct follow *f, const struct lt_workflow_task *task)
         lt_task_write(&w, task, "");
     else
         lt_problem_write(f->r, &w, &task->error, task->uuid_text.p);
-    put_event(f, completed ? "done" : "error");
+    put_event(f, completed ? "done" : "error", f->after + 1);
 }
 
-static struct lt_progress stored_progress(const struct lt_workflow_task *task)
-{
-    struct lt_progress p = {.fraction = task->fraction};
-    size_t n = task->message.n < LT_PROGRESS_MAX ? task->message.n : LT_PROGRESS_MAX;
-    if (n > 0)
-        memcpy(p.message, task->message.p, n);
-    return p;
-}
-
-/* As the store has it. *ret_over: that was its last event, or nobody will work on it here any more. */
-static enum lt_code look_stored(struct follow *f, bool *ret_over, struct lt_error *err)
+/* What is new in the store. The task is looked at first: when it had ended then, no event comes later. *ret_over: that was its last one,
+ * or nobody will work on it here any more. */
+static enum lt_code look(struct follow *f, bool *ret_over, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_workflow_task task;
+    struct lt_task_event *events;
+    size_t n = 0;
     enum lt_code rc = find_in(f->r, arena, &task, err);
-    if (rc == LT_OK) {
-        struct lt_progress p = stored_progress(&task);
-        bool ended = lt_task_ended(task.state);
-        if (!ended || f->state < 0 || p.message[0])
-            tell(f, task.state, &p);
-        if (ended)
-            tell_end(f, &task);
+    if (rc == LT_OK)
+        rc = lt_task_events(f->r->api->options.store, arena, f->id, f->after, LOOK_MAX, &events, &n, err);
+    for (size_t i = 0; rc == LT_OK && i < n; i++)
+        tell(f, &events[i]);
+    bool ended = rc == LT_OK && n < LOOK_MAX && lt_task_ended(task.state);
+    if (ended)
+        tell_end(f, &task);
+    if (rc == LT_OK)
         *ret_over = ended || (task.state == LT_TASK_QUEUED && atomic_load(&f->r->api->draining));
-    }
     lt_arena_free(arena);
     return rc;
 }
@@ -275,48 +248,58 @@ static void follow(struct follow *f)
 {
     struct lt_loop *loop = f->r->http->loop;
     struct lt_error err;
-    bool over = false;
-    uint64_t end_ms = lt_loop_now(loop) + FOLLOW_MAX_MS, stored_ms = 0;
+    bool over = false, was_here = true;
+    uint64_t end_ms = lt_loop_now(loop) + FOLLOW_MAX_MS, look_ms = 0;
     f->quiet_since_ms = lt_loop_now(loop);
     while (!over && lt_loop_now(loop) < end_ms) {
         struct lt_progress now;
         uint64_t now_ms = lt_loop_now(loop);
         bool here = lt_task_queue_progress(queue_of(f->r), f->id, &now);
-        if (here) {
-            tell(f, LT_TASK_RUNNING, &now);
-            stored_ms = 0; /* when it is no longer here, the store knows why */
-        } else if (now_ms >= stored_ms) {
-            stored_ms = now_ms + LOOK_STORED_MS;
-            over = look_stored(f, &over, &err) == LT_ENOT_FOUND || over;
+        if (here ? now.events > f->after : was_here || now_ms >= look_ms) {
+            over = look(f, &over, &err) == LT_ENOT_FOUND || over;
+            look_ms = now_ms + LOOK_STORED_MS;
         }
+        was_here = here;
         if (send_news(f, now_ms) || (!over && lt_fiber_sleep(LOOK_MS) == LT_ECANCELLED))
             return;
     }
     lt_http_stream_end(f->r->http);
 }
 
-/* Events are not kept: whoever comes back is told how it is now, with numbers that go on behind the last one seen. */
-static enum lt_code last_event_id(struct lt_request *r, uint64_t *ret, struct lt_error *err)
+/* Last-Event-ID, 0 when absent. *ret_all: the client has seen the end already. */
+static enum lt_code read_after(struct lt_request *r, const struct lt_workflow_task *task, int64_t *ret, bool *ret_all, struct lt_error *err)
 {
     struct lt_str text = lt_http_field(&r->http->head, "Last-Event-ID", NULL);
-    int64_t id = 0;
-    if (text.n > 0 && (!lt_str_to_int64(text, &id) || id > EVENT_ID_MAX))
+    int64_t last;
+    *ret = 0;
+    *ret_all = false;
+    if (text.n == 0)
+        return LT_OK;
+    if (!lt_str_to_int64(text, ret))
         return lt_fail(err, LT_EINVALID_INPUT, "Last-Event-ID must be the number of an event");
-    *ret = (uint64_t)id;
+    if (lt_task_last_event(r->api->options.store, task->id, &last, err))
+        return err->code;
+    *ret_all = lt_task_ended(task->state) && *ret == last + 1;
+    if (*ret > last && !*ret_all)
+        return lt_fail(err, LT_EINVALID_INPUT, "Last-Event-ID: there has been no event of that number");
     return LT_OK;
 }
 
 void lt_get_task_events(struct lt_request *r)
 {
     static const struct lt_http_field fields[] = {{LT_STR("Cache-Control"), LT_STR("no-store")},
-                                                  {LT_STR("X-Accel-Buffering"), LT_STR("no")},
-                                                  {LT_STR("X-Content-Type-Options"), LT_STR("nosniff")}};
+                                                  {LT_STR("X-Accel-Buffering"), LT_STR("no")}};
     struct lt_error err;
     struct lt_workflow_task task;
+    bool seen_all;
     struct follow *f = LT_NEW(r->arena, struct follow);
-    *f = (struct follow){.r = r, .state = -1};
-    if (last_event_id(r, &f->event_id, &err) || find_in(r, r->arena, &task, &err)) {
+    f->r = r;
+    if (find_in(r, r->arena, &task, &err) || read_after(r, &task, &f->after, &seen_all, &err)) {
         lt_reply_problem(r, &err, NULL);
+        return;
+    }
+    if (seen_all) { /* at which browsers stop coming back (HTML Living Standard §9.2.3) */
+        lt_reply(r, 204, NULL, NULL, NULL, 0, LT_STR_NULL);
         return;
     }
     f->id = task.id;

@@ -2,6 +2,8 @@
 #include "api/request.h"
 #include "workflows/workflow_set.h"
 
+enum { LIST_MAX = 1000 };
+
 static void put_template(struct lt_jw *w, const struct lt_template *t, bool whole)
 {
     lt_jw_obj(w);
@@ -13,6 +15,7 @@ static void put_template(struct lt_jw *w, const struct lt_template *t, bool whol
     else
         lt_jw_null(w);
     struct lt_arena *arena = lt_arena_new();
+    lt_jw_kstr(w, "description", lt_template_description(arena, t));
     struct lt_problems *problems = LT_NEW(arena, struct lt_problems);
     problems->arena = arena;
     if (t->json)
@@ -31,17 +34,38 @@ static void put_template(struct lt_jw *w, const struct lt_template *t, bool whol
     lt_arena_free(arena);
 }
 
+/* Behind the one with that path: they are in the order of their names. */
+static enum lt_code find_place(const struct lt_template_set *set, struct lt_str after, size_t *ret, struct lt_error *err)
+{
+    *ret = 0;
+    if (after.n == 0)
+        return LT_OK;
+    while (*ret < lt_template_count(set))
+        if (lt_str_eq(lt_template_at(set, (*ret)++)->path, after))
+            return LT_OK;
+    return lt_fail_field(err, LT_EINVALID_INPUT, "/after", "there is no such template any more");
+}
+
 void lt_get_templates(struct lt_request *r)
 {
+    struct lt_error err;
+    struct lt_str after;
+    size_t i = 0;
+    int limit;
     const struct lt_template_set *set = lt_workflow_templates(lt_workflows(r->config));
+    if (lt_query_cursor_text(r, "after", &after, &err) || find_place(set, after, &i, &err) || lt_query_limit(r, LIST_MAX, LIST_MAX, &limit, &err)) {
+        lt_reply_problem(r, &err, NULL);
+        return;
+    }
     struct lt_json_reply j;
     struct lt_jw *w = lt_json_begin(&j);
     lt_jw_obj(w);
     lt_jw_key(w, "templates");
     lt_jw_arr(w);
-    for (size_t i = 0; i < lt_template_count(set); i++)
+    for (; i < lt_template_count(set) && limit > 0; i++, limit--)
         put_template(w, lt_template_at(set, i), false);
     lt_jw_end(w);
+    lt_jw_next_text(w, i < lt_template_count(set), i > 0 ? lt_template_at(set, i - 1)->path : LT_STR(""));
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }

@@ -1,6 +1,7 @@
 /* POST /v1/workflows/run: a named profile, or the one that a context leads to. */
 #include "api/event_stream.h"
 #include "api/tasks.h"
+#include "core/trace.h"
 #include "workflows/opaque_key.h"
 #include "workflows/run.h"
 
@@ -28,22 +29,48 @@ static enum lt_code check_reachable(struct lt_request *r, struct lt_scope_set *s
     return lt_fail_field(err, LT_EPERMISSION, "/profile", "no scope leads to this profile in this context");
 }
 
+enum lt_code lt_request_profile(struct lt_request *r, const struct lt_scope_context *context, struct lt_str name, const struct lt_profile **ret,
+                                const struct lt_scope **ret_scope, struct lt_error *err)
+{
+    struct lt_scope_set *scopes;
+    *ret_scope = NULL;
+    if (lt_request_scopes(r, false, &scopes, err) || lt_profile_find(lt_workflows(r->config), context->site_id, name, ret, err))
+        return err->code;
+    return check_reachable(r, scopes, context, *ret, ret_scope, err);
+}
+
 static enum lt_code find_profile(struct lt_request *r, struct lt_workflow_request *q, struct lt_scope_context *context, struct lt_error *err)
 {
-    const struct lt_workflow_set *set = lt_workflows(r->config);
     const struct lt_json *named = lt_json_get(r->body, "profile");
     struct lt_scope_set *scopes;
+    if (named)
+        return lt_request_profile(r, context, lt_json_is(named, LT_JSON_STRING) ? lt_json_str(named) : lt_json_number_text(named), &q->profile,
+                                  &q->scope, err);
     if (lt_request_scopes(r, false, &scopes, err))
         return err->code;
-    if (!named) {
-        if (context->service_variant < 0)
-            context->service_variant = LT_SERVICE_LMS;
-        return lt_workflow_resolve(set, scopes, context, &q->scope, &q->profile, err);
-    }
-    struct lt_str name = lt_json_is(named, LT_JSON_STRING) ? lt_json_str(named) : lt_json_number_text(named);
-    if (lt_profile_find(set, context->site_id, name, &q->profile, err))
-        return err->code;
-    return check_reachable(r, scopes, context, q->profile, &q->scope, err);
+    if (context->service_variant < 0)
+        context->service_variant = LT_SERVICE_LMS;
+    return lt_workflow_resolve(lt_workflows(r->config), scopes, context, &q->scope, &q->profile, err);
+}
+
+/* {"slug", "version", "effective_config"}, redacted, in the trace. */
+static void trace_profile(struct lt_request *r, struct lt_workflow_request *q)
+{
+    struct lt_json_reply j;
+    const struct lt_json *shown = NULL;
+    q->trace = r->trace;
+    if (!r->trace)
+        return;
+    struct lt_jw *w = lt_json_begin(&j);
+    lt_jw_obj(w);
+    lt_jw_kstr(w, "slug", q->profile->slug);
+    lt_jw_kint(w, "version", q->profile->version);
+    lt_jw_key(w, "effective_config");
+    lt_redact_write(w, q->profile->effective->config);
+    lt_jw_end(w);
+    lt_json_parse(r->arena, lt_str_copy(r->arena, lt_buf_str(&j.buf)), LT_JSON_STRICT, &shown, NULL);
+    lt_buf_free(&j.buf);
+    lt_trace_profile(r->trace, shown);
 }
 
 static enum lt_code read_request(struct lt_request *r, struct lt_workflow_request *q, struct lt_error *err)
@@ -69,11 +96,17 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
                                       .placement = member(where, "placement"),
                                       .content = member(where, "content"),
                                       .action = lt_json_str_or(lt_json_get(r->body, "action"), LT_STR("run")),
-                                      .user_input = lt_json_get(r->body, "user_input")};
+                                      .user_input = lt_json_get(r->body, "user_input"),
+                                      .prompt = lt_str_trim(member(r->body, "prompt"))};
+    if (lt_json_get(r->body, "prompt") && q->prompt.n == 0)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/prompt", "must not be blank; without a prompt of its own the profile's counts");
     bool async = lt_json_bool_or(lt_json_get(r->body, "async"), false);
     if (async && lt_json_bool_or(lt_json_get(r->body, "stream"), false))
         return lt_fail_field(err, LT_EINVALID_INPUT, "/async", "what runs in the background has no stream; follow /v1/tasks/{id}/events");
-    return find_profile(r, q, &context, err);
+    if (lt_request_trace(r, err) || find_profile(r, q, &context, err))
+        return err->code;
+    trace_profile(r, q);
+    return LT_OK;
 }
 
 /* ---- the answer ---- */
@@ -98,7 +131,9 @@ static void run_streamed(struct lt_request *r, struct lt_workflow_request *q, st
     q->on_text = lt_event_stream_text;
     q->on_progress = lt_event_stream_progress;
     q->on_tool = lt_event_stream_tool;
+    q->on_approval = lt_event_stream_approval;
     q->ctx = stream;
+    lt_event_stream_may_begin_early(stream, &result->id);
     lt_workflow_execute(q, result);
     lt_event_stream_finish(stream, &result->error, result->id_text, write_answer, &(struct answer){q, result});
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 static _Atomic int64_t frozen;
+static _Atomic uint64_t ahead_ms;
 
 int64_t lt_now_ms(void)
 {
@@ -13,14 +14,14 @@ int64_t lt_now_ms(void)
         return at;
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + (int64_t)atomic_load_explicit(&ahead_ms, memory_order_relaxed);
 }
 
 uint64_t lt_mono_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 + atomic_load_explicit(&ahead_ms, memory_order_relaxed) * 1000;
 }
 
 uint64_t lt_mono_ms(void)
@@ -31,6 +32,11 @@ uint64_t lt_mono_ms(void)
 void lt_clock_freeze(int64_t ms)
 {
     frozen = ms;
+}
+
+void lt_clock_advance(uint64_t ms)
+{
+    atomic_fetch_add(&ahead_ms, ms);
 }
 
 /* The years 0000 to 9999, which is what RFC 3339 can write. */

@@ -11,6 +11,8 @@ uint64_t lt_mono_ms(void);
 uint64_t lt_mono_us(void);
 /* Tests only: from now on lt_now_ms() returns ms; 0 restores the real clock. */
 void lt_clock_freeze(int64_t ms);
+/* Tests only: from now on both clocks are so much later than they were. */
+void lt_clock_advance(uint64_t ms);
 /* RFC 3339 in UTC with milliseconds, "2026-11-21T03:04:05.678Z"; out holds 25 bytes. Years are kept within 0000 to 9999. */
 void lt_time_format(int64_t ms, char out[25]);
 /* RFC 3339 date-time, any offset, any length of fraction (cut) → milliseconds; false when it is not one. */

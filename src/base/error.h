@@ -26,6 +26,10 @@
     X(EHEAD_TOO_LARGE, "head_too_large", 431, 0, "The request head is too large.")                                           \
     X(EREQUEST_TIMEOUT, "request_timeout", 408, 1, "The request did not arrive in time.")                                    \
     X(ENO_CONFIG, "no_config", 404, 0, "No AI feature is set up here.")                                                      \
+    X(EPRECONDITION, "precondition_failed", 412, 0, "This was changed since it was read. Read it again.")                    \
+    X(EKEY_REUSED, "idempotency_key_reused", 409, 0, "This Idempotency-Key came before with another request.")               \
+    X(EKEY_RUNNING, "idempotency_key_in_use", 409, 1, "The first request with this Idempotency-Key is still under way.")     \
+    X(ENOT_KEPT, "answer_not_kept", 409, 0, "This was done already; its answer was not kept.")                               \
     /* what the gates say */                                                                                                 \
     X(ESITE_DISABLED, "site_disabled", 403, 0, "AI is switched off for this site.")                                          \
     X(ECOURSE_DISABLED, "course_disabled", 403, 0, "AI is switched off in this course or activity.")                         \
@@ -34,6 +38,8 @@
     X(ERATE_LIMITED, "rate_limited", 429, 1, "Too many requests. Try again later.")                                          \
     X(ENO_PROVIDER, "no_provider", 503, 0, "No AI service is set up for this action.")                                       \
     X(ESITE_BUSY, "site_busy", 429, 1, "Too many people are asking at once. Try again in a moment.")                         \
+    X(EBUDGET, "budget_exceeded", 429, 1, "The budget for AI is used up for now. Try again later.")                           \
+    X(ESTOPPED, "emergency_stopped", 503, 0, "AI is stopped for the moment. Try again later.")                               \
     /* what a vendor did */                                                                                                  \
     X(EUPSTREAM_BAD_REQUEST, "upstream_bad_request", 502, 0, "The AI service did not accept the request.")                   \
     X(EUPSTREAM_UNAUTHORIZED, "upstream_unauthorized", 502, 0, "The AI service does not let us in just now. Try again later.")      \
@@ -69,6 +75,7 @@ struct lt_error {
     enum lt_code code;
     int retry_after_s;  /* seconds to wait, 0 = not said */
     int vendor_status;  /* HTTP status of the vendor, 0 = none */
+    int64_t limit_id;   /* of the limit that refuses, 0 = none */
     char field[96];     /* JSON Pointer of the input that is wrong, "" = none */
     char detail[400];   /* for admins and logs: what exactly, with context; never holds keys or prompts */
 };

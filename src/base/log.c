@@ -9,11 +9,19 @@
 #include "base/clock.h"
 
 static atomic_int threshold = LT_LOG_INFO;
+static void (*sink)(void *ctx, struct lt_str line);
+static void *sink_ctx;
 static const char *const names[] = {"debug", "info", "warn", "error"};
 
 void lt_log_set_level(enum lt_log_level level)
 {
     threshold = level;
+}
+
+void lt_log_set_sink(void (*to)(void *ctx, struct lt_str line), void *ctx)
+{
+    sink = to;
+    sink_ctx = ctx;
 }
 
 bool lt_log_level_parse(struct lt_str name, enum lt_log_level *ret)
@@ -135,6 +143,16 @@ static void put_fields(struct lt_buf *line, const struct lt_log_field *f, bool j
     }
 }
 
+static void hand_on(struct lt_str line)
+{
+    if (sink) {
+        sink(sink_ctx, (struct lt_str){line.p, line.n - 1});
+        return;
+    }
+    ssize_t ignored = write(STDERR_FILENO, line.p, line.n);
+    (void)ignored; /* nowhere to tell it */
+}
+
 void lt_log_fields(enum lt_log_level level, const char *event, const struct lt_log_field *f)
 {
     if ((int)level < threshold)
@@ -142,7 +160,7 @@ void lt_log_fields(enum lt_log_level level, const char *event, const struct lt_l
     static atomic_int terminal = -1;
     if (terminal < 0)
         terminal = isatty(STDERR_FILENO);
-    bool json = !terminal;
+    bool json = sink || !terminal;
     char stamp[25];
     lt_time_format(lt_now_ms(), stamp);
     struct lt_buf line;
@@ -154,8 +172,7 @@ void lt_log_fields(enum lt_log_level level, const char *event, const struct lt_l
     put_fields(&line, f, json);
     line.max = LINE_MAX_BYTES;
     lt_buf_put(&line, json ? "}\n" : "\n", json ? 2 : 1);
-    ssize_t ignored = write(STDERR_FILENO, line.p, line.n);
-    (void)ignored; /* nowhere to tell it */
+    hand_on(lt_buf_str(&line));
     lt_buf_free(&line);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Structured logs: one JSON object a line on standard error (plain text when that is a terminal). Any thread.
+ * Structured logs: one JSON object a line on standard error (plain text when that is a terminal), or what lt_log_set_sink() says. Any thread.
  * Every value passes one redaction (site keys, bearer tokens, vendor keys) before it is written. Prompts and answers are never
  * logged.
  *
@@ -27,6 +27,11 @@ struct lt_log_field {
 void lt_log_fields(enum lt_log_level level, const char *event, const struct lt_log_field *fields);
 /* Logs an error once, at the top: its code, detail, field and vendor status. */
 void lt_log_error(const char *event, const struct lt_error *err);
+/*
+ * From now on lines go to sink(ctx, line), each whole JSON without a line end, on whatever thread logs; NULL: to standard error again. Only
+ * while no other thread logs: at start and at the end.
+ */
+void lt_log_set_sink(void (*sink)(void *ctx, struct lt_str line), void *ctx);
 /* Lines below this level are dropped. Default LT_LOG_INFO. */
 void lt_log_set_level(enum lt_log_level level);
 /* "debug", "info", "warn", "error" → level; false when unknown. */

@@ -244,3 +244,31 @@ enum lt_code lt_unseal(const struct lt_keyring *ring, struct lt_arena *arena, st
         return lt_fail(err, LT_ECONFIG, "the sealed secret was changed, or copied from another place");
     return lt_fail(err, LT_ECONFIG, "the secret was sealed with master key %.*s, which is not there", LT_FMT(id));
 }
+
+/* ---- signing ---- */
+
+void lt_keyring_mac(const struct lt_keyring *ring, size_t i, const char *purpose, struct lt_str text, uint8_t out[LT_MAC_SIZE])
+{
+    uint8_t key[32];
+    char label[128];
+    int n = snprintf(label, sizeof(label), "lectern mac %s", purpose);
+    lt_hmac_sha256(ring->keys[i], KEY, label, (size_t)n < sizeof(label) ? (size_t)n : sizeof(label) - 1, key);
+    lt_hmac_sha256(key, sizeof(key), text.p, text.n, out);
+    lt_wipe(key, sizeof(key));
+}
+
+bool lt_keyring_mac_ok(const struct lt_keyring *ring, struct lt_str id, const char *purpose, struct lt_str text, struct lt_str mac, bool *ret_known)
+{
+    bool known = false, right = false;
+    for (size_t i = 0; i < ring->n; i++) {
+        uint8_t made[LT_MAC_SIZE];
+        if (!lt_str_is(id, ring->ids[i]))
+            continue;
+        known = true;
+        lt_keyring_mac(ring, i, purpose, text, made);
+        right = right || (mac.n == sizeof(made) && lt_equal_ct(mac.p, made, sizeof(made)));
+    }
+    if (ret_known)
+        *ret_known = known;
+    return right;
+}

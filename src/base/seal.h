@@ -36,3 +36,12 @@ bool lt_is_sealed_with_first(const struct lt_keyring *ring, struct lt_str text);
 /* LT_ECONFIG when the key is not on the ring, or the text was changed or moved. */
 enum lt_code lt_unseal(const struct lt_keyring *ring, struct lt_arena *arena, struct lt_str sealed, struct lt_str place, struct lt_str *ret,
                        struct lt_error *err);
+
+enum { LT_MAC_SIZE = 32 };
+/*
+ * HMAC-SHA256 of a text under a key made of key i of the ring for this purpose alone: HMAC(key, "lectern mac " purpose). What one purpose signs,
+ * no other takes.
+ */
+void lt_keyring_mac(const struct lt_keyring *ring, size_t i, const char *purpose, struct lt_str text, uint8_t out[LT_MAC_SIZE]);
+/* Was it made with the key of that id? *ret_known (may be NULL): such a key is on the ring. */
+bool lt_keyring_mac_ok(const struct lt_keyring *ring, struct lt_str id, const char *purpose, struct lt_str text, struct lt_str mac, bool *ret_known);

@@ -35,6 +35,14 @@ void lt_sha256(const void *p, size_t n, uint8_t out[32])
     SHA256_Final(out, &c);
 }
 
+void lt_sha1(const void *p, size_t n, uint8_t out[20])
+{
+    SHA_CTX c;
+    SHA1_Init(&c);
+    SHA1_Update(&c, p, n);
+    SHA1_Final(out, &c);
+}
+
 /* H(key ^ pad, then p) */
 static void padded_sha256(const uint8_t key[64], uint8_t pad, const void *p, size_t n, uint8_t out[32])
 {

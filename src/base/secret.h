@@ -6,6 +6,8 @@
 void lt_random(void *out, size_t n);
 /* FIPS 180-4. */
 void lt_sha256(const void *p, size_t n, uint8_t out[32]);
+/* FIPS 180-4; for names that others made with it, never against forging. */
+void lt_sha1(const void *p, size_t n, uint8_t out[20]);
 /* RFC 2104 with SHA-256. */
 void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32]);
 /* A key that is used often: what RFC 2104 makes of it before the text comes. */

@@ -34,6 +34,13 @@ static inline bool lt_str_is(struct lt_str a, const char *z)
 }
 
 /* ASCII case-insensitive equality, as HTTP field names need it (RFC 9110 §5.1). */
+/* Order by bytes, a beginning before what is longer. */
+static inline int lt_str_compare(struct lt_str a, struct lt_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
 bool lt_str_eq_ci(struct lt_str a, struct lt_str b);
 bool lt_str_starts(struct lt_str s, struct lt_str prefix);
 bool lt_str_ends(struct lt_str s, struct lt_str suffix);

@@ -55,6 +55,14 @@ void lt_uuid_format(struct lt_uuid id, char out[37])
     *p = '\0';
 }
 
+struct lt_uuid lt_uuid_first_at(int64_t ms)
+{
+    struct lt_uuid id = {{0}};
+    for (int i = 0; i < 6; i++)
+        id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
+    return id;
+}
+
 static int digit(char c)
 {
     if (c >= '0' && c <= '9')

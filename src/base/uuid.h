@@ -8,6 +8,8 @@ struct lt_uuid {
 
 /* A new id; within one process later ids sort after earlier ones of the same thread. */
 struct lt_uuid lt_uuid_new(void);
+/* The least id that can have been made at or after a time (ms): an id begins with its milliseconds. */
+struct lt_uuid lt_uuid_first_at(int64_t ms);
 /* 36 characters and a NUL. */
 void lt_uuid_format(struct lt_uuid id, char out[37]);
 /* The 36-character form, any case; false otherwise. */

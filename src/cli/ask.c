@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/exports.h"
 #include "cli/on_loop.h"
 #include "core/policy.h"
 
@@ -19,6 +20,7 @@ struct ask {
     bool terminal;       /* progress is shown on standard error */
     bool stream;         /* text goes out as it comes */
     bool text_shown;
+    int format;          /* enum lt_export_format; -1: the answer is printed */
 };
 
 /* ---- what the person sees ---- */
@@ -75,9 +77,28 @@ static void print_json(struct ask *a)
     lt_cli_print(a->cli, NULL);
 }
 
-static void print_answer(struct ask *a)
+/* Questions or cards as a file. */
+static int print_export(struct ask *a)
+{
+    struct lt_error err;
+    struct lt_export export;
+    const struct lt_json *response, *cards;
+    if (lt_json_parse(a->cli->arena, a->result.response, LT_JSON_STRICT, &response, &err))
+        return lt_cli_fail(a->cli, &err);
+    cards = lt_json_get(response, "cards");
+    struct lt_export_questions questions = {.name = lt_json_str_or(lt_json_get(response, "collection_name"), LT_STR("")),
+                                            .library_id = LT_STR(""),
+                                            .list = lt_json_get(response, "problems")};
+    enum lt_code code = cards ? lt_export_cards(a->cli->arena, cards, (enum lt_export_format)a->format, &export, &err)
+                              : lt_export_questions(a->cli->arena, &questions, (enum lt_export_format)a->format, &export, &err);
+    return code ? lt_cli_fail(a->cli, &err) : lt_cli_export(a->cli, &export);
+}
+
+static int print_answer(struct ask *a)
 {
     const struct lt_json *response;
+    if (a->format >= 0)
+        return print_export(a);
     if (a->cli->json) {
         print_json(a);
     } else if (a->text_shown) {
@@ -89,6 +110,7 @@ static void print_answer(struct ask *a)
         write_text(text);
         printf("\n");
     }
+    return LT_EXIT_OK;
 }
 
 static void print_failure(struct ask *a, const struct lt_site *site)
@@ -110,7 +132,7 @@ static enum lt_code accept_policy(struct lt_cli_run *run, struct lt_error *err)
     struct lt_str version = run->caller.site->policy_version;
     if (!lt_cli_option(run->cli, "accept-policy") || version.n == 0)
         return LT_OK;
-    return lt_policy_accept(run->engine.store, &run->caller, version, LT_STR(""), err);
+    return lt_policy_accept(run->engine.store, &run->caller, version, run->caller.site->language, LT_STR(""), err);
 }
 
 static struct lt_str option(struct ask *a, const char *name)
@@ -145,21 +167,36 @@ static void ask(struct lt_cli_run *run, void *arg)
         clear_line(a);
     if (rc)
         print_failure(a, run->caller.site);
-    else
-        print_answer(a);
-    run->exit = rc ? LT_EXIT_FAILED : LT_EXIT_OK;
+    run->exit = rc ? LT_EXIT_FAILED : print_answer(a);
 }
 
 static int prepare(struct lt_cli_run *run, void *arg)
 {
     struct lt_error err;
     struct ask *a = arg;
-    a->stream = lt_cli_option(run->cli, "stream") && !run->cli->json;
+    a->stream = lt_cli_option(run->cli, "stream") && !run->cli->json && a->format < 0;
     return lt_cli_input(run->cli, run->cli->operands[0], &a->input, &err) ? lt_cli_fail(run->cli, &err) : LT_EXIT_OK;
+}
+
+/* What cannot be written in the end is not asked for. */
+static int read_format(struct lt_cli *cli, int *ret)
+{
+    bool questions = lt_str_is(cli->operands[0], "generate_question"), cards = lt_str_is(cli->operands[0], "generate_flashcard");
+    const char *output = lt_cli_option(cli, "output");
+    if (!lt_cli_format(cli, -1, ret))
+        return LT_EXIT_USAGE;
+    if (*ret >= 0 && !questions && !cards)
+        return lt_cli_usage(cli, "--format is for generate_question and generate_flashcard");
+    if (*ret != LT_EXPORT_JSON && (*ret == LT_EXPORT_CSV) != cards && *ret >= 0)
+        return lt_cli_usage(cli, questions ? "questions are written as json, olx, moodle_xml or qti" : "flash cards are written as json or csv");
+    if (output && *ret < 0)
+        return lt_cli_usage(cli, "--output needs --format");
+    return LT_EXIT_OK;
 }
 
 int lt_cmd_ask(struct lt_cli *cli)
 {
     struct ask a = {.cli = cli};
-    return lt_cli_on_loop(cli, prepare, ask, &a);
+    int rc = read_format(cli, &a.format);
+    return rc ? rc : lt_cli_on_loop(cli, prepare, ask, &a);
 }

@@ -14,6 +14,7 @@ enum { LT_EXIT_OK = 0, LT_EXIT_FAILED = 1, LT_EXIT_USAGE = 2, LT_CLI_ARGS_MAX = 
 enum lt_cli_store { LT_CLI_NO_STORE, LT_CLI_READ, LT_CLI_WRITE };
 
 struct lt_cli;
+struct lt_plugin_set;
 
 struct lt_command {
     const char *group;   /* "site", or the whole name when verb is NULL */
@@ -38,6 +39,7 @@ struct lt_cli {
     size_t options_n;
     struct lt_str operands[LT_CLI_ARGS_MAX];
     size_t operands_n;
+    struct lt_plugin_set *plugins;
     struct lt_workflow_source *workflows; /* of the configurations that this process loads */
     struct lt_store *store;   /* by command->store */
     struct lt_config *config; /* read when the store is open */
@@ -61,6 +63,8 @@ int lt_cli_usage(struct lt_cli *cli, const char *format, ...) __attribute__((for
 bool lt_cli_number(struct lt_cli *cli, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *ret);
 /* "on", "off" or "default" → 1, 0, -1; false after saying what is wrong. */
 bool lt_cli_switch(struct lt_cli *cli, struct lt_str word, int *ret);
+/* RFC 3339 of an option → ms, 0 when absent; false after saying what is wrong. */
+bool lt_cli_time(struct lt_cli *cli, const char *name, int64_t *ret);
 /*
  * Prints what was written to cli->w: as it is with --json, else a table of the columns ("name,enabled,…") for an array of objects (the
  * first member of an object, or the whole), or with columns == NULL lines "name: value". Returns LT_EXIT_OK.
@@ -89,11 +93,16 @@ void lt_cli_put_time(struct lt_jw *w, const char *key, int64_t ms);
 int lt_cmd_ask(struct lt_cli *cli);
 int lt_cmd_site_list(struct lt_cli *cli);
 int lt_cmd_site_show(struct lt_cli *cli);
+int lt_cmd_site_settings(struct lt_cli *cli);
 int lt_cmd_site_add(struct lt_cli *cli);
 int lt_cmd_site_set(struct lt_cli *cli);
 int lt_cmd_site_remove(struct lt_cli *cli);
+int lt_cmd_emergency_set(struct lt_cli *cli);
+int lt_cmd_emergency_lift(struct lt_cli *cli);
+int lt_cmd_emergency_show(struct lt_cli *cli);
 int lt_cmd_key_list(struct lt_cli *cli);
 int lt_cmd_key_add(struct lt_cli *cli);
+int lt_cmd_key_rotate(struct lt_cli *cli);
 int lt_cmd_key_revoke(struct lt_cli *cli);
 int lt_cmd_issuer_list(struct lt_cli *cli);
 int lt_cmd_issuer_set(struct lt_cli *cli);
@@ -115,8 +124,18 @@ int lt_cmd_placement_list(struct lt_cli *cli);
 int lt_cmd_placement_set(struct lt_cli *cli);
 int lt_cmd_switch_list(struct lt_cli *cli);
 int lt_cmd_switch_set(struct lt_cli *cli);
+int lt_cmd_limit_list(struct lt_cli *cli);
+int lt_cmd_limit_set(struct lt_cli *cli);
+int lt_cmd_limit_notices(struct lt_cli *cli);
+int lt_cmd_limit_remove(struct lt_cli *cli);
+int lt_cmd_price_list(struct lt_cli *cli);
+int lt_cmd_price_set(struct lt_cli *cli);
+int lt_cmd_price_remove(struct lt_cli *cli);
+int lt_cmd_service_list(struct lt_cli *cli);
+int lt_cmd_service_explain(struct lt_cli *cli);
 int lt_cmd_permission_list(struct lt_cli *cli);
 int lt_cmd_permission_set(struct lt_cli *cli);
+int lt_cmd_permission_reset(struct lt_cli *cli);
 int lt_cmd_role_list(struct lt_cli *cli);
 int lt_cmd_role_add(struct lt_cli *cli);
 int lt_cmd_role_remove(struct lt_cli *cli);
@@ -151,16 +170,45 @@ int lt_cmd_workflow_export(struct lt_cli *cli);
 int lt_cmd_session_list(struct lt_cli *cli);
 int lt_cmd_session_show(struct lt_cli *cli);
 int lt_cmd_session_thread(struct lt_cli *cli);
+int lt_cmd_session_export(struct lt_cli *cli);
 int lt_cmd_session_clear(struct lt_cli *cli);
 int lt_cmd_session_remove(struct lt_cli *cli);
+int lt_cmd_grading_list(struct lt_cli *cli);
+int lt_cmd_grading_queue(struct lt_cli *cli);
+int lt_cmd_grading_show(struct lt_cli *cli);
+int lt_cmd_grading_override(struct lt_cli *cli);
+int lt_cmd_grading_evaluate(struct lt_cli *cli);
+int lt_cmd_grading_import_rubric(struct lt_cli *cli);
 int lt_cmd_task_list(struct lt_cli *cli);
 int lt_cmd_task_show(struct lt_cli *cli);
 int lt_cmd_task_cancel(struct lt_cli *cli);
 int lt_cmd_policy_show(struct lt_cli *cli);
+int lt_cmd_policy_versions(struct lt_cli *cli);
+int lt_cmd_policy_report(struct lt_cli *cli);
 int lt_cmd_policy_set(struct lt_cli *cli);
 int lt_cmd_policy_status(struct lt_cli *cli);
 int lt_cmd_register_list(struct lt_cli *cli);
 int lt_cmd_register_show(struct lt_cli *cli);
+int lt_cmd_register_export(struct lt_cli *cli);
+int lt_cmd_register_verify(struct lt_cli *cli);
+int lt_cmd_register_retain(struct lt_cli *cli);
+int lt_cmd_report_usage(struct lt_cli *cli);
+int lt_cmd_report_cost(struct lt_cli *cli);
+int lt_cmd_report_errors(struct lt_cli *cli);
+int lt_cmd_report_latency(struct lt_cli *cli);
+int lt_cmd_report_feedback(struct lt_cli *cli);
+int lt_cmd_privacy_export(struct lt_cli *cli);
+int lt_cmd_privacy_erase(struct lt_cli *cli);
+int lt_cmd_privacy_show(struct lt_cli *cli);
+int lt_cmd_privacy_metadata(struct lt_cli *cli);
+int lt_cmd_plugin_list(struct lt_cli *cli);
+int lt_cmd_plugin_check(struct lt_cli *cli);
+int lt_cmd_plugin_reload(struct lt_cli *cli);
+int lt_cmd_plugin_enable(struct lt_cli *cli);
+int lt_cmd_plugin_disable(struct lt_cli *cli);
+int lt_cmd_plugin_new(struct lt_cli *cli);
+int lt_cmd_plugin_host(struct lt_cli *cli);
 int lt_cmd_check_config(struct lt_cli *cli);
+int lt_cmd_doctor(struct lt_cli *cli);
 int lt_cmd_migrate(struct lt_cli *cli);
 int lt_cmd_version(struct lt_cli *cli);

@@ -7,17 +7,29 @@
 #include "core/placement.h"
 #include "core/sealed.h"
 #include "io/tls.h"
+#include "plugin/builtin.h"
+#include "plugin/plugin.h"
 #include "providers/builtin.h"
 #include "tools/builtin.h"
-#include "workflows/orchestrator.h"
+#include "workflows/plugins.h"
 
-enum lt_code lt_engine_register(const struct lt_settings *s, struct lt_error *err)
+struct lt_plugin_set *lt_engine_plugins(const struct lt_settings *s)
+{
+    return lt_plugins_scan(&(struct lt_plugins_options){
+        .arena = s->arena, .dirs = s->plugin_dirs, .data = s->data, .program = "/proc/self/exe", .in_process = s->plugin_in_process,
+        .drain_ms = (uint64_t)s->drain_limit * 1000,
+        .add = {[LT_KIND_ORCHESTRATOR] = lt_plugin_add_orchestrator, [LT_KIND_PROCESSOR] = lt_plugin_add_processor}});
+}
+
+enum lt_code lt_engine_register(const struct lt_settings *s, struct lt_plugin_set **ret_plugins, struct lt_error *err)
 {
     const char *share, *widgets;
     lt_settings_share(s, &share, &widgets);
     if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err) || lt_tools_register(err) ||
         lt_content_register(share, err) || lt_workflows_register(err))
         return err->code;
+    *ret_plugins = lt_engine_plugins(s);
+    lt_plugins_register(*ret_plugins);
     lt_registry_seal();
     return LT_OK;
 }
@@ -54,6 +66,25 @@ static enum lt_code seal_secrets(struct lt_store *store, struct lt_error *err)
     return rc;
 }
 
+enum lt_code lt_engine_services(const struct lt_settings *s, struct lt_services **ret, struct lt_error *err)
+{
+    *ret = lt_services_new();
+    if (lt_services_builtin(*ret, err)) {
+        lt_services_free(*ret);
+        *ret = NULL;
+        return err->code;
+    }
+    lt_services_declare_folder(*ret, lt_printf(s->arena, "%s/components", s->data).p);
+    lt_services_bind(*ret);
+    return LT_OK;
+}
+
+void lt_engine_offer(struct lt_services *services, struct lt_plugin_set *plugins, bool will_start)
+{
+    lt_plugins_offer(plugins, services, will_start);
+    lt_services_bind(services);
+}
+
 enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt_engine *ret, struct lt_error *err)
 {
     *ret = (struct lt_engine){0};
@@ -66,6 +97,8 @@ enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt
     }
     if (!rc)
         rc = seal_secrets(ret->store, err);
+    if (!rc)
+        rc = lt_engine_services(s, &ret->services, err);
     if (rc)
         lt_engine_close(ret);
     return rc;
@@ -73,6 +106,7 @@ enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt
 
 void lt_engine_close(struct lt_engine *e)
 {
+    lt_services_free(e->services);
     lt_manager_free(e->manager);
     lt_tls_free(e->tls);
     if (e->store)

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/engine.h"
 #include "io/outbound.h"
+#include "plugin/plugin.h"
 #include "workflows/workflow_set.h"
 
 struct option {
@@ -21,6 +22,10 @@ static const struct option options[] = {
     {"name", "TEXT", "a name for people"},
     {"choose-provider", NULL, "the key may choose the provider of a call"},
     {"days", "N", "the key ends after so many days"},
+    {"language", "TAG", "language of a text, such as en or de-AT"},
+    {"policy-version", "TEXT", "version of the policy"},
+    {"reason", "TEXT", "why, in words for everybody who is kept from going on"},
+    {"overlap", "TIME", "how long the old key goes on, such as 30m or 7d; 0: not at all (24h)"},
     {"secret-file", "FILE", "file with the shared secret, '-' for standard input"},
     {"alg", "NAME", "how tokens are signed: HS256, RS256, RS512 or ES256 (HS256)"},
     {"jwks-file", "FILE", "file with the issuer's public keys (a JSON Web Key Set), '-' for standard input"},
@@ -36,14 +41,25 @@ static const struct option options[] = {
     {"course", "ID", "course"},
     {"location", "ID", "unit or activity"},
     {"placement", "NAME", "where in a page"},
+    {"component", "NAME", "who asks, as its manifest is named"},
     {"provider", "NAME", "this provider instance and no other"},
     {"stream", NULL, "print the answer as it comes"},
+    {"format", "NAME", "json, olx, moodle_xml or qti for questions, json or csv for flash cards, jsonl or csv for the register"},
+    {"output", "FILE", "the file to write (standard output)"},
     {"accept-policy", NULL, "accept the site's policy as user 'cli'"},
     {"action", "NAME", "action"},
     {"user", "ID", "user"},
     {"state", "NAME", "running, completed, failed, refused, cancelled or interrupted"},
+    {"model", "NAME", "the model that answered"},
+    {"code", "NAME", "the error's name"},
+    {"since", "TIME", "at this time or later, such as 2026-11-21T08:00:00Z; of reports also a day (30 days before --until)"},
+    {"until", "TIME", "before this time: a switch holds no longer, calls began; of reports also a day, with it (now)"},
+    {"content", NULL, "with prompts and answers"},
     {"before", "ID", "older than this one"},
     {"after", "ID", "behind this one"},
+    {"by", "NAMES", "what rows are grouped by, such as day,course: provider, model, action, course, placement, user, day, state; none: one row"},
+    {"of", "NAME", "call or attempt"},
+    {"sort", "COLUMN", "order by this column; -COLUMN: from the greatest"},
     {"replace", NULL, "what the file does not name is taken away"},
     {"limit", "N", "at most so many (50)"},
     {"profile", "ID", "workflow profile, by id or slug"},
@@ -56,9 +72,11 @@ static const struct option options[] = {
     {"dry-run", NULL, "check all and write nothing"},
     {"map-templates", NULL, "take Lectern's own template for a standard one of the plugin that is not here"},
     {"allow-missing", NULL, "import profiles whose template, prompt or provider instance is not here: they do not run until it is"},
+    {"price-in", "N", "price of a million tokens that go in"},
+    {"price-out", "N", "price of a million tokens that come out"},
     {"reseal", NULL, "only seal with the first key of the file, which is new already"},
 };
-static const char common[] = "config json help data database master-key-file template-dirs";
+static const char common[] = "config json help data database master-key-file template-dirs plugin-dirs";
 
 /* ---- options ---- */
 
@@ -209,7 +227,7 @@ static int print_help(FILE *out, const char *group)
         if (group && strcmp(c->group, group) != 0)
             continue;
         snprintf(left, sizeof(left), "%s%s%s", c->group, c->verb ? " " : "", c->verb ? c->verb : "");
-        fprintf(out, "  %-20s %s\n", left, c->summary);
+        fprintf(out, "  %-22s %s\n", left, c->summary);
     }
     fprintf(out, "\n'lectern COMMAND --help' tells the options. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n");
     return out == stdout ? LT_EXIT_OK : LT_EXIT_USAGE;
@@ -254,7 +272,7 @@ static int run(struct lt_cli *cli, int (*serve)(struct lt_cli *cli))
         return lt_cli_usage(cli, "'%.*s' is one word too many", LT_FMT(cli->operands[c->max]));
     if (lt_settings_load(cli->arena, flag, cli, &cli->settings, &err) ||
         lt_outbound_setup(&(struct lt_outbound_options){.allow = cli->settings.outbound_allow, .use_environment = true}, &err) ||
-        lt_engine_register(&cli->settings, &err))
+        lt_engine_register(&cli->settings, &cli->plugins, &err))
         return lt_cli_fail(cli, &err);
     cli->workflows = lt_engine_workflows(&cli->settings);
     enum lt_log_level level;
@@ -321,6 +339,8 @@ static int check_output(int rc)
 int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli))
 {
     static char version[] = "version";
+    lt_loop_own_process();
+    lt_store_own_process();
     int used, first = skip_front_options(argc, argv);
     if (first >= argc)
         return print_help(stderr, NULL);
@@ -340,6 +360,7 @@ int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli))
     if (!rc)
         rc = run(&cli, serve);
     rc = check_output(rc);
+    lt_plugins_stop(cli.plugins);
     lt_config_unref(cli.config);
     if (cli.store)
         lt_store_close(cli.store);

@@ -1,5 +1,6 @@
 /* lectern master-key. */
 #include "cli/cli.h"
+#include "core/register_head.h"
 #include "core/sealed.h"
 
 int lt_cmd_master_key_show(struct lt_cli *cli)
@@ -45,6 +46,8 @@ int lt_cmd_master_key_rotate(struct lt_cli *cli)
     if ((!lt_cli_option(cli, "reseal") && lt_keyring_add(path, &err)) || lt_secrets_ring(cli->store, false, &ring, &err))
         return lt_cli_fail(cli, &err);
     enum lt_code rc = lt_secrets_reseal(cli->store, ring, &resealed, &lost, &err);
+    if (!rc)
+        rc = lt_register_sign_again(cli->store, lt_printf(cli->arena, "%s/register.head", cli->settings.data).p, ring, &err);
     const char *id = lt_strz(cli->arena, lt_str(lt_keyring_id(ring, 0)));
     lt_keyring_free(ring);
     if (rc)

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "core/stop.h"
 #include "io/worker.h"
 
 enum { WORKERS = 2 };
@@ -17,8 +18,14 @@ struct start {
 static void fiber(void *arg)
 {
     struct start *s = arg;
-    s->body(&s->run, s->arg);
+    struct lt_stop_watch stops = {0};
+    struct lt_error err;
+    if (lt_stop_watch_start(&stops, s->run.engine.manager, s->run.loop) == LT_OK)
+        s->body(&s->run, s->arg);
+    else
+        s->run.exit = lt_cli_fail(s->run.cli, (lt_fail(&err, LT_EOVERLOADED, "no fiber is free"), &err));
     s->run.fiber = NULL;
+    lt_stop_watch_end(&stops);
     lt_loop_stop(s->run.loop);
 }
 
@@ -56,6 +63,7 @@ static int with_engine(struct start *s)
 {
     struct lt_error err;
     struct lt_cli *cli = s->run.cli;
+    lt_engine_offer(s->run.engine.services, cli->plugins, false);
     if (lt_config_load(s->run.engine.store, &cli->config, &err))
         return lt_cli_fail(cli, &err);
     const struct lt_site *site = lt_cli_site(cli);

@@ -1,6 +1,8 @@
-/* lectern check-config, migrate, version. */
+/* lectern check-config, doctor, migrate, version. */
 #include <stdio.h>
 
+#include "api/doctor.h"
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
 #include "io/tls.h"
@@ -69,4 +71,36 @@ int lt_cmd_version(struct lt_cli *cli)
     lt_jw_kint(&cli->w, "schema", lt_store_schema_newest());
     lt_jw_end(&cli->w);
     return lt_cli_print(cli, NULL);
+}
+
+/* Whole sentences: what to do stands below what was found. */
+static void print_findings(struct lt_cli *cli, const struct lt_finding *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        printf("%-8s %-24s %.*s\n", lt_finding_level_name(list[i].level), list[i].title, LT_FMT(lt_cli_plain(cli, list[i].detail, false)));
+        if (list[i].advice.n > 0)
+            printf("%-33s → %.*s\n", "", LT_FMT(list[i].advice));
+    }
+}
+
+/* As /v1/health, but for what only a running daemon knows. */
+int lt_cmd_doctor(struct lt_cli *cli)
+{
+    struct lt_finding *list;
+    size_t n, worst = LT_FINDING_OK;
+    const struct lt_site *site = lt_cli_site(cli);
+    if (!site)
+        return LT_EXIT_FAILED;
+    const struct lt_doctor doctor = {.store = cli->store, .config = cli->config, .site = site, .now = lt_now_ms(), .plugins = cli->plugins,
+                                     .data_dir = cli->settings.data};
+    lt_doctor_run(cli->arena, &doctor, &list, &n);
+    for (size_t i = 0; i < n; i++)
+        worst = list[i].level > worst ? list[i].level : worst;
+    if (cli->json) {
+        lt_findings_write(&cli->w, list, n);
+        lt_cli_print(cli, NULL);
+    } else {
+        print_findings(cli, list, n);
+    }
+    return worst == LT_FINDING_ERROR ? LT_EXIT_FAILED : LT_EXIT_OK;
 }

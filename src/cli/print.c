@@ -101,6 +101,13 @@ void lt_cli_put_time(struct lt_jw *w, const char *key, int64_t ms)
     lt_jw_kstrz(w, key, text);
 }
 
+/* An array, or an object with it: as `rows`, or first. */
+static const struct lt_json *rows_of(const struct lt_json *v)
+{
+    const struct lt_json *rows = lt_json_get(v, "rows");
+    return lt_json_is(v, LT_JSON_ARRAY) ? v : rows ? rows : lt_json_at(v, 0);
+}
+
 int lt_cli_print(struct lt_cli *cli, const char *columns)
 {
     const struct lt_json *v;
@@ -114,7 +121,7 @@ int lt_cli_print(struct lt_cli *cli, const char *columns)
         return lt_cli_fail(cli, &err);
     }
     if (columns)
-        print_table(cli, lt_json_is(v, LT_JSON_ARRAY) ? v : lt_json_at(v, 0), columns);
+        print_table(cli, rows_of(v), columns);
     else
         print_lines(cli, v);
     return LT_EXIT_OK;

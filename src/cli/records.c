@@ -1,66 +1,10 @@
-/* lectern policy and register. */
+/* lectern register. */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/text_file.h"
-#include "core/admin.h"
-#include "core/policy.h"
-#include "core/register.h"
-
-enum { POLICY_MAX = 256 * 1024 };
-
-/* ---- policy ---- */
-
-int lt_cmd_policy_show(struct lt_cli *cli)
-{
-    struct lt_jw *w = &cli->w;
-    const struct lt_site *site = lt_cli_site(cli);
-    if (!site)
-        return LT_EXIT_FAILED;
-    lt_jw_obj(w);
-    lt_jw_kstr(w, "version", site->policy_version);
-    lt_jw_kbool(w, "asked_by_lms", site->policy_by_lms);
-    lt_jw_kstr(w, "text", site->policy_text);
-    lt_jw_end(w);
-    return lt_cli_print(cli, NULL);
-}
-
-int lt_cmd_policy_set(struct lt_cli *cli)
-{
-    struct lt_error err;
-    struct lt_str text;
-    const struct lt_site *site = lt_cli_site(cli);
-    const char *file = lt_cli_option(cli, "file");
-    if (!site)
-        return LT_EXIT_FAILED;
-    if (!file)
-        return lt_cli_usage(cli, "--file is missing ('-' reads standard input)");
-    if (lt_text_file(cli->arena, file, POLICY_MAX, &text, &err) ||
-        lt_admin_policy_set(cli->store, site->slug, cli->operands[0], lt_str_trim(text), &err))
-        return lt_cli_fail(cli, &err);
-    return lt_cli_done(cli, NULL, NULL, "Policy version '%s' is in force; every user is asked again.", cli->operands[0].p);
-}
-
-int lt_cmd_policy_status(struct lt_cli *cli)
-{
-    struct lt_error err;
-    struct lt_policy_status status;
-    const struct lt_site *site = lt_cli_site(cli);
-    if (!site)
-        return LT_EXIT_FAILED;
-    struct lt_caller user = {.site = lt_config_site(cli->config, site->slug), .user_id = cli->operands[0]};
-    if (lt_policy_get(cli->store, cli->arena, &user, &status, &err))
-        return lt_cli_fail(cli, &err);
-    lt_jw_obj(&cli->w);
-    lt_jw_kstr(&cli->w, "user", cli->operands[0]);
-    lt_jw_kstr(&cli->w, "version", status.version);
-    lt_jw_kbool(&cli->w, "accepted", status.accepted);
-    lt_cli_put_time(&cli->w, "accepted_at", status.accepted_at);
-    lt_jw_end(&cli->w);
-    return lt_cli_print(cli, NULL);
-}
-
-/* ---- register ---- */
+#include "core/register_export.h"
 
 static void put_call(struct lt_jw *w, const struct lt_register_call *c)
 {
@@ -89,6 +33,21 @@ static struct lt_str option(struct lt_cli *cli, const char *name)
     return lt_str(text ? text : "");
 }
 
+static bool read_filter(struct lt_cli *cli, const struct lt_site *site, struct lt_register_filter *ret)
+{
+    *ret = (struct lt_register_filter){.site_id = site->id,
+                                       .user_id = option(cli, "user"),
+                                       .action = option(cli, "action"),
+                                       .state = option(cli, "state"),
+                                       .course_id = option(cli, "course"),
+                                       .provider = option(cli, "provider"),
+                                       .model = option(cli, "model"),
+                                       .placement = option(cli, "placement"),
+                                       .code = option(cli, "code"),
+                                       .before_id = option(cli, "before")};
+    return lt_cli_time(cli, "since", &ret->since) && lt_cli_time(cli, "until", &ret->until);
+}
+
 int lt_cmd_register_list(struct lt_cli *cli)
 {
     struct lt_error err;
@@ -100,13 +59,10 @@ int lt_cmd_register_list(struct lt_cli *cli)
         return LT_EXIT_FAILED;
     if (!lt_cli_number(cli, "limit", 1, 1000, 50, &limit))
         return LT_EXIT_USAGE;
-    struct lt_register_filter filter = {.site_id = site->id,
-                                        .user_id = option(cli, "user"),
-                                        .action = option(cli, "action"),
-                                        .state = option(cli, "state"),
-                                        .course_id = option(cli, "course"),
-                                        .before_id = option(cli, "before"),
-                                        .limit = (int)limit};
+    struct lt_register_filter filter;
+    if (!read_filter(cli, site, &filter))
+        return LT_EXIT_USAGE;
+    filter.limit = (int)limit;
     if (lt_register_list(cli->store, cli->arena, &filter, &calls, &n, &err))
         return lt_cli_fail(cli, &err);
     lt_jw_obj(&cli->w);
@@ -143,10 +99,38 @@ int lt_cmd_register_show(struct lt_cli *cli)
     lt_jw_raw(&cli->w, attempts.n ? attempts : LT_STR("[]"));
     lt_jw_key(&cli->w, "tools");
     lt_jw_raw(&cli->w, call.tools);
+    lt_jw_key(&cli->w, "approvals");
+    lt_jw_raw(&cli->w, call.approvals);
+    lt_jw_key(&cli->w, "feedback");
+    lt_jw_raw(&cli->w, call.feedback);
     lt_jw_kstr(&cli->w, "partial", call.partial);
     lt_jw_kbool(&cli->w, "content_stored", call.content_stored);
     lt_jw_key(&cli->w, "content");
     lt_jw_raw(&cli->w, content.n ? content : LT_STR("{}"));
     lt_jw_end(&cli->w);
     return lt_cli_print(cli, NULL);
+}
+
+static enum lt_code write_out(void *ctx, struct lt_str text, struct lt_error *err)
+{
+    return fwrite(text.p, 1, text.n, stdout) == text.n ? LT_OK : lt_fail(err, LT_EIO, "standard output cannot be written");
+}
+
+int lt_cmd_register_export(struct lt_cli *cli)
+{
+    struct lt_error err;
+    struct lt_str format = option(cli, "format");
+    struct lt_register_export x = {.store = cli->store, .csv = lt_str_is(format, "csv"), .content = lt_cli_option(cli, "content") != NULL,
+        .cost = true,
+                                   .write = write_out};
+    const struct lt_site *site = lt_cli_site(cli);
+    if (!site)
+        return LT_EXIT_FAILED;
+    if (format.n > 0 && !x.csv && !lt_str_is(format, "jsonl"))
+        return lt_cli_usage(cli, "--format must be jsonl or csv");
+    if (!read_filter(cli, site, &x.filter))
+        return LT_EXIT_USAGE;
+    if (lt_register_export(&x, &err))
+        return lt_cli_fail(cli, &err);
+    return fflush(stdout) == 0 ? LT_EXIT_OK : LT_EXIT_FAILED;
 }

@@ -27,7 +27,9 @@ const struct lt_setting lt_setting_table[] = {
     {"max_connections_per_address", LT_SETTING_INT, AT(max_connections_per_address), "N",
      "connections from one client address (1000; 0: no limit)"},
     {"trusted_proxies", LT_SETTING_TEXT, AT(trusted_proxies), "LIST",
-     "proxies whose X-Forwarded-Host and -Proto count, with any number of connections (127.0.0.1,::1; none)"},
+     "proxies whose X-Forwarded-For, -Host and -Proto count, with any number of connections (127.0.0.1,::1; none)"},
+    {"sign_in_failures", LT_SETTING_INT, AT(sign_in_failures), "N", "attempts to sign in that one client address may fail at once (20; 0: no limit)"},
+    {"sign_in_pause", LT_SETTING_INT, AT(sign_in_pause), "SECONDS", "then it may fail once more each so many seconds (3)"},
     {"max_running_calls", LT_SETTING_INT, AT(max_running_calls), "N", "AI calls that run at once (24,000)"},
     {"task_workers", LT_SETTING_INT, AT(task_workers), "N", "background tasks that run at once (16; 0: none)"},
     {"drain_delay", LT_SETTING_INT, AT(drain_delay), "SECONDS", "when stopping: not ready, but still working, so long (0)"},
@@ -43,11 +45,15 @@ const struct lt_setting lt_setting_table[] = {
     {"share_dir", LT_SETTING_TEXT, AT(share_dir), "DIR", "where demo/ and widgets/ are"},
     {"core_dumps", LT_SETTING_BOOL, AT(core_dumps), NULL, "let a crash leave a core file, which holds secrets in clear"},
     {"template_dirs", LT_SETTING_TEXT, AT(template_dirs), "LIST", "directories of workflow templates, parted by ':' (templates/ in share_dir)"},
+    {"plugin_dirs", LT_SETTING_TEXT, AT(plugin_dirs), "LIST", "directories of plugins, parted by ':' (none)"},
+    {"plugin_in_process", LT_SETTING_TEXT, AT(plugin_in_process), "LIST",
+     "plugins, parted by ':', that are trusted to run in the daemon's process where they ask for it (none)"},
     {"demo", LT_SETTING_BOOL, AT(demo), NULL, "make the site 'demo' and serve its course at /demo/ (loopback only)"},
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);
 
 enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20, CONNECTIONS_MAX = 1000000, CALLS_MAX = LT_FIBER_MAX, DRAIN_MAX_S = 3600, TASK_WORKERS_MAX = 1024 };
+enum { FAILURES_MAX = 100000, PAUSE_MAX_S = 3600 }; /* of attempts to sign in */
 
 /* ---- one value ---- */
 
@@ -159,9 +165,12 @@ static enum lt_code check_limits(struct lt_settings *s, struct lt_error *err)
     if (in_range("max_connections", s->max_connections, CONNECTIONS_MAX, err) ||
         in_range("max_connections_per_address", s->max_connections_per_address, CONNECTIONS_MAX, err) ||
         in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) || in_range("task_workers", s->task_workers, TASK_WORKERS_MAX, err) ||
-        in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
+        in_range("sign_in_failures", s->sign_in_failures, FAILURES_MAX, err) ||
+        in_range("sign_in_pause", s->sign_in_pause, PAUSE_MAX_S, err) || in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
         in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err))
         return err->code;
+    if (s->sign_in_pause == 0)
+        return lt_fail(err, LT_ECONFIG, "sign_in_pause: must be 1 to %d, is 0 (sign_in_failures 0 takes the limit away)", PAUSE_MAX_S);
     s->trusted = LT_NEW_ARRAY(s->arena, struct lt_network, LT_TRUSTED_MAX);
     bool nobody = strcmp(s->trusted_proxies, "none") == 0;
     if (!nobody && lt_networks_parse(lt_str(s->trusted_proxies), s->trusted, LT_TRUSTED_MAX, &s->trusted_n, err))
@@ -227,7 +236,8 @@ enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *
 {
     *ret = (struct lt_settings){
         .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL",
-        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10, .task_workers = 16};
+        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10, .task_workers = 16,
+        .sign_in_failures = 20, .sign_in_pause = 3};
     ret->config = flag(ctx, "config");
     if (!ret->config)
         ret->config = getenv("LECTERN_CONFIG");

@@ -25,11 +25,15 @@ struct lt_settings {
     int64_t max_connections;        /* of the process; 0: 20,000 or what the descriptors allow */
     int64_t max_connections_per_address; /* 0: no limit */
     int64_t max_running_calls;      /* 0: what the number of fibers allows */
+    int64_t sign_in_failures;       /* of one client address at once; 0: no limit */
+    int64_t sign_in_pause;          /* seconds until it may fail once more */
     int64_t task_workers;           /* tasks that run at once; 0: none is run by this process */
     int64_t drain_delay, drain_limit; /* seconds */
     const char *trusted_proxies;    /* addresses and networks, or "none" */
     const char *outbound_allow;     /* see io/outbound.h; or NULL */
     const char *template_dirs;      /* parted by ':'; NULL: templates/ beside demo/ */
+    const char *plugin_dirs;        /* parted by ':'; NULL: no plugins */
+    const char *plugin_in_process;  /* ids parted by ':', of plugins whose code may run in the daemon; NULL: none */
     bool demo;
     bool core_dumps;                /* may a crash leave a core file? It would hold the secrets in clear */
     /* made of listen */

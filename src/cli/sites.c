@@ -1,4 +1,4 @@
-/* lectern site, key, issuer. */
+/* lectern site, issuer. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -7,20 +7,11 @@
 #include "cli/cli.h"
 #include "cli/text_file.h"
 #include "core/admin.h"
+#include "core/site_settings.h"
 
-static const char *const key_roles[] = {[LT_KEY_SITE_ADMIN] = "site_admin", [LT_KEY_SERVICE] = "service", [LT_KEY_METRICS] = "metrics"};
-enum { SECRET_MAX = 4096, DAYS_MAX = 36500 };
+enum { SECRET_MAX = 4096 };
 
 /* ---- site ---- */
-
-static void put_texts(struct lt_jw *w, const char *key, const struct lt_str *list, size_t n)
-{
-    lt_jw_key(w, key);
-    lt_jw_arr(w);
-    for (size_t i = 0; i < n; i++)
-        lt_jw_str(w, list[i]);
-    lt_jw_end(w);
-}
 
 static void put_site(struct lt_cli *cli, const struct lt_site *s)
 {
@@ -33,26 +24,9 @@ static void put_site(struct lt_cli *cli, const struct lt_site *s)
     lt_jw_kstr(w, "name", s->name);
     lt_jw_kbool(w, "enabled", s->enabled);
     lt_jw_kstr(w, "policy_version", s->policy_version);
-    lt_jw_kbool(w, "policy_by_lms", s->policy_by_lms);
     lt_jw_kint(w, "providers", (int64_t)s->instances_n);
     lt_jw_kint(w, "keys", keys);
-    lt_jw_kint(w, "resume_grace_ms", s->resume_grace_ms);
-    lt_jw_kint(w, "call_timeout_ms", s->call_timeout_ms);
-    lt_jw_kint(w, "refusals_per_second", s->refusals_per_second);
-    lt_jw_kbool(w, "store_content", s->store_content);
-    lt_jw_kint(w, "max_running_calls", s->max_running_calls);
-    lt_jw_kint(w, "max_context_messages", s->max_context_messages);
-    lt_jw_kint(w, "task_soft_limit_ms", s->task_soft_limit_ms);
-    lt_jw_kint(w, "task_hard_limit_ms", s->task_hard_limit_ms);
-    lt_jw_kint(w, "tasks_queued_per_user", s->tasks_queued_per_user);
-    lt_jw_kint(w, "tasks_queued_per_site", s->tasks_queued_per_site);
-    lt_jw_kint(w, "task_kept_s", s->task_kept_s);
-    lt_jw_kstr(w, "lms_roles_url", s->lms_roles_url);
-    lt_jw_kint(w, "lms_roles_cache_ms", s->lms_roles_cache_ms);
-    lt_jw_kstrz(w, "openedx_policy", s->openedx_policy_by_lectern ? "lectern" : "lms");
-    put_texts(w, "cors_origins", s->cors_origins, s->cors_origins_n);
-    put_texts(w, "lms_hosts", s->lms_hosts, s->lms_hosts_n);
-    put_texts(w, "cms_hosts", s->cms_hosts, s->cms_hosts_n);
+    lt_site_settings_put(w, cli->arena, s);
     lt_jw_end(w);
 }
 
@@ -75,6 +49,24 @@ int lt_cmd_site_show(struct lt_cli *cli)
     }
     put_site(cli, site);
     return lt_cli_print(cli, NULL);
+}
+
+/* What can be set, as the schema has it. */
+int lt_cmd_site_settings(struct lt_cli *cli)
+{
+    const struct lt_json *all = lt_site_settings_properties(cli->arena);
+    lt_jw_arr(&cli->w);
+    for (size_t i = 0; i < lt_json_len(all); i++) {
+        const struct lt_json *setting = lt_json_at(all, i);
+        lt_jw_obj(&cli->w);
+        lt_jw_kstr(&cli->w, "setting", lt_json_key_at(all, i));
+        lt_jw_kjson(&cli->w, "default", lt_json_get(setting, "default"));
+        lt_jw_kstr(&cli->w, "title", lt_json_str(lt_json_get(setting, "title")));
+        lt_jw_kstr(&cli->w, "description", lt_json_str(lt_json_get(setting, "description")));
+        lt_jw_end(&cli->w);
+    }
+    lt_jw_end(&cli->w);
+    return lt_cli_print(cli, "setting,default,title,description");
 }
 
 int lt_cmd_site_add(struct lt_cli *cli)
@@ -104,66 +96,6 @@ int lt_cmd_site_remove(struct lt_cli *cli)
     if (lt_admin_site_remove(cli->store, cli->operands[0], &err))
         return lt_cli_fail(cli, &err);
     return lt_cli_done(cli, NULL, NULL, "Site '%s' is removed.", cli->operands[0].p);
-}
-
-/* ---- key ---- */
-
-int lt_cmd_key_list(struct lt_cli *cli)
-{
-    struct lt_jw *w = &cli->w;
-    const struct lt_site *site = lt_cli_site(cli);
-    if (!site)
-        return LT_EXIT_FAILED;
-    lt_jw_arr(w);
-    for (size_t i = 0; i < cli->config->keys_n; i++) {
-        const struct lt_site_key *k = &cli->config->keys[i];
-        if (k->site != site)
-            continue;
-        lt_jw_obj(w);
-        lt_jw_kstrz(w, "prefix", k->prefix);
-        lt_jw_kstrz(w, "role", key_roles[k->role]);
-        lt_jw_kstr(w, "name", k->name);
-        lt_jw_kbool(w, "choose_provider", k->choose_provider);
-        lt_cli_put_time(w, "expires_at", k->expires_at);
-        lt_jw_end(w);
-    }
-    lt_jw_end(w);
-    return lt_cli_print(cli, "prefix,role,name,choose_provider,expires_at");
-}
-
-int lt_cmd_key_add(struct lt_cli *cli)
-{
-    struct lt_error err;
-    const struct lt_site *site = lt_cli_site(cli);
-    const char *name = lt_cli_option(cli, "name"), *wanted = lt_cli_option(cli, "role");
-    int64_t days;
-    size_t role = 0;
-    if (!site)
-        return LT_EXIT_FAILED;
-    while (role < LT_COUNT(key_roles) && (!wanted || strcmp(wanted, key_roles[role]) != 0))
-        role++;
-    if (role == LT_COUNT(key_roles))
-        return lt_cli_usage(cli, "--role must be site_admin, service or metrics%s%s", wanted ? ", is " : "", wanted ? wanted : "");
-    if (!lt_cli_number(cli, "days", 1, DAYS_MAX, 0, &days))
-        return LT_EXIT_USAGE;
-    char key[64];
-    if (lt_admin_key_add(cli->store, site->slug, (enum lt_key_role)role, lt_str(name ? name : key_roles[role]),
-                         lt_cli_option(cli, "choose-provider") != NULL, days ? lt_now_ms() + days * 86400000 : 0, key, &err))
-        return lt_cli_fail(cli, &err);
-    int rc = lt_cli_done(cli, "key", key, "%s\nThis key is shown now and never again.", key);
-    lt_wipe(key, sizeof(key));
-    return rc;
-}
-
-int lt_cmd_key_revoke(struct lt_cli *cli)
-{
-    struct lt_error err;
-    const struct lt_site *site = lt_cli_site(cli);
-    if (!site)
-        return LT_EXIT_FAILED;
-    if (lt_admin_key_revoke(cli->store, site->slug, cli->operands[0], &err))
-        return lt_cli_fail(cli, &err);
-    return lt_cli_done(cli, NULL, NULL, "The key is revoked.");
 }
 
 /* ---- issuer ---- */

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/text_file.h"
 #include "workflows/scope.h"
+#include "workflows/session.h"
 #include "workflows/workflow_set.h"
 
 #define WHO LT_STR("cli")
@@ -177,9 +178,13 @@ int lt_cmd_profile_usage(struct lt_cli *cli)
 {
     const struct lt_profile *p = find_profile(cli);
     struct lt_scope_set *scopes = p ? scopes_of(cli) : NULL;
+    struct lt_error err;
+    int64_t sessions;
     if (!scopes)
         return LT_EXIT_FAILED;
-    lt_profile_usage(&cli->w, scopes, p);
+    if (lt_session_count_profile(cli->store, p->id, &sessions, &err))
+        return lt_cli_fail(cli, &err);
+    lt_profile_usage(&cli->w, scopes, p, sessions);
     return lt_cli_print(cli, NULL);
 }
 
@@ -271,7 +276,7 @@ int lt_cmd_profile_history(struct lt_cli *cli)
         return LT_EXIT_FAILED;
     if (!lt_cli_number(cli, "limit", 1, 100, 20, &limit))
         return LT_EXIT_USAGE;
-    if (lt_profile_history(cli->store, p, (int)limit, &cli->w, &err))
+    if (lt_profile_history(cli->store, p, INT64_MAX, (int)limit, &cli->w, &err))
         return lt_cli_fail(cli, &err);
     return lt_cli_print(cli, "version,changed_at,changed_by,slug,base_filepath");
 }
@@ -376,7 +381,7 @@ int lt_cmd_prompt_history(struct lt_cli *cli)
         return LT_EXIT_FAILED;
     if (!lt_cli_number(cli, "limit", 1, 100, 20, &limit))
         return LT_EXIT_USAGE;
-    if (lt_prompt_history(cli->store, p, (int)limit, &cli->w, &err))
+    if (lt_prompt_history(cli->store, p, INT64_MAX, (int)limit, &cli->w, &err))
         return lt_cli_fail(cli, &err);
     return lt_cli_print(cli, "version,changed_at,changed_by,slug");
 }

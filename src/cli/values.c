@@ -48,6 +48,16 @@ bool lt_cli_switch(struct lt_cli *cli, struct lt_str word, int *ret)
     return true;
 }
 
+bool lt_cli_time(struct lt_cli *cli, const char *name, int64_t *ret)
+{
+    const char *text = lt_cli_option(cli, name);
+    *ret = 0;
+    if (!text || (lt_time_parse(lt_str(text), ret) && *ret > 0))
+        return true;
+    lt_cli_usage(cli, "--%s must be a date and time (RFC 3339), as 2026-12-24T18:00:00Z", name);
+    return false;
+}
+
 /* ---- KEY=VALUE ---- */
 
 struct node { /* a tree that grows path by path, then is written as JSON */

@@ -7,7 +7,10 @@
 #include "store/store.h"
 #include "base/uuid.h"
 
+struct lt_action;
+
 struct lt_action_call {
+    const struct lt_action *action;
     struct lt_arena *arena;
     struct lt_uuid id;
     const struct lt_json *input; /* valid against input_schema */
@@ -21,6 +24,7 @@ struct lt_action {
     const char *input_schema;    /* JSON Schema text, a literal */
     const char *response_schema;
     const char *instruction;     /* default system instruction */
+    bool for_lms;                /* a back end's key may have it done about any user's work, whatever that user may do */
     const char *const *columns;  /* of ai_action_<name> besides call_id, NULL-terminated; all TEXT. The host creates the table. */
     /* Input → neutral call. LT_EINVALID_INPUT with a field when the input makes no sense beyond its schema. */
     enum lt_code (*compile)(const struct lt_action_call *call, struct lt_neutral_call *ret, struct lt_error *err);

@@ -3,9 +3,20 @@
 
 #include "text/json_schema.h"
 
+void lt_admin_only_at(const int64_t *generation)
+{
+    lt_fiber_set_own(generation);
+}
+
 void lt_admin_touch(struct lt_tx *tx)
 {
-    lt_tx_add(tx, "UPDATE meta SET value = value + 1 WHERE name = 'generation'", NULL, 0);
+    const int64_t *only_at = lt_fiber_own();
+    if (!only_at) {
+        lt_tx_add(tx, "UPDATE meta SET value = value + 1 WHERE name = 'generation'", NULL, 0);
+        return;
+    }
+    LT_TX(tx, "UPDATE meta SET value = value + 1 WHERE name = 'generation' AND value = $1", LT_INT(*only_at));
+    lt_tx_expect(tx, 1);
 }
 
 enum lt_code lt_admin_commit(struct lt_store *store, struct lt_tx *tx, struct lt_error *err)

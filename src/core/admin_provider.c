@@ -161,12 +161,19 @@ void lt_admin_on_instance(lt_instance_users fn, void *ctx)
     users.ctx = ctx;
 }
 
+enum lt_code lt_admin_instance_used_by(struct lt_store *store, struct lt_arena *arena, int64_t site_id, int64_t id, struct lt_str name,
+                                       struct lt_str *ret, struct lt_error *err)
+{
+    *ret = LT_STR("");
+    return users.fn ? users.fn(users.ctx, store, arena, site_id, id, name, ret, err) : LT_OK;
+}
+
 /* Who relies on the instance has a veto against its going: says who. */
 static enum lt_code check_unused(struct lt_store *store, struct lt_arena *arena, int64_t site_id, const struct lt_rows *instance, const char *what,
                                  struct lt_error *err)
 {
-    struct lt_str by = LT_STR(""), name = lt_rows_str(instance, 0, 1);
-    if (users.fn && users.fn(users.ctx, store, arena, site_id, lt_rows_int(instance, 0, 0), name, &by, err))
+    struct lt_str by, name = lt_rows_str(instance, 0, 1);
+    if (lt_admin_instance_used_by(store, arena, site_id, lt_rows_int(instance, 0, 0), name, &by, err))
         return err->code;
     if (by.n == 0)
         return LT_OK;
@@ -232,6 +239,8 @@ enum lt_code lt_admin_provider_remove(struct lt_store *store, struct lt_str site
         rc = check_unused(store, arena, site_id, &r, "removed", err);
     if (rc == LT_OK) {
         struct lt_tx *tx = lt_tx_new();
+        struct lt_str id = lt_printf(arena, "%lld", (long long)lt_rows_int(&r, 0, 0));
+        LT_TX(tx, "DELETE FROM usage_limit WHERE site_id = $1 AND subject = 'provider' AND subject_id = $2", LT_INT(site_id), LT_TEXT(id));
         LT_TX(tx, "DELETE FROM provider_instance WHERE id = $1", LT_INT(lt_rows_int(&r, 0, 0)));
         lt_tx_expect(tx, 1);
         rc = lt_admin_commit(store, tx, err);
@@ -248,23 +257,26 @@ enum lt_code lt_admin_provider_order(struct lt_store *store, struct lt_str site,
     struct lt_arena *arena = lt_arena_new();
     struct lt_tx *tx = lt_tx_new();
     enum lt_code rc = LT_OK;
+    int64_t *ids = LT_NEW_ARRAY(arena, int64_t, n + 1);
     /* The others keep their order behind: they are moved up by more than there are names. */
     LT_TX(tx, "UPDATE provider_instance SET position = position + 1000000 WHERE site_id = $1", LT_INT(site_id));
     for (size_t i = 0; rc == LT_OK && i < n; i++) {
         struct lt_rows r;
         rc = find_instance(store, arena, site_id, names[i], &r, err);
+        if (rc == LT_OK)
+            ids[i] = lt_rows_int(&r, 0, 0);
+        for (size_t k = 0; rc == LT_OK && k < i; k++)
+            if (ids[k] == ids[i])
+                rc = lt_fail_field(err, LT_EINVALID_INPUT, "/ids", "a provider instance is named twice");
         if (rc == LT_OK) {
-            LT_TX(tx, "UPDATE provider_instance SET position = $1 WHERE id = $2 AND position >= 1000000", LT_INT(i + 1),
-                  LT_INT(lt_rows_int(&r, 0, 0)));
-            lt_tx_expect(tx, 1); /* a name given twice is refused */
+            LT_TX(tx, "UPDATE provider_instance SET position = $1 WHERE id = $2", LT_INT(i + 1), LT_INT(ids[i]));
+            lt_tx_expect(tx, 1);
         }
     }
     if (rc == LT_OK) { /* numbers become small again, without ties */
         LT_TX(tx, "UPDATE provider_instance SET position = position - 1000000 + $1 WHERE site_id = $2 AND position >= 1000000", LT_INT(n),
               LT_INT(site_id));
         rc = lt_admin_commit(store, tx, err);
-        if (rc == LT_ECONFLICT)
-            rc = lt_fail_field(err, LT_EINVALID_INPUT, "/ids", "a provider instance is named twice");
     } else {
         lt_tx_discard(tx);
     }

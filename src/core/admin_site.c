@@ -2,6 +2,8 @@
 #include "core/admin_private.h"
 
 #include "base/secret.h"
+#include "core/period.h"
+#include "core/site_settings.h"
 #include "io/url.h"
 
 static bool slug_ok(struct lt_str s)
@@ -35,34 +37,8 @@ enum lt_code lt_admin_site_add(struct lt_store *store, struct lt_str slug, struc
     return lt_admin_commit(store, tx, err);
 }
 
-#define HOST "(\\\\[[0-9A-Fa-f:.]+\\\\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?"
-#define LIST_OF(pattern) \
-    "{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^" pattern "$\"}}"
-
-static const char site_settings_schema[] =
-    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
-    "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},"
-    "\"enabled\":{\"type\":\"boolean\"},"
-    "\"policy_by_lms\":{\"type\":\"boolean\"},"
-    "\"resume_grace_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":600000},"
-    "\"call_timeout_ms\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":3600000},"
-    "\"store_content\":{\"type\":\"boolean\"},"
-    "\"refusals_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000},"
-    "\"max_running_calls\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000},"
-    "\"max_context_messages\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100},"
-    "\"task_soft_limit_ms\":{\"type\":\"integer\",\"minimum\":100,\"maximum\":3600000},"
-    "\"task_hard_limit_ms\":{\"type\":\"integer\",\"minimum\":100,\"maximum\":3600000},"
-    "\"tasks_queued_per_user\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100000},"
-    "\"tasks_queued_per_site\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100000},"
-    "\"task_kept_s\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":315360000},"
-    "\"lms_roles_url\":{\"type\":\"string\",\"maxLength\":2048},"
-    "\"lms_roles_cache_ms\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":3600000},"
-    "\"slot_matching\":{\"enum\":[\"exact\",\"wildcard\"]},"
-    "\"scope_cache_entries\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":65536},"
-    "\"openedx_policy\":{\"enum\":[\"lms\",\"lectern\"]},"
-    "\"cors_origins\":" LIST_OF("https?://" HOST) ","
-    "\"lms_hosts\":" LIST_OF(HOST) ","
-    "\"cms_hosts\":" LIST_OF(HOST) "}}";
+static const char columns_schema[] = "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255},"
+                                     "\"enabled\":{\"type\":\"boolean\"}}}";
 
 /* patch without `name` and `enabled`, which have columns of their own. */
 static struct lt_str without_columns(struct lt_arena *arena, const struct lt_json *patch)
@@ -80,17 +56,53 @@ static enum lt_code check_roles_url(struct lt_str url, struct lt_error *err)
     return LT_OK;
 }
 
+static enum lt_code check_zone(const struct lt_json *zone, struct lt_error *err)
+{
+    if (zone && !lt_zone_known(lt_json_str(zone)))
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/time_zone", "must be a time zone such as Europe/Berlin");
+    return LT_OK;
+}
+
+/* "any" only as the last, "none" only alone. */
+static enum lt_code check_services(const struct lt_json *services, struct lt_error *err)
+{
+    for (size_t i = 0; i < lt_json_len(services); i++) {
+        const struct lt_json *list = lt_json_at(services, i);
+        for (size_t k = 0, n = lt_json_len(list); k < n; k++) {
+            struct lt_str plugin = lt_json_str(lt_json_at(list, k));
+            if ((lt_str_is(plugin, "any") && k + 1 < n) || (lt_str_is(plugin, "none") && n > 1))
+                return lt_fail_field(err, LT_EINVALID_INPUT, "/services", "service '%.*s': `any` must be the last plugin, `none` the only one",
+                                     LT_FMT(lt_json_key_at(services, i)));
+        }
+    }
+    return LT_OK;
+}
+
+/* null takes a setting back: it must be one, and needs no more. */
+static enum lt_code check_settings(struct lt_arena *arena, const struct lt_json *patch, struct lt_error *err)
+{
+    const struct lt_json *known = lt_site_settings_properties(arena), *given;
+    for (size_t i = 0; i < lt_json_len(patch); i++)
+        if (!lt_json_get_str(known, lt_json_key_at(patch, i)))
+            return lt_fail_field(err, LT_EINVALID_INPUT, lt_printf(arena, "/%.*s", LT_FMT(lt_json_key_at(patch, i))).p, "is no setting of a site");
+    if (lt_admin_parse(arena, lt_admin_merge(arena, NULL, patch), &given, err) || lt_admin_check(arena, lt_site_settings_schema, given, err) ||
+        check_roles_url(lt_json_str(lt_json_get(given, "lms_roles_url")), err) || check_zone(lt_json_get(given, "time_zone"), err))
+        return err->code;
+    return check_services(lt_json_get(given, "services"), err);
+}
+
 static enum lt_code site_set(struct lt_store *store, struct lt_arena *arena, struct lt_str slug, const struct lt_json *patch, struct lt_error *err)
 {
-    if (lt_admin_check(arena, site_settings_schema, patch, err) || check_roles_url(lt_json_str(lt_json_get(patch, "lms_roles_url")), err))
+    const struct lt_json *settings, *rest;
+    if (lt_admin_check(arena, columns_schema, patch, err) || lt_admin_parse(arena, without_columns(arena, patch), &rest, err) ||
+        check_settings(arena, rest, err))
         return err->code;
     struct lt_rows r;
     if (LT_QUERY(store, arena, &r, err, "SELECT id, name, enabled, settings FROM site WHERE slug = $1", LT_TEXT(slug)))
         return err->code;
     if (r.rows == 0)
         return lt_fail_field(err, LT_ENOT_FOUND, "/site", "there is no site '%.*s'", LT_FMT(slug));
-    const struct lt_json *settings, *rest;
-    if (lt_admin_parse(arena, lt_rows_str(&r, 0, 3), &settings, err) || lt_admin_parse(arena, without_columns(arena, patch), &rest, err))
+    if (lt_admin_parse(arena, lt_rows_str(&r, 0, 3), &settings, err))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "UPDATE site SET name = $1, enabled = $2, settings = $3 WHERE id = $4",
@@ -116,7 +128,9 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         return err->code;
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT 1 FROM ai_call WHERE site_id = $1 LIMIT 1", LT_INT(id));
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, /* whose calls were removed by age has its chain and its sums still */
+                               "SELECT 1 WHERE EXISTS (SELECT 1 FROM ai_call WHERE site_id = $1)"
+                               " OR EXISTS (SELECT 1 FROM register_head WHERE site_id = $1)", LT_INT(id));
     size_t calls = rc == LT_OK ? r.rows : 0;
     lt_arena_free(arena);
     if (rc)
@@ -125,13 +139,22 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         return lt_fail(err, LT_ECONFLICT, "site '%.*s' has calls in the register; disable it instead", LT_FMT(slug));
     struct lt_tx *tx = lt_tx_new();
     static const char *const tables[] = {
+        "DELETE FROM console_session WHERE site_id = $1",
         "DELETE FROM site_key WHERE site_id = $1",         "DELETE FROM jwt_issuer WHERE site_id = $1",
         "DELETE FROM provider_instance WHERE site_id = $1", "DELETE FROM role_permission WHERE site_id = $1",
         "DELETE FROM placement_switch WHERE site_id = $1", "DELETE FROM place_switch WHERE site_id = $1",
-        "DELETE FROM policy_acceptance WHERE site_id = $1",
+        "DELETE FROM policy_acceptance WHERE site_id = $1", "DELETE FROM policy_text WHERE site_id = $1",
+        "DELETE FROM emergency_stop WHERE site_id = $1",
         "DELETE FROM workflow_task_input WHERE task_id IN (SELECT id FROM workflow_task WHERE site_id = $1)",
         "DELETE FROM workflow_task_result WHERE task_id IN (SELECT id FROM workflow_task WHERE site_id = $1)",
+        "DELETE FROM workflow_task_event WHERE task_id IN (SELECT id FROM workflow_task WHERE site_id = $1)",
         "DELETE FROM workflow_task WHERE site_id = $1",
+        "DELETE FROM openai_response WHERE site_id = $1",
+        "DELETE FROM idempotency_key WHERE site_id = $1",
+        "DELETE FROM grading WHERE site_id = $1",
+        "DELETE FROM usage_counter WHERE limit_id IN (SELECT id FROM usage_limit WHERE site_id = $1)",
+        "DELETE FROM usage_limit WHERE site_id = $1", "DELETE FROM usage_notice WHERE site_id = $1",
+        "DELETE FROM model_price WHERE site_id = $1",
         "DELETE FROM workflow_submission WHERE session_id IN (SELECT id FROM workflow_session WHERE site_id = $1)",
         "DELETE FROM workflow_session WHERE site_id = $1", "DELETE FROM workflow_scope WHERE site_id = $1",
         "DELETE FROM workflow_profile_version WHERE profile_id IN (SELECT id FROM workflow_profile WHERE site_id = $1)",

@@ -129,16 +129,19 @@ static enum lt_code compile(struct lt_process *c, struct lt_provider_run *run, s
     const struct lt_action *action = c->action->action;
     bool native;
     lt_provider_serves(run->instance->provider, lt_str(action->name), action->kind, &native);
-    c->hold = false;
+    c->hold = c->thread_sent = false;
     if (native)
         return LT_OK;
     struct lt_neutral_call *call = LT_NEW(c->request->arena, struct lt_neutral_call);
     *call = (struct lt_neutral_call){.kind = action->kind, .temperature = __builtin_nan(""), .top_p = __builtin_nan(""), .seed = -1};
     if (action->compile(&c->action_call, call, err))
         return lt_error_under(err, "/input");
+    call->cache = c->request->profile ? c->request->profile->cache : LT_WISH_NONE;
+    lt_process_use_thread(c, run, call);
     c->hold = wants_json(call);
     if (c->misfit.n > 0)
         ask_to_mend(c, call);
+    lt_process_bound_answer(c, run, call);
     c->misfit = LT_STR_NULL;
     run->call = call;
     return LT_OK;
@@ -173,6 +176,7 @@ static struct lt_provider_run *run_new(struct lt_process *c, const struct lt_pro
     run->on_text = lt_process_on_text;
     run->ctx = c;
     run->result.usage = (struct lt_usage)LT_USAGE_UNKNOWN;
+    run->trace = lt_trace_attempt(c->trace, run);
     memcpy(run->user_hash, c->user_hash, sizeof(run->user_hash));
     return run;
 }
@@ -185,10 +189,13 @@ static void add_up(struct lt_usage *u)
         u->total_tokens = -1;
 }
 
-static void note_attempt(struct lt_process *c, struct lt_provider_run *run, enum lt_code rc, uint64_t began_us, const struct lt_error *err)
+static void note_attempt(struct lt_process *c, struct lt_provider_run *run, bool asked, enum lt_code rc, uint64_t began_us,
+                         const struct lt_error *err)
 {
     struct lt_call_result *r = c->result;
     add_up(&run->result.usage);
+    int64_t cost = lt_process_spent(c, run, asked, rc);
+    r->cost = cost < 0 || r->cost < 0 ? -1 : r->cost + cost;
     r->attempts[r->attempts_n++] = (struct lt_attempt){.instance = run->instance,
                                                        .success = rc == LT_OK,
                                                        .code = rc,
@@ -196,12 +203,17 @@ static void note_attempt(struct lt_process *c, struct lt_provider_run *run, enum
                                                        .duration_ms = (uint32_t)((lt_mono_us() - began_us) / 1000),
                                                        .model = run->result.model,
                                                        .detail = rc ? lt_str_copy(run->arena, lt_str(err->detail)) : LT_STR(""),
-                                                       .usage = run->result.usage};
+                                                       .usage = run->result.usage,
+                                                       .cost = cost};
+    lt_trace_attempt_ended(run->trace, &r->attempts[r->attempts_n - 1]);
     c->answer = &run->result;
     r->usage = run->result.usage;
+    r->refusal = rc == LT_ECONTENT_REFUSED ? run->result.refusal : LT_STR_NULL;
     if (rc == LT_OK) {
         r->instance = run->instance;
         r->model = run->result.model;
+        r->fingerprint = run->result.fingerprint;
+        r->response_id = run->call && run->call->store && run->result.response_id.p ? run->result.response_id : LT_STR("");
     }
 }
 
@@ -218,13 +230,17 @@ static enum lt_code attempt(struct lt_process *c, struct candidate *to, uint64_t
     reset_answer(c);
     *err = (struct lt_error){0};
     enum lt_code rc = compile(c, run, err), vendor = rc;
-    if (rc == LT_OK) {
+    if (rc == LT_OK)
+        rc = vendor = lt_process_afford(c, run, err);
+    bool asked = rc == LT_OK;
+    if (asked) {
+        c->asked = true;
         rc = vendor = instance->provider->call(run, err);
         if (rc == LT_OK)
             rc = take_answer(c, run, err);
     }
     lt_breaker_report(to->breaker, instance, vendor, err->retry_after_s, lt_mono_ms());
-    note_attempt(c, run, rc, began, err);
+    note_attempt(c, run, asked, rc, began, err);
     to->rc = rc;
     to->retry_after_s = err->retry_after_s;
     return rc;
@@ -258,6 +274,11 @@ static enum lt_code ask_one(struct lt_process *c, struct candidate *to, uint64_t
         return left_alone(c, to, wait_ms, cause, err);
     c->result->reached_provider = true;
     enum lt_code rc = attempt(c, to, deadline, err);
+    /* The vendor has forgotten the thread: it gets all that is known here. */
+    if (rc == LT_ENOT_FOUND && c->thread_sent && room(c) && lt_breaker_admit(to->breaker, lt_mono_ms(), &wait_ms, &cause)) {
+        c->thread_lost = true;
+        rc = attempt(c, to, deadline, err);
+    }
     /* A form that was not kept is asked for once more, by the one that can see what it wrote. */
     if (rc == LT_EUPSTREAM_INVALID && c->misfit.n > 0 && room(c) && lt_breaker_admit(to->breaker, lt_mono_ms(), &wait_ms, &cause))
         rc = attempt(c, to, deadline, err);
@@ -268,8 +289,8 @@ static enum lt_code ask_one(struct lt_process *c, struct candidate *to, uint64_t
 /* Whose fault ends the whole call rather than this attempt? */
 static bool is_final(const struct lt_process *c, enum lt_code rc)
 {
-    return rc == LT_OK || rc == LT_ECANCELLED || rc == LT_ESTORE || rc == LT_EOVERLOADED || rc == LT_EINVALID_INPUT ||
-           rc == LT_ENOT_FOUND /* the kept thread is gone: the caller repeats with the whole of it */ || c->shown.n > 0;
+    return rc == LT_OK || rc == LT_ECANCELLED || rc == LT_ESTORE || rc == LT_EOVERLOADED || rc == LT_EINVALID_INPUT || c->shown.n > 0 ||
+           c->charge.final;
 }
 
 /* May the same request to the same vendor end better in a moment? */
@@ -307,6 +328,18 @@ static bool is_wanted(const struct lt_call_request *q, const struct lt_provider_
     return q->provider.n == 0 || lt_instance_is(instance, q->provider);
 }
 
+/* The one that keeps the thread comes first, the others behind it in their order. */
+static void put_keeper_first(const struct lt_process *c, struct candidate *list, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (lt_process_keeps_thread(c, list[i].instance)) {
+            struct candidate keeper = list[i];
+            memmove(&list[1], &list[0], i * sizeof(*list));
+            list[0] = keeper;
+            return;
+        }
+}
+
 /* Those of the list that may be asked now. */
 static size_t eligible(struct lt_process *c, struct candidate **ret)
 {
@@ -318,6 +351,7 @@ static size_t eligible(struct lt_process *c, struct candidate **ret)
         if ((!list[i].reason || (q->test && list[i].only_off)) && is_wanted(q, list[i].instance))
             (*ret)[n++] = (struct candidate){.instance = list[i].instance,
                                              .breaker = lt_breakers_of(&c->manager->breakers, list[i].instance)};
+    put_keeper_first(c, *ret, n);
     return n;
 }
 

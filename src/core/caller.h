@@ -10,6 +10,7 @@ struct lt_caller {
     bool is_user;            /* by a user's token (answers omit provider, model, attempts, cost) */
     const struct lt_site_key *key; /* by a site key, else NULL */
     struct lt_str only_course; /* token bound to one course, or empty */
+    const struct lt_json *visible_users; /* the token's claim: whom of a course its user may see; NULL: it has none */
     struct lt_str token;     /* the user's own, as it came, for questions to the LMS in the user's name; else empty. Never logged, never kept */
 };
 

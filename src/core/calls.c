@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "core/register_hash.h"
+
 void lt_calls_init(struct lt_calls *calls)
 {
     memset(calls, 0, sizeof(*calls));
@@ -37,6 +39,15 @@ void lt_calls_add(struct lt_calls *calls, struct lt_running *r)
     pthread_mutex_unlock(&calls->shards[s].lock);
 }
 
+void lt_calls_ended(struct lt_calls *calls, struct lt_running *r)
+{
+    size_t s = shard_of(r->id);
+    pthread_mutex_lock(&calls->shards[s].lock);
+    r->fiber = NULL;
+    r->checkpoint = NULL;
+    pthread_mutex_unlock(&calls->shards[s].lock);
+}
+
 void lt_calls_remove(struct lt_calls *calls, struct lt_running *r)
 {
     size_t s = shard_of(r->id);
@@ -57,7 +68,7 @@ static struct lt_running *find(struct lt_calls *calls, struct lt_uuid id)
     return r;
 }
 
-struct cancel {
+struct message {
     struct lt_task task;
     struct lt_calls *calls;
     struct lt_uuid id;
@@ -66,14 +77,23 @@ struct cancel {
 /* On the call's own loop: if the call is still there, its fiber is alive, for only this thread can end it. */
 static void cancel_here(struct lt_task *task)
 {
-    struct cancel *c = (struct cancel *)task;
+    struct message *c = (struct message *)task;
     pthread_mutex_t *lock = &c->calls->shards[shard_of(c->id)].lock;
     pthread_mutex_lock(lock);
     struct lt_running *r = find(c->calls, c->id);
     pthread_mutex_unlock(lock);
-    if (r)
+    if (r && r->fiber)
         lt_fiber_cancel(r->fiber);
     free(c);
+}
+
+static void post(struct lt_calls *calls, struct lt_loop *loop, struct lt_uuid id, void (*fn)(struct lt_task *task))
+{
+    struct message *c = malloc(sizeof(*c));
+    if (!c)
+        abort();
+    *c = (struct message){.task = {.fn = fn}, .calls = calls, .id = id};
+    lt_loop_post(loop, &c->task);
 }
 
 enum lt_code lt_calls_cancel(struct lt_calls *calls, struct lt_uuid id, int64_t site_id, struct lt_str user_id, struct lt_error *err)
@@ -86,12 +106,141 @@ enum lt_code lt_calls_cancel(struct lt_calls *calls, struct lt_uuid id, int64_t 
     pthread_mutex_unlock(lock);
     if (!mine)
         return lt_fail(err, LT_ENOT_FOUND, "no such call is running");
-    struct cancel *c = malloc(sizeof(*c));
-    if (!c)
-        abort();
-    *c = (struct cancel){.task = {.fn = cancel_here}, .calls = calls, .id = id};
-    lt_loop_post(loop, &c->task);
+    post(calls, loop, id, cancel_here);
     return LT_OK;
+}
+
+/* Posted under the lock: the loop runs as long as the call is in the table. */
+size_t lt_calls_cancel_all(struct lt_calls *calls, int64_t site_id, struct lt_str user_id, int64_t began_before)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < LT_CALL_SHARDS; s++) {
+        pthread_mutex_lock(&calls->shards[s].lock);
+        for (size_t b = 0; b < LT_CALL_BUCKETS; b++)
+            for (struct lt_running *r = calls->shards[s].buckets[b]; r; r = r->next) {
+                if (r->site_id != site_id || !lt_str_eq(r->user_id, user_id) || lt_register_time(r->id) >= began_before)
+                    continue;
+                n++;
+                if (r->fiber)
+                    post(calls, r->loop, r->id, cancel_here);
+            }
+        pthread_mutex_unlock(&calls->shards[s].lock);
+    }
+    return n;
+}
+
+/* On the run's own loop. A run and its first call have one id; what does not wait for anything passes over it. */
+static void nudge_here(struct lt_task *task)
+{
+    struct message *c = (struct message *)task;
+    size_t s = shard_of(c->id);
+    pthread_mutex_lock(&c->calls->shards[s].lock);
+    for (struct lt_running *r = c->calls->shards[s].buckets[bucket_of(c->id)]; r; r = r->next)
+        if (lt_uuid_eq(r->id, c->id) && r->fiber) {
+            r->nudged = true;
+            lt_fiber_wake(r->fiber);
+        }
+    pthread_mutex_unlock(&c->calls->shards[s].lock);
+    free(c);
+}
+
+void lt_calls_nudge(struct lt_calls *calls, struct lt_uuid id)
+{
+    pthread_mutex_t *lock = &calls->shards[shard_of(id)].lock;
+    pthread_mutex_lock(lock);
+    struct lt_running *r = find(calls, id);
+    if (r)
+        post(calls, r->loop, id, nudge_here);
+    pthread_mutex_unlock(lock);
+}
+
+struct stop {
+    struct lt_task task;
+    struct lt_calls *calls;
+    int64_t site_id;
+};
+
+static bool is_of(const struct lt_running *r, int64_t site_id)
+{
+    return r->fiber && (site_id == 0 || r->site_id == site_id);
+}
+
+/* On a loop: all that runs there. A run and its first call have one id, and both are marked. */
+static void stop_here(struct lt_task *task)
+{
+    struct stop *stop = (struct stop *)task;
+    struct lt_loop *loop = lt_loop_self();
+    for (size_t s = 0; s < LT_CALL_SHARDS; s++) {
+        pthread_mutex_lock(&stop->calls->shards[s].lock);
+        for (size_t b = 0; b < LT_CALL_BUCKETS; b++)
+            for (struct lt_running *r = stop->calls->shards[s].buckets[b]; r; r = r->next)
+                if (r->loop == loop && is_of(r, stop->site_id)) {
+                    r->stopped = true;
+                    lt_fiber_cancel(r->fiber);
+                }
+        pthread_mutex_unlock(&stop->calls->shards[s].lock);
+    }
+    free(stop);
+}
+
+/* A loop that is in the list already is not added. False: there is no more room. */
+static bool add_loop(struct lt_loop **list, size_t *n, struct lt_loop *loop)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (list[i] == loop)
+            return true;
+    if (*n == LT_CALL_LOOPS_MAX)
+        return false;
+    list[(*n)++] = loop;
+    return true;
+}
+
+static size_t loops_of(struct lt_calls *calls, int64_t site_id, struct lt_loop *list[LT_CALL_LOOPS_MAX])
+{
+    size_t n = 0;
+    for (size_t s = 0; s < LT_CALL_SHARDS; s++) {
+        pthread_mutex_lock(&calls->shards[s].lock);
+        for (size_t b = 0; b < LT_CALL_BUCKETS; b++)
+            for (struct lt_running *r = calls->shards[s].buckets[b]; r; r = r->next)
+                if (is_of(r, site_id) && !add_loop(list, &n, r->loop))
+                    abort(); /* a process has fewer loops */
+        pthread_mutex_unlock(&calls->shards[s].lock);
+    }
+    return n;
+}
+
+void lt_calls_stop(struct lt_calls *calls, int64_t site_id)
+{
+    struct lt_loop *loops[LT_CALL_LOOPS_MAX];
+    size_t n = loops_of(calls, site_id, loops);
+    for (size_t i = 0; i < n; i++) {
+        struct stop *stop = malloc(sizeof(*stop));
+        if (!stop)
+            abort();
+        *stop = (struct stop){.task = {.fn = stop_here}, .calls = calls, .site_id = site_id};
+        lt_loop_post(loops[i], &stop->task);
+    }
+}
+
+static bool seen_before(const struct lt_running *first, const struct lt_running *r)
+{
+    for (; first != r; first = first->next)
+        if (lt_uuid_eq(first->id, r->id))
+            return true;
+    return false;
+}
+
+size_t lt_calls_count(struct lt_calls *calls, int64_t site_id)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < LT_CALL_SHARDS; s++) {
+        pthread_mutex_lock(&calls->shards[s].lock);
+        for (size_t b = 0; b < LT_CALL_BUCKETS; b++)
+            for (struct lt_running *first = calls->shards[s].buckets[b], *r = first; r; r = r->next)
+                n += r->site_id == site_id && !seen_before(first, r);
+        pthread_mutex_unlock(&calls->shards[s].lock);
+    }
+    return n;
 }
 
 bool lt_calls_has(struct lt_calls *calls, struct lt_uuid id)
@@ -108,7 +257,8 @@ void lt_calls_checkpoint(struct lt_calls *calls, struct lt_uuid id)
     pthread_mutex_t *lock = &calls->shards[shard_of(id)].lock;
     pthread_mutex_lock(lock);
     struct lt_running *r = find(calls, id);
+    bool due = r && r->checkpoint && r->loop == lt_loop_self();
     pthread_mutex_unlock(lock);
-    if (r && r->loop == lt_loop_self())
+    if (due)
         r->checkpoint(r);
 }

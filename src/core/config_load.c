@@ -3,8 +3,13 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "core/limit_load.h"
+#include "core/period.h"
+#include "core/policy_text.h"
+#include "core/response_store.h"
 #include "core/sealed.h"
 #include "core/site.h"
+#include "io/worker.h"
 #include "text/json.h"
 
 enum { ROWS_MAX = 100000 };
@@ -52,9 +57,24 @@ static size_t texts(struct load *l, const struct lt_json *list, struct lt_str **
     return n;
 }
 
+/* {"ai": ["plugin", "other", "any"], "x": ["none"]} */
+static void service_choices(struct load *l, struct lt_site *s, const struct lt_json *v)
+{
+    s->service_choices = LT_NEW_ARRAY(l->arena, struct lt_service_choice, lt_json_len(v));
+    for (size_t i = 0; i < lt_json_len(v); i++) {
+        struct lt_service_choice *c = &s->service_choices[s->service_choices_n++];
+        const struct lt_json *list = lt_json_at(v, i);
+        c->service = lt_json_key_at(v, i);
+        c->plugins_n = texts(l, list, &c->plugins);
+        c->any = c->plugins_n > 0 && lt_str_is(c->plugins[c->plugins_n - 1], "any");
+        c->plugins_n -= c->any || (c->plugins_n == 1 && lt_str_is(c->plugins[0], "none"));
+    }
+}
+
 static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
 {
     const struct lt_json *v = json(l, text, "site settings");
+    s->settings = v;
     s->policy_by_lms = lt_json_bool_or(lt_json_get(v, "policy_by_lms"), false);
     s->resume_grace_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "resume_grace_ms"), 5000);
     s->call_timeout_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "call_timeout_ms"), 120000);
@@ -69,18 +89,31 @@ static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
     s->tasks_queued_per_user = (int)lt_json_int64_or(lt_json_get(v, "tasks_queued_per_user"), 20);
     s->tasks_queued_per_site = (int)lt_json_int64_or(lt_json_get(v, "tasks_queued_per_site"), 1000);
     s->task_kept_s = lt_json_int64_or(lt_json_get(v, "task_kept_s"), 7 * 24 * 3600);
+    s->tool_approval_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "tool_approval_ms"), 120000);
+    s->tool_time_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "tool_time_ms"), 30000);
+    s->idempotency_kept_s = lt_json_int64_or(lt_json_get(v, "idempotency_kept_s"), 24 * 3600);
+    s->grading_keep_days = (uint32_t)lt_json_int64_or(lt_json_get(v, "grading_keep_days"), 365);
+    s->register_keep_days = (uint32_t)lt_json_int64_or(lt_json_get(v, "register_keep_days"), 0);
+    s->content_keep_days = (uint32_t)lt_json_int64_or(lt_json_get(v, "content_keep_days"), 0);
+    s->response_keep_days = (uint32_t)lt_json_int64_or(lt_json_get(v, "response_keep_days"), LT_RESPONSE_KEEP_DAYS);
     s->lms_roles_url = lt_json_str_or(lt_json_get(v, "lms_roles_url"), LT_STR(""));
     s->lms_roles_cache_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "lms_roles_cache_ms"), 60000);
+    s->users_may_erase = lt_json_bool_or(lt_json_get(v, "users_may_erase"), false);
     s->openedx_policy_by_lectern = lt_str_is(lt_json_str(lt_json_get(v, "openedx_policy")), "lectern");
+    s->door_policy_by_lectern = lt_str_is(lt_json_str(lt_json_get(v, "door_policy")), "lectern");
     s->cors_origins_n = texts(l, lt_json_get(v, "cors_origins"), &s->cors_origins);
     s->lms_hosts_n = texts(l, lt_json_get(v, "lms_hosts"), &s->lms_hosts);
     s->cms_hosts_n = texts(l, lt_json_get(v, "cms_hosts"), &s->cms_hosts);
+    service_choices(l, s, lt_json_get(v, "services"));
+    s->time_zone = lt_json_str_or(lt_json_get(v, "time_zone"), LT_STR("UTC"));
+    s->language = lt_json_str_or(lt_json_get(v, "language"), LT_STR(LT_SITE_LANGUAGE));
+    s->currency = lt_json_str_or(lt_json_get(v, "currency"), LT_STR("USD"));
 }
 
 static enum lt_code load_sites(struct load *l)
 {
     struct lt_rows r;
-    if (rows(l, "SELECT id, slug, name, enabled, secret, settings, policy_version, policy_text FROM site ORDER BY id", &r))
+    if (rows(l, "SELECT id, slug, name, enabled, secret, settings, policy_version FROM site ORDER BY id", &r))
         return l->err->code;
     l->config->sites_n = r.rows;
     l->config->sites = LT_NEW_ARRAY(l->arena, struct lt_site, r.rows);
@@ -95,8 +128,28 @@ static enum lt_code load_sites(struct load *l)
         lt_hmac_key_init(&s->user_key, s->secret, sizeof(s->secret));
         site_settings(l, s, lt_rows_str(&r, i, 5));
         s->policy_version = lt_rows_str(&r, i, 6);
-        s->policy_text = lt_rows_str(&r, i, 7);
+        s->policy_text = LT_STR("");
     }
+    return LT_OK;
+}
+
+/* Those of the versions in force. */
+static enum lt_code load_policies(struct load *l)
+{
+    struct lt_rows r;
+    if (rows(l, "SELECT t.site_id, t.language, t.text FROM policy_text t JOIN site s ON s.id = t.site_id AND s.policy_version = t.version"
+             " ORDER BY t.site_id, t.id", &r))
+        return l->err->code;
+    struct lt_policy_text *texts = LT_NEW_ARRAY(l->arena, struct lt_policy_text, r.rows);
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
+        texts[i] = (struct lt_policy_text){lt_rows_str(&r, i, 1), lt_rows_str(&r, i, 2)};
+        if (site && site->policy_texts_n++ == 0)
+            site->policy_texts = &texts[i];
+    }
+    for (struct lt_site *s = l->config->sites; s < l->config->sites + l->config->sites_n; s++)
+        if (s->policy_texts_n > 0)
+            s->policy_text = lt_policy_text_for(s, LT_STR(""))->text;
     return LT_OK;
 }
 
@@ -113,7 +166,7 @@ static enum lt_key_role key_role(struct lt_str name)
 static enum lt_code load_keys(struct load *l)
 {
     struct lt_rows r;
-    if (rows(l, "SELECT id, site_id, hash, prefix, role, name, choose_provider, expires_at FROM site_key WHERE revoked_at = 0", &r))
+    if (rows(l, "SELECT id, site_id, hash, prefix, role, name, choose_provider, expires_at, last_used_at FROM site_key WHERE revoked_at = 0", &r))
         return l->err->code;
     l->config->keys = LT_NEW_ARRAY(l->arena, struct lt_site_key, r.rows);
     for (size_t i = 0; i < r.rows; i++) {
@@ -130,6 +183,8 @@ static enum lt_code load_keys(struct load *l)
         k->name = lt_rows_str(&r, i, 5);
         k->choose_provider = lt_rows_int(&r, i, 6) != 0;
         k->expires_at = lt_rows_int(&r, i, 7);
+        k->last_used_at = LT_NEW(l->arena, _Atomic int64_t);
+        atomic_init(k->last_used_at, lt_rows_int(&r, i, 8));
     }
     qsort(l->config->keys, l->config->keys_n, sizeof(struct lt_site_key), by_hash);
     return LT_OK;
@@ -278,7 +333,7 @@ static enum lt_code load_permissions(struct load *l)
 static enum lt_code load_switches(struct load *l)
 {
     struct lt_rows r;
-    if (rows(l, "SELECT site_id, placement, action, enabled FROM placement_switch ORDER BY site_id, placement, action", &r))
+    if (rows(l, "SELECT site_id, placement, action, enabled, until_at FROM placement_switch", &r))
         return l->err->code;
     for (size_t i = 0; i < r.rows; i++) {
         struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
@@ -287,9 +342,10 @@ static enum lt_code load_switches(struct load *l)
         if (!site->placement_switches)
             site->placement_switches = LT_NEW_ARRAY(l->arena, struct lt_placement_switch, r.rows);
         site->placement_switches[site->placement_switches_n++] = (struct lt_placement_switch){
-            .placement = lt_rows_str(&r, i, 1), .action = lt_rows_str(&r, i, 2), .enabled = lt_rows_int(&r, i, 3) != 0};
+            .placement = lt_rows_str(&r, i, 1), .action = lt_rows_str(&r, i, 2), .enabled = lt_rows_int(&r, i, 3) != 0,
+            .until_at = lt_rows_int(&r, i, 4)};
     }
-    if (rows(l, "SELECT site_id, course_id, location_id, action, enabled FROM place_switch", &r))
+    if (rows(l, "SELECT site_id, course_id, location_id, action, enabled, until_at FROM place_switch", &r))
         return l->err->code;
     for (size_t i = 0; i < r.rows; i++) {
         struct lt_site *site = site_by_id(l->config, lt_rows_int(&r, i, 0));
@@ -301,12 +357,15 @@ static enum lt_code load_switches(struct load *l)
             (struct lt_place_switch){.course_id = lt_rows_str(&r, i, 1),
                                      .location_id = lt_rows_str(&r, i, 2),
                                      .action = lt_rows_str(&r, i, 3),
-                                     .enabled = lt_rows_int(&r, i, 4) != 0};
+                                     .enabled = lt_rows_int(&r, i, 4) != 0,
+                                     .until_at = lt_rows_int(&r, i, 5)};
     }
-    for (size_t i = 0; i < l->config->sites_n; i++)
-        if (l->config->sites[i].place_switches_n > 1)
-            qsort(l->config->sites[i].place_switches, l->config->sites[i].place_switches_n, sizeof(struct lt_place_switch),
-                  lt_place_switch_compare);
+    for (struct lt_site *s = l->config->sites; s < l->config->sites + l->config->sites_n; s++) { /* as they are looked up */
+        if (s->place_switches_n > 1)
+            qsort(s->place_switches, s->place_switches_n, sizeof(struct lt_place_switch), lt_place_switch_compare);
+        if (s->placement_switches_n > 1)
+            qsort(s->placement_switches, s->placement_switches_n, sizeof(struct lt_placement_switch), lt_placement_switch_compare);
+    }
     return LT_OK;
 }
 
@@ -340,13 +399,40 @@ enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, stru
     if (lt_secrets_ring(store, false, &l.ring, &no_ring))
         l.no_ring = &no_ring;
     /* The generation is read first: a change in between is seen as newer by the next look. */
-    bool failed = lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_keys(&l) || load_issuers(&l) ||
-                  load_instances(&l) || load_permissions(&l) || load_switches(&l) || load_parts(&l);
+    bool failed = lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_policies(&l) || load_keys(&l) || load_issuers(&l) ||
+                  load_instances(&l) || load_permissions(&l) || load_switches(&l) || lt_limits_load(store, config, err) || load_parts(&l);
     lt_keyring_free(l.ring);
     if (failed) {
         lt_arena_free(arena);
         return lt_error_wrap(err, "reading the configuration");
     }
     *ret = config;
+    return LT_OK;
+}
+
+struct generation {
+    struct lt_store *store;
+    int64_t value;
+    enum lt_code rc;
+    struct lt_error err;
+};
+
+static void read_generation(void *arg)
+{
+    struct generation *g = arg;
+    g->rc = lt_store_generation(g->store, &g->value, &g->err);
+}
+
+enum lt_code lt_config_changed(struct lt_store *store, int64_t generation, bool *ret, struct lt_error *err)
+{
+    struct generation g = {.store = store};
+    *ret = false;
+    if (lt_work(read_generation, &g))
+        return LT_OK; /* busy: next time */
+    if (g.rc) {
+        *err = g.err;
+        return g.rc;
+    }
+    *ret = g.value != generation;
     return LT_OK;
 }

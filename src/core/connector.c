@@ -100,6 +100,21 @@ struct lt_str lt_content_first(struct lt_str text, int64_t max)
     return (struct lt_str){text.p, i};
 }
 
+/* Answers that learners cannot see at any time reach neither them nor a model that talks with them. */
+static void add_answers(struct lt_arena *arena, struct lt_content_block *block)
+{
+    if (block->answers.n > 0 && lt_str_is(block->showanswer, "always"))
+        block->text = lt_printf(arena, "%.*s\n%.*s", LT_FMT(block->text), LT_FMT(block->answers));
+    block->answers = LT_STR("");
+}
+
+static void show_answers(struct lt_arena *arena, struct lt_content *content)
+{
+    for (size_t i = 0; i < content->units_n; i++)
+        for (size_t k = 0; k < content->units[i].blocks_n; k++)
+            add_answers(arena, &content->units[i].blocks[k]);
+}
+
 static void cut(struct lt_content *content, int64_t limit)
 {
     int64_t n = 0;
@@ -119,6 +134,7 @@ enum lt_code lt_content_location(const struct lt_content_query *query, struct lt
     *ret = (struct lt_content){0};
     if (ask(query, ask_content, ret, err))
         return err->code;
+    show_answers(query->arena, ret);
     if (query->char_limit > 0)
         cut(ret, query->char_limit);
     return LT_OK;
@@ -248,13 +264,8 @@ enum lt_code lt_course_info_json(struct lt_arena *arena, const struct lt_course_
     lt_jw_init(&w, &out);
     lt_jw_obj(&w);
     for (int i = 0; i < LT_COURSE_TEXTS; i++)
-        if (wanted & 1u << i) {
-            lt_jw_key(&w, fields[i]);
-            if (info->texts[i].p)
-                lt_jw_str(&w, info->texts[i]);
-            else
-                lt_jw_null(&w);
-        }
+        if (wanted & 1u << i)
+            lt_jw_kstr_or_null(&w, fields[i], info->texts[i]);
     if (wanted & 1u << LT_COURSE_OUTLINE) {
         lt_jw_key(&w, fields[LT_COURSE_OUTLINE]);
         write_outline(&w, info, 0, INT_MIN, 0);

@@ -50,6 +50,8 @@ struct lt_content_query {
 struct lt_content_block {
     struct lt_str id, category, display_name;
     struct lt_str text;                /* plain (html_text.h) */
+    struct lt_str answers;             /* of a problem: what is right, and why; plain; apart from `text`, and "" = none */
+    struct lt_str showanswer;          /* of a problem: when its platform shows them to learners; "always" alone lets them into `text` */
     bool cut;                          /* the end of its text is left out; set by lt_content_location() */
 };
 struct lt_content_unit {
@@ -88,7 +90,7 @@ struct lt_connector {
 };
 
 /* ---- asking. LT_ENOT_FOUND: no connector knows it; LT_EPERMISSION: the caller's token is for another course; a connector's error. Fiber ---- */
-/* The content, cut to char_limit: each block gets the same share of it. */
+/* The content, with the answers of its problems where learners may see them, cut to char_limit: each block gets the same share of it. */
 enum lt_code lt_content_location(const struct lt_content_query *query, struct lt_content *ret, struct lt_error *err);
 enum lt_code lt_content_course(const struct lt_content_query *query, struct lt_course_info *ret, struct lt_error *err);
 /* An address that a browser can open, or a path on this server. */

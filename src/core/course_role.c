@@ -47,6 +47,19 @@ enum lt_code lt_course_roles(struct lt_manager *m, struct lt_arena *arena, const
     return LT_OK;
 }
 
+enum lt_code lt_course_visible(struct lt_manager *m, struct lt_arena *arena, const struct lt_caller *caller, struct lt_str course_id,
+                               struct lt_lms_visible *ret, size_t *ret_n, struct lt_error *err)
+{
+    *ret_n = 0;
+    if (lt_lms_visible_of(arena, caller->visible_users, &ret[0], err))
+        return err->code;
+    *ret_n += !ret[0].all;
+    if (lt_lms_visible(&m->lms_roles, m->tls, arena, caller, course_id, &ret[*ret_n], err))
+        return err->code;
+    *ret_n += !ret[*ret_n].all;
+    return LT_OK;
+}
+
 const struct lt_lms_roles_stats *lt_course_role_stats(const struct lt_manager *m)
 {
     return &m->lms_roles;

@@ -32,6 +32,14 @@ struct lt_course_role {
 enum lt_code lt_course_roles(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller, struct lt_str course_id,
                              unsigned *ret_roles, struct lt_error *err);
 
+/*
+ * Whom the caller may see of the course, for reports: those whom the token's claim `visible_users` and the LMS both name (lms_roles.h). ret: two lists at
+ * most, *ret_n of them; each narrows. Fiber. What lt_lms_visible() gives.
+ */
+struct lt_lms_visible;
+enum lt_code lt_course_visible(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller, struct lt_str course_id,
+                               struct lt_lms_visible *ret, size_t *ret_n, struct lt_error *err);
+
 /* What the process has counted while it asked LMSs (lms_roles.h). Any thread. */
 const struct lt_lms_roles_stats *lt_course_role_stats(const struct lt_manager *manager);
 

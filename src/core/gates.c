@@ -2,12 +2,12 @@
 #include "core/gates.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/course_role.h"
 #include "core/placement.h"
 #include "core/policy.h"
 #include "core/policy_cache.h"
+#include "core/stop.h"
 
 enum { STORE_DELAY_MAX_MS = 2000 };
 
@@ -37,17 +37,37 @@ static enum lt_code input_valid(struct lt_gate_subject *g, struct lt_error *err)
     return LT_OK;
 }
 
+/* With the roles that the caller has in the course: they are looked up once a call, and only when a gate asks for them. */
+static enum lt_code in_course(struct lt_gate_subject *g, struct lt_caller *ret, struct lt_error *err)
+{
+    *ret = *g->caller;
+    if (g->course_roles == 0 && g->caller->user_id.n > 0 &&
+        lt_course_roles(g->manager, g->arena, g->caller, g->place.course_id, &g->course_roles, err))
+        return err->code;
+    ret->roles |= g->course_roles;
+    return LT_OK;
+}
+
 /* What a user is in the course is looked up only when the roles that came along are not enough. */
 static enum lt_code permitted(struct lt_gate_subject *g, const char *name, struct lt_error *err)
 {
-    struct lt_caller in_course = *g->caller;
+    struct lt_caller there;
     if (lt_permitted(g->caller, name, g->place.placement))
         return LT_OK;
-    if (g->caller->user_id.n > 0 && lt_course_roles(g->manager, g->arena, g->caller, g->place.course_id, &in_course.roles, err))
+    if (in_course(g, &there, err))
         return err->code;
-    if (!lt_permitted(&in_course, name, g->place.placement))
+    if (!lt_permitted(&there, name, g->place.placement))
         return lt_fail(err, LT_EPERMISSION, "no role of the caller has the permission '%s'", name);
     return LT_OK;
+}
+
+/* What an LMS has done about a user's work is its own doing: the user's roles need not allow it. */
+static bool permitted_to_lms(struct lt_gate_subject *g, const char *name)
+{
+    const struct lt_site_key *key = g->caller->key;
+    struct lt_caller lms = *g->caller;
+    lms.roles = 1u << LT_ROLE_SERVICE;
+    return g->action->action->for_lms && key && key->role == LT_KEY_SERVICE && lt_permitted(&lms, name, g->place.placement);
 }
 
 static enum lt_code permission(struct lt_gate_subject *g, struct lt_error *err)
@@ -56,7 +76,7 @@ static enum lt_code permission(struct lt_gate_subject *g, struct lt_error *err)
     if (g->test) /* who may manage providers may try them */
         return LT_OK;
     snprintf(name, sizeof(name), "action:%s", g->action->action->name);
-    if (permitted(g, name, err))
+    if (!permitted_to_lms(g, name) && permitted(g, name, err))
         return err->code;
     struct lt_str only = g->caller->only_course;
     if (only.n > 0 && !lt_str_eq(only, g->place.course_id))
@@ -66,24 +86,27 @@ static enum lt_code permission(struct lt_gate_subject *g, struct lt_error *err)
     return LT_OK;
 }
 
-/* Is there a row for exactly this place and action that says "off"? */
-static bool switched_off(const struct lt_site *site, struct lt_str course, struct lt_str location, struct lt_str action)
+/* " until 2026-11-21T03:04:05.678Z", or nothing. */
+static const char *until(struct lt_gate_subject *g, int64_t until_at)
 {
-    struct lt_place_switch key = {course, location, action, false};
-    const struct lt_place_switch *s = bsearch(&key, site->place_switches, site->place_switches_n, sizeof(key), lt_place_switch_compare);
-    return s && !s->enabled;
+    char time[25];
+    g->until_at = until_at;
+    if (until_at == 0)
+        return "";
+    lt_time_format(until_at, time);
+    return lt_printf(g->arena, " until %s", time).p;
 }
 
 static enum lt_code place_switch(struct lt_gate_subject *g, struct lt_error *err)
 {
-    const struct lt_site *site = g->caller->site;
-    struct lt_str course = g->place.course_id, location = g->place.location_id, none = LT_STR("");
-    if (course.n == 0 || site->place_switches_n == 0)
-        return LT_OK;
-    if (switched_off(site, course, none, none) || switched_off(site, course, none, g->action_name))
-        return lt_fail_field(err, LT_ECOURSE_DISABLED, "/context/course_id", "AI is switched off in course '%.*s'", LT_FMT(course));
-    if (location.n > 0 && (switched_off(site, course, location, none) || switched_off(site, course, location, g->action_name)))
-        return lt_fail_field(err, LT_ECOURSE_DISABLED, "/context/location_id", "AI is switched off at '%.*s'", LT_FMT(location));
+    struct lt_str course = g->place.course_id, location = g->place.location_id;
+    const struct lt_place_switch *off = lt_place_switched_off(g->caller->site, course, location, g->action_name);
+    if (off && off->location_id.n == 0)
+        return lt_fail_field(err, LT_ECOURSE_DISABLED, "/context/course_id", "%s is switched off in course '%.*s'%s",
+                             off->action.n ? g->action->action->name : "AI", LT_FMT(course), until(g, off->until_at));
+    if (off)
+        return lt_fail_field(err, LT_ECOURSE_DISABLED, "/context/location_id", "%s is switched off at '%.*s'%s",
+                             off->action.n ? g->action->action->name : "AI", LT_FMT(location), until(g, off->until_at));
     return LT_OK;
 }
 
@@ -91,16 +114,16 @@ static enum lt_code placement_switch(struct lt_gate_subject *g, struct lt_error 
 {
     const struct lt_site *site = g->caller->site;
     struct lt_str placement = g->place.placement;
+    const char *action = g->action->action->name;
     if (placement.n == 0)
         return LT_OK;
-    if (!lt_placement_offers(lt_registry_find(LT_KIND_PLACEMENT, placement)->impl, lt_str(g->action->action->name)))
-        return lt_fail(err, LT_EPLACEMENT_DISABLED, "placement '%.*s' does not offer '%s'", LT_FMT(placement), g->action->action->name);
-    for (size_t i = 0; i < site->placement_switches_n; i++) {
-        const struct lt_placement_switch *s = &site->placement_switches[i];
-        if (!s->enabled && lt_str_eq(s->placement, placement) && (s->action.n == 0 || lt_str_eq(s->action, g->action_name)))
-            return lt_fail(err, LT_EPLACEMENT_DISABLED, "%s is switched off in placement '%.*s'", s->action.n ? g->action->action->name : "AI",
-                           LT_FMT(placement));
-    }
+    if (!lt_placement_offers(lt_registry_find(LT_KIND_PLACEMENT, placement)->impl, lt_str(action)))
+        return lt_fail(err, LT_EPLACEMENT_DISABLED, "placement '%.*s' does not offer '%s'", LT_FMT(placement), action);
+    const struct lt_placement_switch *whole = lt_placement_switch_of(site, placement, LT_STR(""));
+    const struct lt_placement_switch *off = whole && !whole->enabled ? whole : lt_placement_switch_of(site, placement, g->action_name);
+    if (off && !off->enabled)
+        return lt_fail(err, LT_EPLACEMENT_DISABLED, "%s is switched off in placement '%.*s'%s", off->action.n ? action : "AI", LT_FMT(placement),
+                       until(g, off->until_at));
     return LT_OK;
 }
 
@@ -121,6 +144,11 @@ static enum lt_code policy_accepted(struct lt_gate_subject *g, struct lt_error *
     return LT_OK;
 }
 
+static enum lt_code not_stopped(struct lt_gate_subject *g, struct lt_error *err)
+{
+    return lt_stops_check(lt_manager_stops(g->manager), g->caller->site->id, err);
+}
+
 /* Before the disk's delay becomes the callers': whoever comes now is told to come again. It ends with the delay. */
 static enum lt_code store_keeps_up(struct lt_gate_subject *g, struct lt_error *err)
 {
@@ -133,9 +161,23 @@ static enum lt_code store_keeps_up(struct lt_gate_subject *g, struct lt_error *e
     return err->code;
 }
 
-/* DESIGN §3. The emergency stop and the limits stand behind the policy; they come with the governance of budgets. */
+/* The last one: what it reserves no other gate has to give back. */
+static enum lt_code limits_left(struct lt_gate_subject *g, struct lt_error *err)
+{
+    struct lt_charge none;
+    struct lt_caller caller = *g->caller;
+    if (g->test) /* an administrator's try is at nobody's expense */
+        return LT_OK;
+    if (lt_limit_index_of_roles(caller.site->limits) && in_course(g, &caller, err))
+        return err->code;
+    return lt_charge_open(g->charge ? g->charge : &none, g->arena, lt_manager_ledger(g->manager), &caller, &g->place, g->action_name, !g->charge,
+                          err);
+}
+
+/* DESIGN §3. */
 static enum lt_code (*const gates[])(struct lt_gate_subject *, struct lt_error *) = {
     store_keeps_up, site_enabled, action_known, input_valid, permission, place_switch, placement_switch, policy_accepted,
+    not_stopped, limits_left,
 };
 
 enum lt_code lt_gates_check(struct lt_gate_subject *g, struct lt_error *err)

@@ -49,6 +49,7 @@ static enum lt_code show(struct lt_process *c, struct lt_error *err)
         return LT_OK;
     if (await_begin(c, err))
         return err->code;
+    lt_trace_mark(c->trace, LT_TRACE_BEGIN_AWAITED);
     if (!lt_buf_put_str(&c->shown, lt_buf_str(&c->clean)))
         return too_long(err);
     if (!c->checkpoint_armed) {
@@ -65,6 +66,7 @@ enum lt_code lt_process_on_text(struct lt_provider_run *run, struct lt_str piece
     struct lt_process *c = run->ctx;
     if (lt_fiber_cancelled())
         return lt_fail(err, LT_ECANCELLED, "the caller left");
+    lt_trace_mark(c->trace, LT_TRACE_FIRST_TEXT);
     if (!lt_process_shows(c))
         return lt_buf_put_str(&c->raw, piece) ? LT_OK : too_long(err);
     if (!lt_think_feed(&c->think, piece, &c->clean))

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "io/fiber.h"
-#include "io/http_client.h"
 #include "text/json.h"
 
 enum { SLOTS = 2 * LT_LMS_ROLES_KEPT, LOG_EVERY_MS = 60000 };
@@ -189,64 +188,12 @@ static void make_key(struct question *q)
 
 /* ---- asking ---- */
 
-/* RFC 3986 §2.1: all but unreserved characters, so that '+' in a course's id stays one. */
-static struct lt_str address(const struct question *q)
-{
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    struct lt_str url = q->caller->site->lms_roles_url;
-    struct lt_buf b;
-    lt_buf_init(&b, 8192); /* 2,048 for the address, 3 for each of 255 bytes */
-    lt_buf_put_str(&b, url);
-    lt_buf_printf(&b, "%scourse_id=", memchr(url.p, '?', url.n) ? "&" : "?");
-    for (size_t i = 0; i < q->course_id.n; i++) {
-        char c = q->course_id.p[i];
-        if (memchr(unreserved, c, sizeof(unreserved) - 1))
-            lt_buf_putc(&b, c);
-        else
-            lt_buf_printf(&b, "%%%02X", (unsigned char)c);
-    }
-    struct lt_str text = lt_str_copy(q->arena, lt_buf_str(&b));
-    lt_buf_free(&b);
-    return text;
-}
-
-static enum lt_code read_reply(const struct question *q, struct lt_http_reply *reply, unsigned *ret, struct lt_error *err)
-{
-    struct lt_str body;
-    int status = lt_http_reply_head(reply)->status;
-    if (status != 200) {
-        lt_fail(err, status == 401 || status == 403 ? LT_EUPSTREAM_UNAUTHORIZED : LT_EUPSTREAM_UNAVAILABLE, "it answered with status %d", status);
-        err->vendor_status = status;
-        return err->code;
-    }
-    if (lt_http_reply_read_all(reply, q->arena, &body, err))
-        return err->code;
-    return lt_lms_roles_read(q->arena, body, q->course_id, ret, err);
-}
-
 static enum lt_code request(const struct question *q, unsigned *ret, struct lt_error *err)
 {
-    const struct lt_http_field fields[] = {
-        {LT_STR("Accept"), LT_STR("application/json")},
-        {LT_STR("Authorization"), lt_printf(q->arena, "JWT %.*s", LT_FMT(q->caller->token))},
-    };
-    struct lt_http_call call = {.method = "GET",
-                                .url = address(q),
-                                .fields = fields,
-                                .fields_n = LT_COUNT(fields),
-                                .tls = q->tls,
-                                .connect_ms = LT_LMS_ROLES_MS,
-                                .first_byte_ms = LT_LMS_ROLES_MS,
-                                .idle_ms = LT_LMS_ROLES_MS,
-                                .deadline_ms = q->deadline_ms,
-                                .max_body = LT_LMS_ROLES_BODY_MAX};
-    struct lt_http_reply *reply;
-    atomic_fetch_add(&q->stats->asked, 1);
-    if (lt_http_send(q->loop, &call, &reply, err))
+    struct lt_str body;
+    if (lt_lms_ask(q->stats, q->tls, q->arena, q->caller, q->course_id, "", q->deadline_ms, &body, err))
         return err->code;
-    enum lt_code rc = read_reply(q, reply, ret, err);
-    lt_http_reply_close(reply);
-    return rc;
+    return lt_lms_roles_read(q->arena, body, q->course_id, ret, err);
 }
 
 /* Counts it, and says so once a minute. */

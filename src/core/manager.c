@@ -19,6 +19,8 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
     lt_refusals_init(&m->refusals);
     lt_breakers_init(&m->breakers);
     lt_admission_init(&m->admission, options->max_running_calls);
+    m->ledger = lt_ledger_new();
+    m->stops = lt_stops_new();
     return m;
 }
 
@@ -26,6 +28,8 @@ void lt_manager_free(struct lt_manager *m)
 {
     if (!m)
         return;
+    lt_stops_free(m->stops);
+    lt_ledger_free(m->ledger);
     lt_admission_destroy(&m->admission);
     lt_breakers_destroy(&m->breakers);
     lt_refusals_destroy(&m->refusals);
@@ -34,10 +38,20 @@ void lt_manager_free(struct lt_manager *m)
     free(m);
 }
 
-static enum lt_code prepare_action(struct lt_manager *m, const struct lt_action *action, struct lt_error *err)
+static const struct lt_action_state *state_of(const struct lt_manager *m, const struct lt_action *action)
 {
-    struct lt_action_state *s = &m->actions[m->actions_n];
-    s->action = action;
+    const struct lt_action_state *s = atomic_load(&m->actions);
+    while (s && s->action != action)
+        s = s->next;
+    return s;
+}
+
+enum lt_code lt_manager_prepare_action(struct lt_manager *m, const struct lt_action *action, struct lt_error *err)
+{
+    if (state_of(m, action))
+        return LT_OK;
+    struct lt_action_state *s = LT_NEW(m->arena, struct lt_action_state);
+    *s = (struct lt_action_state){.action = action, .next = atomic_load(&m->actions)};
     while (action->columns[s->columns_n])
         s->columns_n++;
     if (s->columns_n > 32)
@@ -47,23 +61,42 @@ static enum lt_code prepare_action(struct lt_manager *m, const struct lt_action 
     s->insert_sql = lt_record_insert_sql(m->arena, action);
     if (lt_record_create_table(m->store, action, err))
         return lt_error_wrap(err, "table of action '%s'", action->name);
-    m->actions_n++;
+    atomic_store(&m->actions, s);
     return LT_OK;
 }
 
 enum lt_code lt_manager_prepare(struct lt_manager *m, bool recover, struct lt_error *err)
 {
     size_t n = lt_registry_count(LT_KIND_ACTION);
-    m->actions = LT_NEW_ARRAY(m->arena, struct lt_action_state, n);
     for (size_t i = 0; i < n; i++)
-        if (prepare_action(m, lt_registry_at(LT_KIND_ACTION, i)->impl, err))
+        if (lt_manager_prepare_action(m, lt_registry_at(LT_KIND_ACTION, i)->impl, err))
             return err->code;
     size_t interrupted = 0;
     if (recover && lt_record_recover(m->store, &interrupted, err))
         return lt_error_wrap(err, "marking unfinished calls");
     if (interrupted > 0)
         lt_log(LT_LOG_WARN, "register.recovered", LT_I("interrupted", interrupted));
-    return LT_OK;
+    return lt_manager_look_at_stops(m, err) ? err->code : lt_charge_load(m->store, m->ledger, err);
+}
+
+enum lt_code lt_manager_look_at_stops(struct lt_manager *m, struct lt_error *err)
+{
+    return lt_stops_read(m->stops, m->store, &m->calls, err);
+}
+
+struct lt_stops *lt_manager_stops(struct lt_manager *m)
+{
+    return m->stops;
+}
+
+enum lt_code lt_run_stopped(struct lt_manager *m, const struct lt_running *running, struct lt_error *err)
+{
+    return running->stopped ? lt_stops_fail(m->stops, running->site_id, err) : LT_OK;
+}
+
+struct lt_ledger *lt_manager_ledger(struct lt_manager *m)
+{
+    return m->ledger;
 }
 
 void lt_manager_mark(struct lt_manager *m)
@@ -71,15 +104,13 @@ void lt_manager_mark(struct lt_manager *m)
     /* No call lasts longer than the largest call_timeout_ms, one hour; the second hour is for clocks that are set back. */
     enum { LONGEST_MS = 2 * 3600 * 1000 };
     lt_record_mark(m->store, lt_now_ms() - LONGEST_MS);
+    lt_charge_sweep(m->store, m->ledger);
 }
 
 const struct lt_action_state *lt_manager_action(const struct lt_manager *m, struct lt_str name)
 {
     const struct lt_entry *entry = lt_registry_find(LT_KIND_ACTION, name);
-    for (size_t i = 0; entry && i < m->actions_n; i++)
-        if (m->actions[i].action == entry->impl)
-            return &m->actions[i];
-    return NULL;
+    return entry ? state_of(m, entry->impl) : NULL;
 }
 
 static bool somebody_serves(struct lt_arena *arena, const struct lt_site *site, const struct lt_action *action)
@@ -91,18 +122,31 @@ static bool somebody_serves(struct lt_arena *arena, const struct lt_site *site, 
     return i < n;
 }
 
-bool lt_action_available(struct lt_manager *m, struct lt_config *config, const struct lt_caller *caller, const struct lt_place *place,
-                         struct lt_str action, struct lt_error *ret_error)
+struct lt_availability lt_action_availability(struct lt_manager *m, const struct lt_caller *caller, const struct lt_place *place, struct lt_str action)
 {
+    struct lt_availability a = {0};
     struct lt_arena *arena = lt_arena_new();
     struct lt_gate_subject subject = {
         .manager = m, .store = m->store, .arena = arena, .caller = caller, .place = *place, .action_name = action, .without_input = true};
-    enum lt_code rc = lt_gates_check(&subject, ret_error);
+    enum lt_code rc = lt_gates_check(&subject, &a.why);
+    a.until_at = subject.until_at;
+    if (rc && a.until_at == 0 && a.why.retry_after_s > 0)
+        a.until_at = lt_now_ms() + (int64_t)a.why.retry_after_s * 1000;
     /* What nobody can serve is not offered to one who has yet to accept the policy: that would be no use. */
     if ((rc == LT_OK || rc == LT_EPOLICY) && !somebody_serves(arena, caller->site, subject.action->action))
-        rc = lt_fail(ret_error, LT_ENO_PROVIDER, "no enabled and configured instance serves '%s'", subject.action->action->name);
+        rc = lt_fail(&a.why, LT_ENO_PROVIDER, "no enabled and configured instance serves '%s'", subject.action->action->name);
+    a.available = rc == LT_OK;
     lt_arena_free(arena);
-    return rc == LT_OK;
+    return a;
+}
+
+bool lt_action_available(struct lt_manager *m, struct lt_config *config, const struct lt_caller *caller, const struct lt_place *place,
+                         struct lt_str action, struct lt_error *ret_error)
+{
+    (void)config;
+    struct lt_availability a = lt_action_availability(m, caller, place, action);
+    *ret_error = a.why;
+    return a.available;
 }
 
 /* ---- running calls ---- */
@@ -113,14 +157,41 @@ enum lt_code lt_call_cancel(struct lt_manager *m, struct lt_uuid id, const struc
     return lt_calls_cancel(&m->calls, id, caller->site->id, any_user ? LT_STR("") : caller->user_id, err);
 }
 
+size_t lt_calls_cancel_user(struct lt_manager *m, int64_t site_id, struct lt_str user_id, int64_t began_before)
+{
+    return lt_calls_cancel_all(&m->calls, site_id, user_id, began_before);
+}
+
+void lt_call_nudge(struct lt_manager *m, struct lt_uuid id)
+{
+    lt_calls_nudge(&m->calls, id);
+}
+
 bool lt_call_running(struct lt_manager *m, struct lt_uuid id)
 {
     return lt_calls_has(&m->calls, id);
 }
 
+void lt_run_enter(struct lt_manager *m, struct lt_uuid id, const struct lt_caller *caller, struct lt_running *running)
+{
+    *running = (struct lt_running){
+        .id = id, .site_id = caller->site->id, .user_id = caller->user_id, .loop = lt_loop_self(), .fiber = lt_fiber_self()};
+    lt_calls_add(&m->calls, running);
+}
+
+void lt_run_leave(struct lt_manager *m, struct lt_running *running)
+{
+    lt_calls_remove(&m->calls, running);
+}
+
 int lt_calls_running(struct lt_manager *m)
 {
     return atomic_load(&m->admission.running);
+}
+
+size_t lt_calls_running_of(struct lt_manager *m, int64_t site_id)
+{
+    return lt_calls_count(&m->calls, site_id);
 }
 
 enum lt_code lt_calls_check_room(struct lt_manager *m, struct lt_error *err)

@@ -9,6 +9,7 @@
 #include "core/caller.h"
 
 struct lt_manager;
+struct lt_trace; /* core/trace.h */
 
 struct lt_manager_options {
     struct lt_store *store;
@@ -18,10 +19,16 @@ struct lt_manager_options {
 };
 struct lt_manager *lt_manager_new(const struct lt_manager_options *options);
 void lt_manager_free(struct lt_manager *manager);
-/* Creates ai_action_<name> tables that are missing, and marks calls that an earlier process left unfinished as interrupted. Start-up. */
+/* Creates ai_action_<name> tables that are missing, marks calls that an earlier process left unfinished as interrupted, and reads what was used of
+ * limits. Start-up. */
 enum lt_code lt_manager_prepare(struct lt_manager *manager, bool recover, struct lt_error *err);
+/* The same for an action that comes to the registry later, before anybody can find it there. Nothing happens for one that is known. Blocking; one
+ * thread at a time. LT_ECONFIG: its schema or its columns are not right. */
+struct lt_action;
+enum lt_code lt_manager_prepare_action(struct lt_manager *manager, const struct lt_action *action, struct lt_error *err);
 
-/* To be called about once a minute by a daemon: bounds what a later start has to look through for unfinished calls. Any thread. */
+/* To be called about once a minute by a daemon: bounds what a later start has to look through for unfinished calls, and forgets what was used of
+ * limits whose windows are over. Any thread. */
 void lt_manager_mark(struct lt_manager *manager);
 
 struct lt_attempt {
@@ -32,6 +39,19 @@ struct lt_attempt {
     uint32_t duration_ms;
     struct lt_str model, detail;
     struct lt_usage usage;
+    int64_t cost;            /* millionths of the site's currency, at the price of that moment; -1: not known */
+};
+
+/*
+ * A conversation that the vendor may keep. The input has all of it that is known here, so that every instance can answer. An instance that keeps
+ * threads is asked to keep this answer; the one that has kept the thread so far is asked first, and gets the instructions and what is new alone.
+ * When the vendor does not know the thread any more, the same call is made once more with everything. A site that stores no content has nothing
+ * kept by others either.
+ */
+struct lt_call_thread {
+    int64_t instance_id;       /* that keeps it; 0: nobody yet */
+    struct lt_str response_id; /* of its last answer; "" = none */
+    size_t new_n;              /* so many messages at the end of the input are not in it */
 };
 
 /* What a workflow's profile says of a call. An administrator has written it: the caller needs no permission to choose. */
@@ -40,6 +60,8 @@ struct lt_call_profile {
     struct lt_str vendor;    /* only instances of this plugin or name; "" = of any */
     bool own_form;           /* the input is of the action's own form: the action's instruction stays */
     const struct lt_json *settings; /* over those of the action at the instance: model, temperature, …; NULL: none */
+    const struct lt_call_thread *thread; /* of a conversation; NULL: it is none, and nothing is to be kept */
+    enum lt_wish cache;      /* is the prompt worth keeping at the vendor for the next call? */
 };
 
 struct lt_call_request {
@@ -54,6 +76,7 @@ struct lt_call_request {
     const struct lt_call_profile *profile; /* of a workflow, whose input holds all instructions, unless it says own_form: the action's own are left out; else NULL */
     bool policy_by_lms;      /* whoever asks vouches that the LMS has asked the user */
     bool stream;
+    struct lt_trace *trace;  /* notes what the call is compiled to; NULL: nobody wants to see it */
     bool test;               /* an administrator tries the instance `provider`: whether or not it is enabled or left alone, without policy */
     /*
      * The listener; all may be NULL. on_start: the id is known and the gates are passed (nothing durable yet, show nothing but the id).
@@ -75,7 +98,11 @@ struct lt_call_result {
     struct lt_str partial;          /* text shown before a failure */
     const struct lt_provider_instance *instance; /* that answered, or NULL */
     struct lt_str model;
+    struct lt_str fingerprint;      /* of the vendor's set-up; empty: not told */
+    struct lt_str response_id;      /* under which the instance keeps the thread that ends with this answer; "" = it keeps none */
+    struct lt_str refusal;          /* the model's own words when it refused; else empty */
     struct lt_usage usage;
+    int64_t cost;                   /* of all attempts, as in struct lt_attempt; -1: of one of them it is not known */
     struct lt_attempt *attempts;
     size_t attempts_n;
     int64_t created_at, completed_at; /* ms */
@@ -87,7 +114,14 @@ struct lt_call_result {
  */
 enum lt_code lt_process_action(struct lt_manager *manager, const struct lt_call_request *request, struct lt_call_result *ret);
 
-/* The gates alone, without a record: is the action available to the caller here? *ret_error says why not. For GET /v1/actions. */
+/* The gates alone, without a record: is the action available to the caller here? The first gate that is closed says why not. Fiber. */
+struct lt_availability {
+    bool available;
+    struct lt_error why;     /* when not */
+    int64_t until_at;        /* ms, when that ends of itself (a switch, a limit's window); 0: not known */
+};
+struct lt_availability lt_action_availability(struct lt_manager *manager, const struct lt_caller *caller, const struct lt_place *place, struct lt_str action);
+/* The same without when: *ret_error says why not. */
 bool lt_action_available(struct lt_manager *manager, struct lt_config *config, const struct lt_caller *caller, const struct lt_place *place,
                          struct lt_str action, struct lt_error *ret_error);
 /* The eligible instances of a site for an action, in order, with the reason (NULL = eligible) for those that are not. */
@@ -102,9 +136,26 @@ struct lt_breaker_view lt_provider_circuit(struct lt_manager *manager, const str
 
 /* ---- calls that are running in this process ---- */
 enum lt_code lt_call_cancel(struct lt_manager *manager, struct lt_uuid id, const struct lt_caller *caller, struct lt_error *err); /* any loop */
+/* Cancels what runs of a user and began before that time (ms); how many there are that have not ended yet. Any thread. */
+size_t lt_calls_cancel_user(struct lt_manager *manager, int64_t site_id, struct lt_str user_id, int64_t began_before);
 bool lt_call_running(struct lt_manager *manager, struct lt_uuid id);
+/* What a run waits for in the store may have come. Any loop. */
+void lt_call_nudge(struct lt_manager *manager, struct lt_uuid id);
+struct lt_running; /* core/calls.h */
+/*
+ * What runs on this fiber has that id, which may be its first call's: lt_call_cancel() finds it also while it asks nobody. *running lives
+ * until lt_run_leave(), which comes before the fiber's end.
+ */
+void lt_run_enter(struct lt_manager *manager, struct lt_uuid id, const struct lt_caller *caller, struct lt_running *running);
+void lt_run_leave(struct lt_manager *manager, struct lt_running *running);
+/* Was it cancelled by an emergency stop (core/stop.h)? LT_ESTOPPED then, with what is to be said of it; else LT_OK. Its fiber. */
+enum lt_code lt_run_stopped(struct lt_manager *manager, const struct lt_running *running, struct lt_error *err);
+/* Reads the emergency stops: to be called five times a second (struct lt_stop_watch), and after this process has changed one. Fiber or start-up. */
+enum lt_code lt_manager_look_at_stops(struct lt_manager *manager, struct lt_error *err);
 /* Those that hold room, from their admission until their end is durable. */
 int lt_calls_running(struct lt_manager *manager);
+/* Those of one site, as far as they can be cancelled. Any thread. */
+size_t lt_calls_running_of(struct lt_manager *manager, int64_t site_id);
 /* LT_EOVERLOADED when as many calls run as may: one more would be refused. Any thread. */
 enum lt_code lt_calls_check_room(struct lt_manager *manager, struct lt_error *err);
 /* Calls that were refused because too many ran, since the start. */

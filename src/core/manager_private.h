@@ -6,9 +6,12 @@
 #include "core/admission.h"
 #include "core/breaker.h"
 #include "core/calls.h"
+#include "core/charge.h"
 #include "core/gates.h"
 #include "core/lms_roles.h"
 #include "core/refusal.h"
+#include "core/stop.h"
+#include "core/trace.h"
 #include "text/think.h"
 
 enum { LT_ANSWER_MAX = 4 << 20 /* bytes of an answer */ };
@@ -18,13 +21,20 @@ struct lt_manager {
     struct lt_tls *tls;
     const char *recordings_dir;
     struct lt_arena *arena; /* compiled schemas, SQL texts */
-    struct lt_action_state *actions;
-    size_t actions_n;
+    const struct lt_action_state *_Atomic actions;
     struct lt_calls calls;
     struct lt_refusals refusals;
+    struct lt_stops *stops;
     struct lt_breakers breakers;
     struct lt_admission admission;
+    struct lt_ledger *ledger;
     struct lt_lms_roles_stats lms_roles;
+};
+
+/* What the present attempt may come to. */
+struct lt_expense {
+    const struct lt_price *price; /* of the model that is asked for; NULL: none */
+    int64_t input_tokens;         /* of what is sent, at most; 0: nobody counts */
 };
 
 /* One call: lies in the request's arena and belongs to its fiber. */
@@ -34,6 +44,9 @@ struct lt_process {
     struct lt_call_result *result;
     const struct lt_action_state *action;
     struct lt_site_load *site_load; /* counts it while it runs */
+    struct lt_charge charge;   /* what it holds of its limits */
+    struct lt_expense expense;
+    bool asked;                /* a provider was: it counts as a request */
     struct lt_running running; /* first use: from begin to end in the table */
     struct lt_commit begin;
     bool begun;                /* the begin record is durable */
@@ -48,8 +61,11 @@ struct lt_process {
     bool hold;                 /* the answer is to be JSON: it is checked before it is shown */
     struct lt_str misfit;      /* an answer that was not in the form asked for, and why: the next try is to mend it */
     char misfit_why[512];
+    bool thread_sent;          /* the present attempt goes on from what the vendor keeps */
+    bool thread_lost;          /* the vendor does not know it any more */
     const struct lt_neutral_result *answer; /* of the attempt that succeeded */
     struct lt_action_call action_call;
+    struct lt_trace_call *trace; /* NULL: it is not traced */
     char user_hash[65];        /* what vendors get in the place of the user's id */
 };
 
@@ -58,6 +74,22 @@ struct lt_process {
 
 /* Asks the eligible instances in order until one answers; fills the result's attempts and, on success, its response. Fiber. */
 enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err);
+
+/* ---- expense.c ---- */
+
+/* Where limits of tokens or money count, the vendor is always told how long the answer may be. */
+void lt_process_bound_answer(const struct lt_process *c, const struct lt_provider_run *run, struct lt_neutral_call *call);
+/* Reserves what the attempt may need at most. LT_ERATE_LIMITED, LT_EBUDGET: it must not be made. */
+enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_run *run, struct lt_error *err);
+/* The attempt has ended with rc, asked: after the provider was. Settles what was reserved, and returns what it cost (-1: not known). */
+int64_t lt_process_spent(struct lt_process *c, const struct lt_provider_run *run, bool asked, enum lt_code rc);
+
+/* ---- kept_thread.c ---- */
+
+/* Of the instances to be asked, does this one keep the thread that the request goes on? */
+bool lt_process_keeps_thread(const struct lt_process *c, const struct lt_provider_instance *instance);
+/* Makes the compiled call one that goes on from what the instance keeps, or asks it to keep the answer; elsewhere nothing changes. */
+void lt_process_use_thread(struct lt_process *c, const struct lt_provider_run *run, struct lt_neutral_call *call);
 
 /* ---- listener.c ---- */
 

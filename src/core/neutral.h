@@ -20,6 +20,8 @@ struct lt_message {
     const struct lt_json *tool_calls;  /* of an assistant's message: the calls it made, in OpenAI's shape, or NULL */
 };
 
+enum lt_wish { LT_WISH_NONE, LT_WISH_NO, LT_WISH_YES };
+
 struct lt_neutral_call {
     enum lt_neutral_kind kind;
     /* completion */
@@ -27,9 +29,15 @@ struct lt_neutral_call {
     size_t messages_n;
     struct lt_str previous_response_id;    /* the vendor keeps the thread up to here: `messages` are only what is new; else empty */
     bool store;                            /* the vendor is asked to keep the answer, so that a later call can go on from it */
+    enum lt_wish cache;                    /* marks for the vendor's prompt cache, where it has such; without a wish as the instance is set */
     int64_t max_tokens;                    /* 0: the instance's setting or the vendor's default */
     double temperature, top_p;             /* NAN: not set */
     int64_t seed;                          /* -1: not set */
+    /* These are left out where the vendor has no such thing. */
+    bool logprobs;                         /* the probabilities of the answer's tokens are wanted, */
+    int64_t top_logprobs;                  /* and of so many that might have stood in their place; 0: none */
+    const struct lt_json *parallel_tool_calls; /* a boolean, or NULL: not set */
+    const struct lt_json *frequency_penalty, *presence_penalty; /* numbers, or NULL */
     const struct lt_json *stop;            /* array of strings or NULL */
     const struct lt_json *tools, *tool_choice, *response_format; /* in OpenAI's shape, or NULL */
     const struct lt_schema *answer_schema; /* response_format's JSON schema, compiled: the answer is checked against it; or NULL */
@@ -43,15 +51,18 @@ struct lt_neutral_call {
 struct lt_usage {
     int64_t prompt_tokens, completion_tokens, total_tokens; /* -1: unknown (never 0 for unknown) */
     int64_t cached_tokens;                 /* part of prompt_tokens that the vendor had in its cache; -1: unknown */
+    int64_t reasoning_tokens;              /* part of completion_tokens that nobody was shown; -1: unknown */
 };
 
-#define LT_USAGE_UNKNOWN {-1, -1, -1, -1}
+#define LT_USAGE_UNKNOWN {-1, -1, -1, -1, -1}
 
 struct lt_neutral_result {
     struct lt_str text;                    /* whole answer, before or after <think> was taken out (says the user of the struct) */
     struct lt_str finish_reason;           /* stop, length, tool_calls, content_filter; as the vendor said otherwise */
     struct lt_str response_id, fingerprint, model;
+    struct lt_str refusal;                 /* the model's own words when it refused (LT_ECONTENT_REFUSED); else empty */
     const struct lt_json *tool_calls;      /* array in OpenAI's shape, or NULL */
+    const struct lt_json *logprobs;        /* {"content": [{"token", "logprob", "bytes", "top_logprobs"}, …]} in OpenAI's shape, or NULL */
     const float *vectors;                  /* of an embedding: vectors_n × dimensions numbers, in the order of `texts` */
     size_t vectors_n, dimensions;
     struct lt_usage usage;

@@ -86,6 +86,28 @@ static struct accepted *slot_for(struct cache *c, int64_t site_id, struct lt_str
     }
 }
 
+static bool all_digits(struct lt_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n > 0;
+}
+
+struct lt_str lt_policy_major(struct lt_str version)
+{
+    size_t v = version.n > 0 && (version.p[0] == 'v' || version.p[0] == 'V');
+    struct lt_str rest = {version.p + v, version.n - v}, major = lt_str_cut(&rest, '.');
+    if (!all_digits(major) || (version.n > 0 && version.p[version.n - 1] == '.'))
+        return version;
+    while (rest.n > 0)
+        if (!all_digits(lt_str_cut(&rest, '.')))
+            return version;
+    while (major.n > 1 && major.p[0] == '0')
+        major = (struct lt_str){major.p + 1, major.n - 1};
+    return major;
+}
+
 bool lt_policy_asked(const struct lt_site *site)
 {
     return site->policy_version.n > 0 && !site->policy_by_lms;
@@ -113,61 +135,129 @@ static void remember(const struct lt_caller *caller)
     c->used++;
 }
 
+/* Of a row version, accepted, decided_at, language. */
+static void take_row(const struct lt_site *site, const struct lt_rows *r, size_t i, struct lt_policy_status *ret)
+{
+    struct lt_str version = lt_rows_str(r, i, 0);
+    if (!lt_rows_int(r, i, 1) || site->policy_version.n == 0 || !lt_str_eq(lt_policy_major(version), lt_policy_major(site->policy_version)))
+        return;
+    ret->accepted = true;
+    ret->accepted_version = version;
+    ret->accepted_at = lt_rows_int(r, i, 2);
+    ret->accepted_language = lt_rows_str(r, i, 3);
+}
+
+static struct lt_policy_status not_accepted(const struct lt_site *site)
+{
+    return (struct lt_policy_status){
+        .version = site->policy_version, .text = site->policy_text, .accepted_version = LT_STR(""), .accepted_language = LT_STR("")};
+}
+
 enum lt_code lt_policy_get(struct lt_store *store, struct lt_arena *arena, const struct lt_caller *caller, struct lt_policy_status *ret,
                            struct lt_error *err)
 {
     const struct lt_site *site = caller->site;
-    *ret = (struct lt_policy_status){.version = site->policy_version, .text = site->policy_text};
+    *ret = not_accepted(site);
     unsigned before = atomic_load(&withdrawals);
     struct lt_rows r;
     if (LT_QUERY(store, arena, &r, err,
-                 "SELECT version, accepted, decided_at FROM policy_acceptance WHERE site_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1",
+                 "SELECT version, accepted, decided_at, language FROM policy_acceptance WHERE site_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1",
                  LT_INT(site->id), LT_TEXT(caller->user_id)))
         return lt_error_wrap(err, "policy of the user");
-    if (r.rows == 0 || !lt_rows_int(&r, 0, 1) || !lt_str_eq(lt_rows_str(&r, 0, 0), site->policy_version))
-        return LT_OK;
-    ret->accepted = true;
-    ret->accepted_at = lt_rows_int(&r, 0, 2);
-    if (before == atomic_load(&withdrawals)) /* nobody withdrew while we read */
+    if (r.rows > 0)
+        take_row(site, &r, 0, ret);
+    if (ret->accepted && atomic_load(&withdrawals) == before) /* else it may have been read before somebody withdrew */
         remember(caller);
     return LT_OK;
 }
 
-enum lt_code lt_policy_accept(struct lt_store *store, const struct lt_caller *caller, struct lt_str version, struct lt_str context,
+/* As many users as one statement asks for; what is missing at the end is asked for as nobody. */
+#define MANY 50
+#define TEN(a) "$" a "0,$" a "1,$" a "2,$" a "3,$" a "4,$" a "5,$" a "6,$" a "7,$" a "8,$" a "9"
+static const char many_sql[] =
+    "SELECT version, accepted, decided_at, language, user_id FROM policy_acceptance WHERE site_id = $1 AND id IN"
+    " (SELECT MAX(id) FROM policy_acceptance WHERE site_id = $1 AND user_id IN ($2,$3,$4,$5,$6,$7,$8,$9," TEN("1") "," TEN("2") "," TEN("3") ","
+    TEN("4") ",$50,$51) GROUP BY user_id)";
+
+static enum lt_code get_some(struct lt_store *store, struct lt_arena *arena, const struct lt_site *site, const struct lt_str *users, size_t n,
+                             struct lt_policy_status *ret, struct lt_error *err)
+{
+    struct lt_value values[MANY + 1] = {LT_INT(site->id)};
+    struct lt_rows r;
+    for (size_t i = 0; i < MANY; i++)
+        values[i + 1] = i < n ? LT_TEXT(users[i]) : LT_TEXT(LT_STR(""));
+    if (lt_store_query(store, arena, many_sql, values, MANY + 1, MANY, &r, err))
+        return lt_error_wrap(err, "policy of users");
+    for (size_t row = 0; row < r.rows; row++)
+        for (size_t i = 0; i < n; i++)
+            if (lt_str_eq(users[i], lt_rows_str(&r, row, 4)))
+                take_row(site, &r, row, &ret[i]);
+    return LT_OK;
+}
+
+enum lt_code lt_policy_get_many(struct lt_store *store, struct lt_arena *arena, const struct lt_site *site, const struct lt_str *users, size_t n,
+                                struct lt_policy_status *ret, struct lt_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        ret[i] = not_accepted(site);
+    for (size_t i = 0; i < n; i += MANY)
+        if (get_some(store, arena, site, users + i, n - i < MANY ? n - i : MANY, ret + i, err))
+            return err->code;
+    return LT_OK;
+}
+
+enum lt_code lt_policy_accept(struct lt_store *store, const struct lt_caller *caller, struct lt_str version, struct lt_str language, struct lt_str context,
                               struct lt_error *err)
 {
     if (caller->user_id.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", "a user must be named to accept the policy");
     if (!lt_str_eq(version, caller->site->policy_version))
         return lt_fail_field(err, LT_ECONFLICT, "/version", "the policy in force is version '%.*s'", LT_FMT(caller->site->policy_version));
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_policy_status status;
-    enum lt_code rc = lt_policy_get(store, arena, caller, &status, err);
-    lt_arena_free(arena);
-    if (rc || status.accepted)
-        return rc;
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, context, decided_at) VALUES ($1, $2, $3, 1, $4, $5)",
-          LT_INT(caller->site->id), LT_TEXT(caller->user_id), LT_TEXT(version), LT_TEXT(context.p ? context : LT_STR("")), LT_INT(lt_now_ms()));
+    LT_TX(tx,
+          "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, language, context, decided_at) SELECT $1, $2, $3, 1, $4, $5, $6"
+          " WHERE NOT EXISTS (SELECT 1 FROM policy_acceptance WHERE accepted = 1 AND version = $3 AND id ="
+          " (SELECT MAX(id) FROM policy_acceptance WHERE site_id = $1 AND user_id = $2))",
+          LT_INT(caller->site->id), LT_TEXT(caller->user_id), LT_TEXT(version), LT_TEXT(language.p ? language : LT_STR("")),
+          LT_TEXT(context.p ? context : LT_STR("")), LT_INT(lt_now_ms()));
     return lt_store_write(store, tx, err);
+}
+
+/* Is there anything to take back, of whatever version? */
+static enum lt_code has_accepted(struct lt_store *store, const struct lt_caller *caller, bool *ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err,
+                               "SELECT accepted FROM policy_acceptance WHERE site_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1",
+                               LT_INT(caller->site->id), LT_TEXT(caller->user_id));
+    *ret = rc == LT_OK && r.rows > 0 && lt_rows_int(&r, 0, 0);
+    lt_arena_free(arena);
+    return rc;
 }
 
 enum lt_code lt_policy_withdraw(struct lt_store *store, const struct lt_caller *caller, struct lt_error *err)
 {
+    bool accepted;
     if (caller->user_id.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", "a user must be named to withdraw from the policy");
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_policy_status status;
-    enum lt_code known = lt_policy_get(store, arena, caller, &status, err);
-    lt_arena_free(arena);
-    if (known || !status.accepted) /* nothing to take back: no row, and no configuration is read again for it */
+    enum lt_code known = has_accepted(store, caller, &accepted, err);
+    if (known || !accepted) /* nothing to take back: no row, and no configuration is read again for it */
         return known;
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, decided_at) VALUES ($1, $2, $3, 0, $4)",
-          LT_INT(caller->site->id), LT_TEXT(caller->user_id), LT_TEXT(caller->site->policy_version), LT_INT(lt_now_ms()));
+    LT_TX(tx,
+          "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, language, decided_at)"
+          " SELECT site_id, user_id, version, 0, language, $1 FROM policy_acceptance WHERE accepted = 1 AND id ="
+          " (SELECT MAX(id) FROM policy_acceptance WHERE site_id = $2 AND user_id = $3)",
+          LT_INT(lt_now_ms()), LT_INT(caller->site->id), LT_TEXT(caller->user_id));
     lt_admin_touch(tx); /* other processes empty their caches when they see the new generation */
     atomic_fetch_add(&withdrawals, 1);
     enum lt_code rc = lt_store_write(store, tx, err);
     atomic_fetch_add(&withdrawals, 1); /* again: a read may have run between the first and the write */
     return rc;
+}
+
+void lt_policy_forget(void)
+{
+    atomic_fetch_add(&withdrawals, 1);
 }

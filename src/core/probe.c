@@ -103,3 +103,22 @@ enum lt_code lt_provider_response(struct lt_manager *manager, struct lt_arena *a
     struct lt_provider_run *run = plain_run(manager, arena, caller, instance, deadline_ms, err);
     return run ? instance->provider->response(run, response_id, ret, err) : err->code;
 }
+
+enum lt_code lt_provider_response_before(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                         const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms,
+                                         struct lt_str *ret, struct lt_error *err)
+{
+    if (!instance->provider->response_before)
+        return lt_fail(err, LT_EUNSUPPORTED, "%.*s keeps no answers", LT_FMT(instance->plugin));
+    struct lt_provider_run *run = plain_run(manager, arena, caller, instance, deadline_ms, err);
+    return run ? instance->provider->response_before(run, response_id, ret, err) : err->code;
+}
+
+enum lt_code lt_provider_forget(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms, struct lt_error *err)
+{
+    if (!instance->provider->forget)
+        return lt_fail(err, LT_EUNSUPPORTED, "%.*s deletes no answers", LT_FMT(instance->plugin));
+    struct lt_provider_run *run = plain_run(manager, arena, caller, instance, deadline_ms, err);
+    return run ? instance->provider->forget(run, response_id, err) : err->code;
+}

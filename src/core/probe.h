@@ -22,3 +22,10 @@ enum lt_code lt_provider_models(struct lt_manager *manager, struct lt_arena *are
 enum lt_code lt_provider_response(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
                                   const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms,
                                   struct lt_kept_response *ret, struct lt_error *err);
+/* The id of the answer before one that the vendor keeps, without its content; "" = it is the first. As above. */
+enum lt_code lt_provider_response_before(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                         const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms,
+                                         struct lt_str *ret, struct lt_error *err);
+/* Has the vendor delete an answer that it keeps. As above: LT_ENOT_FOUND when it keeps none under that id. */
+enum lt_code lt_provider_forget(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
+                                const struct lt_provider_instance *instance, struct lt_str response_id, uint64_t deadline_ms, struct lt_error *err);

@@ -25,6 +25,7 @@ static void record_refusal(struct lt_process *c)
                       .state = "refused",
                       .error = &c->result->error,
                       .usage = LT_USAGE_UNKNOWN,
+                      .cost = -1,
                       .with_content = site->store_content,
                       .at = c->result->completed_at});
     lt_store_post(c->manager->store, tx);
@@ -40,8 +41,10 @@ static APART enum lt_code begin(struct lt_process *c, struct lt_error *err)
     const struct lt_call_request *q = c->request;
     struct lt_tx *tx = lt_tx_new();
     lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, q->action, c->result->created_at});
+    lt_charge_record(&c->charge, tx);
     if (lt_store_submit_patient(c->manager->store, tx, &c->begin, err))
         return lt_error_wrap(err, "begin record");
+    lt_trace_mark(c->trace, LT_TRACE_BEGIN_QUEUED);
     c->running = (struct lt_running){.id = c->result->id,
                                      .site_id = q->caller->site->id,
                                      .user_id = q->caller->user_id,
@@ -55,12 +58,17 @@ static APART enum lt_code begin(struct lt_process *c, struct lt_error *err)
     return LT_OK;
 }
 
+static bool is_cancelled(enum lt_code code)
+{
+    return code == LT_ECANCELLED || code == LT_ESTOPPED;
+}
+
 /* Attempts, content and end in one unit; waits until it is durable. A cancelled fiber waits for that too. */
 static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
 {
     struct lt_call_result *r = c->result;
     lt_timer_cancel(&c->timer);
-    lt_calls_remove(&c->manager->calls, &c->running);
+    lt_calls_ended(&c->manager->calls, &c->running);
     struct lt_tx *tx = lt_tx_new();
     bool content = c->request->caller->site->store_content;
     lt_record_attempts(tx, r->id, r->attempts, r->attempts_n, content);
@@ -73,15 +81,18 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
         lt_record_content(tx, c->action, &c->action_call, &partial);
     lt_record_end(tx, r->id,
                   &(struct lt_record_end){.state = r->success                          ? "completed"
-                                                   : r->error.code == LT_ECANCELLED ? "cancelled"
-                                                                                    : "failed",
+                                                   : is_cancelled(r->error.code) ? "cancelled"
+                                                                                 : "failed",
                                           .error = &r->error,
                                           .instance_id = r->instance ? r->instance->id : 0,
                                           .model = r->model,
                                           .partial = r->partial,
                                           .usage = r->usage,
+                                          .cost = r->cost,
                                           .with_content = content,
                                           .at = r->completed_at});
+    lt_charge_close(&c->charge, c->asked);
+    lt_charge_record(&c->charge, tx);
     lt_fiber_shield();
     enum lt_code rc = lt_store_write(c->manager->store, tx, err);
     /* The begin was queued before the end, so it is decided by now; its memory may go. */
@@ -91,6 +102,8 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
         rc = err->code;
     }
     lt_fiber_unshield();
+    lt_trace_mark(c->trace, LT_TRACE_RECORDED);
+    lt_calls_remove(&c->manager->calls, &c->running);
     return rc ? lt_error_wrap(err, "end record") : LT_OK;
 }
 
@@ -103,8 +116,10 @@ static void end_anyway(struct lt_process *c)
                   &(struct lt_record_end){.state = "failed",
                                           .error = &r->error,
                                           .usage = LT_USAGE_UNKNOWN,
+                                          .cost = -1,
                                           .with_content = c->request->caller->site->store_content,
                                           .at = r->completed_at});
+    lt_charge_record_again(&c->charge, tx);
     lt_store_post(c->manager->store, tx);
 }
 
@@ -115,19 +130,36 @@ static void finish_failed(struct lt_call_result *r, const struct lt_error *err)
     r->response = LT_STR("{}");
 }
 
+/* A stop that came after the gate and before the call was in the table is seen here; a later one cancels it. */
+static enum lt_code ask(struct lt_process *c, struct lt_error *err)
+{
+    struct lt_error stopped;
+    enum lt_code rc = lt_stops_check(c->manager->stops, c->request->caller->site->id, err);
+    c->running.stopped |= rc != LT_OK;
+    if (rc == LT_OK)
+        rc = lt_process_ask(c, err);
+    if (rc && lt_run_stopped(c->manager, &c->running, &stopped)) {
+        *err = stopped;
+        rc = err->code;
+    }
+    return rc;
+}
+
 static enum lt_code run_call(struct lt_process *c)
 {
     struct lt_call_result *r = c->result;
     struct lt_error err = {0};
     if (begin(c, &err)) {
+        lt_charge_close(&c->charge, false);
         r->completed_at = lt_now_ms();
         finish_failed(r, &err);
         return err.code;
     }
-    if (lt_process_ask(c, &err) == LT_OK)
+    if (ask(c, &err) == LT_OK)
         r->success = true;
     else
         finish_failed(r, &err);
+    lt_trace_mark(c->trace, LT_TRACE_ASKED);
     if (!r->success)
         r->partial = lt_str_copy(c->request->arena, c->shown.n > 0 ? lt_buf_str(&c->shown) : lt_buf_str(&c->raw));
     r->completed_at = lt_now_ms();
@@ -152,14 +184,17 @@ static APART enum lt_code pass_gates(struct lt_process *c)
                                       .input = q->input,
                                       .provider = q->provider,
                                       .test = q->test,
+                                      .charge = &c->charge,
                                       .policy_by_lms = q->policy_by_lms};
     struct lt_error err = {0};
     enum lt_code rc = lt_gates_check(&subject, &err);
     if (rc == LT_OK)
         rc = lt_admission_enter_site(&c->manager->admission, q->caller->site, &c->site_load, &err);
+    lt_trace_mark(c->trace, LT_TRACE_GATES);
     c->action = subject.action;
     c->result->action = c->action ? c->action->action : NULL;
     if (rc) {
+        lt_charge_close(&c->charge, false);
         c->result->completed_at = lt_now_ms();
         finish_failed(c->result, &err);
         if (rc != LT_ECANCELLED && rc != LT_ESTORE && !subject.store_behind)
@@ -173,11 +208,14 @@ static struct lt_process *process_new(struct lt_manager *m, const struct lt_call
 {
     struct lt_process *c = LT_NEW(q->arena, struct lt_process);
     struct lt_uuid id = lt_uuid_is_null(q->id) ? lt_uuid_new() : q->id;
-    *ret = (struct lt_call_result){.id = id, .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
+    *ret = (struct lt_call_result){.id = id, .created_at = lt_now_ms(), .usage = LT_USAGE_UNKNOWN};
+    ret->response = LT_STR("{}");
+    ret->response_id = LT_STR("");
     lt_uuid_format(ret->id, ret->id_text);
     c->manager = m;
     c->request = q;
     c->result = ret;
+    c->trace = lt_trace_call(q->trace, id, q->action);
     return c;
 }
 
@@ -192,7 +230,8 @@ static enum lt_code admitted(struct lt_process *c)
     lt_buf_init(&c->shown, LT_ANSWER_MAX);
     lt_buf_init(&c->clean, 2 * LT_ANSWER_MAX);
     lt_think_init(&c->think, LT_ANSWER_MAX);
-    c->action_call = (struct lt_action_call){.arena = q->arena, .id = c->result->id, .input = q->input, .locale = q->caller->locale};
+    c->action_call = (struct lt_action_call){
+        .action = c->action->action, .arena = q->arena, .id = c->result->id, .input = q->input, .locale = q->caller->locale};
     rc = run_call(c);
     lt_think_free(&c->think);
     lt_buf_free(&c->clean);

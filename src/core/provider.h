@@ -8,6 +8,7 @@
 #include "io/loop.h"
 
 struct lt_tls;
+struct lt_trace_attempt; /* core/trace.h */
 
 enum { LT_PROVIDER_WHY_MAX = 256 /* bytes of `why` below */ };
 
@@ -71,6 +72,7 @@ struct lt_provider_run {
     /* The manager's: hands over a piece of the answer (n > 0). A non-zero code (cancelled, store down) must end call() with it. */
     enum lt_code (*on_text)(struct lt_provider_run *run, struct lt_str piece, struct lt_error *err);
     void *ctx;                       /* the manager's */
+    struct lt_trace_attempt *trace;  /* takes down what is sent (core/trace.h); NULL: nobody wants to see it */
     /* Filled by call(); `text` only when nothing was given to on_text. Set usage to -1 where unknown. */
     struct lt_neutral_result result;
 };
@@ -89,12 +91,20 @@ struct lt_provider {
      */
     enum lt_code (*call)(struct lt_provider_run *run, struct lt_error *err);
     /*
+     * Does the instance keep answers for a later call to go on from (call->store, call->previous_response_id), given the action's settings?
+     * NULL: the vendor keeps none. An id that it does not know (any more) makes call() fail with LT_ENOT_FOUND.
+     */
+    bool (*keeps_threads)(const struct lt_provider_instance *instance, const struct lt_json *settings);
+    /*
      * The rest may be NULL where the vendor has no such call. They get a run without call, action, input and on_text.
      * models: the names that the vendor lists now, at most 1,000, as text in run->arena. response: an answer that the vendor keeps, with
      * all of its input items (LT_EUPSTREAM_INVALID above LT_KEPT_ITEMS_MAX); LT_ENOT_FOUND when it keeps nothing under that id.
      */
     enum lt_code (*models)(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err);
     enum lt_code (*response)(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err);
+    /* Of whoever keeps answers: which one came before (""= none), and having one deleted. LT_ENOT_FOUND as above. */
+    enum lt_code (*response_before)(struct lt_provider_run *run, struct lt_str response_id, struct lt_str *ret, struct lt_error *err);
+    enum lt_code (*forget)(struct lt_provider_run *run, struct lt_str response_id, struct lt_error *err);
 };
 
 /* Can the provider serve this action: natively, or by a neutral call of this kind? */

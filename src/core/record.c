@@ -2,15 +2,12 @@
 #include "core/record.h"
 
 #include "base/log.h"
+#include "core/register_hash.h"
 
-static struct lt_value tokens(int64_t n)
+/* The chain of the register will have it (core/register_seal.h). */
+static void pend(struct lt_tx *tx, struct lt_uuid id, enum lt_register_kind kind)
 {
-    return n < 0 ? LT_NULL : LT_INT(n); /* unknown is not 0 */
-}
-
-static struct lt_value text(struct lt_str s)
-{
-    return LT_TEXT(s.p ? s : LT_STR(""));
+    LT_TX(tx, "INSERT INTO register_pending (call_id, kind) VALUES ($1, $2)", LT_BLOB(id.b, 16), LT_INT(kind));
 }
 
 void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *b)
@@ -18,9 +15,10 @@ void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *b)
     LT_TX(tx,
           "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at)"
           " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-          LT_BLOB(b->id.b, 16), LT_INT(b->caller->site->id), text(b->caller->user_id), text(b->action), text(b->place.course_id),
-          text(b->place.location_id), text(b->place.placement), LT_INT(b->caller->site->store_content),
-          LT_INT(b->at));
+          LT_BLOB(b->id.b, 16), LT_INT(b->caller->site->id), lt_value_text(b->caller->user_id), lt_value_text(b->action),
+          lt_value_text(b->place.course_id), lt_value_text(b->place.location_id), lt_value_text(b->place.placement),
+          LT_INT(b->caller->site->store_content), LT_INT(b->at));
+    pend(tx, b->id, LT_REGISTER_BEGIN);
 }
 
 void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_attempt *attempts, size_t n, bool with_content)
@@ -29,11 +27,11 @@ void lt_record_attempts(struct lt_tx *tx, struct lt_uuid id, const struct lt_att
         const struct lt_attempt *a = &attempts[i];
         LT_TX(tx,
               "INSERT INTO ai_call_attempt (call_id, n, instance_id, instance, plugin, model, success, code, vendor_status, detail,"
-              " prompt_tokens, completion_tokens, duration_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-              LT_BLOB(id.b, 16), LT_INT(i + 1), LT_INT(a->instance->id), text(a->instance->name), text(a->instance->plugin),
-              text(a->model), LT_INT(a->success), LT_TEXTZ(a->code == LT_OK ? "" : lt_code_name(a->code)), LT_INT(a->vendor_status),
-              with_content ? text(a->detail) : LT_TEXT(LT_STR("")), tokens(a->usage.prompt_tokens), tokens(a->usage.completion_tokens),
-              LT_INT(a->duration_ms));
+              " prompt_tokens, completion_tokens, duration_ms, cost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+              LT_BLOB(id.b, 16), LT_INT(i + 1), LT_INT(a->instance->id), lt_value_text(a->instance->name), lt_value_text(a->instance->plugin),
+              lt_value_text(a->model), LT_INT(a->success), LT_TEXTZ(a->code == LT_OK ? "" : lt_code_name(a->code)), LT_INT(a->vendor_status),
+              with_content ? lt_value_text(a->detail) : LT_TEXT(LT_STR("")), lt_value_known_int(a->usage.prompt_tokens),
+              lt_value_known_int(a->usage.completion_tokens), LT_INT(a->duration_ms), lt_value_known_int(a->cost));
     }
 }
 
@@ -41,11 +39,12 @@ void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_e
 {
     LT_TX(tx,
           "INSERT INTO ai_call_end (call_id, state, code, detail, instance_id, model, prompt_tokens, completion_tokens, total_tokens,"
-          " partial, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+          " partial, completed_at, cost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
           LT_BLOB(id.b, 16), LT_TEXTZ(e->state), LT_TEXTZ(e->error->code == LT_OK ? "" : lt_code_name(e->error->code)),
-          LT_TEXTZ(e->with_content ? e->error->detail : ""), LT_INT(e->instance_id), text(e->model), tokens(e->usage.prompt_tokens),
-          tokens(e->usage.completion_tokens), tokens(e->usage.total_tokens),
-          e->with_content ? text(e->partial) : LT_TEXT(LT_STR("")), LT_INT(e->at));
+          LT_TEXTZ(e->with_content ? e->error->detail : ""), LT_INT(e->instance_id), lt_value_text(e->model),
+          lt_value_known_int(e->usage.prompt_tokens), lt_value_known_int(e->usage.completion_tokens), lt_value_known_int(e->usage.total_tokens),
+          e->with_content ? lt_value_text(e->partial) : LT_TEXT(LT_STR("")), LT_INT(e->at), lt_value_known_int(e->cost));
+    pend(tx, id, LT_REGISTER_END);
 }
 
 enum { TOOL_ARGUMENTS_KEPT = 16 * 1024 /* bytes */ };
@@ -60,10 +59,12 @@ void lt_record_tools(struct lt_tx *tx, struct lt_uuid id, const struct lt_record
         LT_TX(tx,
               "INSERT INTO tool_call (call_id, position, name, arguments, state, code, duration_ms, result_bytes)"
               " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-              LT_BLOB(id.b, 16), LT_INT(i + 1), text(with_content || t->known ? t->name : LT_STR("")),
-              text(with_content ? arguments : LT_STR("")), LT_TEXTZ(t->state), LT_TEXTZ(t->code == LT_OK ? "" : lt_code_name(t->code)),
+              LT_BLOB(id.b, 16), LT_INT(i + 1), lt_value_text(with_content || t->known ? t->name : LT_STR("")),
+              lt_value_text(with_content ? arguments : LT_STR("")), LT_TEXTZ(t->state), LT_TEXTZ(t->code == LT_OK ? "" : lt_code_name(t->code)),
               LT_INT(t->duration_ms), LT_INT(t->result_bytes));
     }
+    if (n > 0)
+        pend(tx, id, LT_REGISTER_TOOLS);
 }
 
 void lt_record_content(struct lt_tx *tx, const struct lt_action_state *state, const struct lt_action_call *call,
@@ -86,6 +87,24 @@ void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_
           LT_TEXT(piece), LT_INT(lt_now_ms()));
 }
 
+static bool has_column(struct lt_store *store, struct lt_arena *arena, const char *action, const char *column)
+{
+    struct lt_rows r;
+    struct lt_error err;
+    const char *sql = lt_printf(arena, "SELECT t.\"%s\" FROM ai_action_%s t WHERE 1 = 0", column, action).p;
+    return lt_store_query(store, arena, sql, NULL, 0, 0, &r, &err) == LT_OK;
+}
+
+static enum lt_code add_columns(struct lt_store *store, struct lt_arena *arena, const struct lt_action *action, struct lt_error *err)
+{
+    for (const char *const *c = action->columns; *c; c++) {
+        const char *sql = lt_printf(arena, "ALTER TABLE ai_action_%s ADD COLUMN \"%s\" TEXT NOT NULL DEFAULT ''", action->name, *c).p;
+        if (!has_column(store, arena, action->name, *c) && lt_store_create(store, sql, err))
+            return lt_error_wrap(err, "column '%s'", *c);
+    }
+    return LT_OK;
+}
+
 enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_action *action, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
@@ -93,9 +112,11 @@ enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_acti
     lt_buf_init(&sql, 8192);
     lt_buf_printf(&sql, "CREATE TABLE IF NOT EXISTS ai_action_%s (call_id {blob} PRIMARY KEY", action->name);
     for (const char *const *c = action->columns; *c; c++)
-        lt_buf_printf(&sql, ", %s TEXT NOT NULL DEFAULT ''", *c);
+        lt_buf_printf(&sql, ", \"%s\" TEXT NOT NULL DEFAULT ''", *c);
     lt_buf_put_str(&sql, LT_STR(")")); /* not {clustered}: long texts make such a tree slow */
     enum lt_code rc = lt_store_create(store, lt_strz(arena, lt_buf_str(&sql)), err);
+    if (!rc)
+        rc = add_columns(store, arena, action, err);
     lt_buf_free(&sql);
     lt_arena_free(arena);
     return rc;
@@ -106,7 +127,7 @@ const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action 
     struct lt_str names = LT_STR("call_id"), values = LT_STR("$1");
     int n = 1;
     for (const char *const *c = action->columns; *c; c++) {
-        names = lt_printf(arena, "%.*s, %s", LT_FMT(names), *c);
+        names = lt_printf(arena, "%.*s, \"%s\"", LT_FMT(names), *c);
         values = lt_printf(arena, "%.*s, $%d", LT_FMT(values), ++n);
     }
     return lt_printf(arena, "INSERT INTO ai_action_%s (%.*s) VALUES (%.*s)", action->name, LT_FMT(names), LT_FMT(values)).p;
@@ -133,21 +154,13 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct l
                                               .partial = lt_buf_str(&partial),
                                               .with_content = true, /* of a call without content there are no checkpoints */
                                               .usage = LT_USAGE_UNKNOWN,
+                                              .cost = -1,
                                               .at = lt_now_ms()});
         rc = lt_store_write(store, tx, err);
         lt_buf_free(&partial);
     }
     lt_arena_free(arena);
     return rc;
-}
-
-/* The least id that can have been made at or after this time: a UUIDv7 begins with its milliseconds. */
-static struct lt_uuid first_id_at(int64_t ms)
-{
-    struct lt_uuid id = {{0}};
-    for (int i = 0; i < 6; i++)
-        id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
-    return id;
 }
 
 static enum lt_code read_mark(struct lt_store *store, int64_t *ret, struct lt_error *err)
@@ -172,9 +185,15 @@ enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_
 {
     *ret_n = 0;
     int64_t mark;
-    if (read_mark(store, &mark, err))
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "UPDATE tool_approval SET state = 'interrupted', decided_at = $1 WHERE state = 'pending'", LT_INT(lt_now_ms()));
+    if (read_mark(store, &mark, err)) {
+        lt_tx_discard(tx);
         return err->code;
-    struct lt_uuid from = first_id_at(mark);
+    }
+    if (lt_store_write(store, tx, err))
+        return err->code;
+    struct lt_uuid from = lt_uuid_first_at(mark);
     for (;;) { /* in portions, so that memory stays bounded */
         struct lt_arena *arena = lt_arena_new();
         struct lt_rows r;

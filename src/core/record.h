@@ -19,6 +19,7 @@ struct lt_record_end {
     int64_t instance_id;
     struct lt_str model, partial;
     struct lt_usage usage;
+    int64_t cost; /* -1: not known */
     bool with_content; /* else neither `partial` nor the error's detail, which may quote the input, is written */
     int64_t at;
 };
@@ -29,7 +30,7 @@ void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_e
 struct lt_record_tool {
     struct lt_str name, arguments; /* the model's; known: the name is that of a tool that it was offered */
     bool known;
-    const char *state;             /* done, failed */
+    const char *state;             /* done, failed, refused: the user did not allow it */
     enum lt_code code;             /* LT_OK when done */
     int64_t duration_ms, result_bytes;
 };
@@ -47,5 +48,6 @@ enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_acti
 const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action *action);
 /* Notes that every call begun before this time (ms) has ended, so that recovery need not look further back. */
 void lt_record_mark(struct lt_store *store, int64_t all_ended_before);
-/* Start-up: every begin without an end becomes `interrupted` with its checkpoints as partial text. */
+/* Start-up: every begin without an end becomes `interrupted` with its checkpoints as partial text, and so does what waited
+ * for a user's word. */
 enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);

@@ -66,6 +66,79 @@ int lt_place_switch_compare(const void *left, const void *right)
     return c ? c : compare_str(a->action, b->action);
 }
 
+bool lt_switch_over(int64_t until_at)
+{
+    return until_at != 0 && lt_now_ms() >= until_at;
+}
+
+int lt_placement_switch_compare(const void *left, const void *right)
+{
+    const struct lt_placement_switch *a = left, *b = right;
+    int c = compare_str(a->placement, b->placement);
+    return c ? c : compare_str(a->action, b->action);
+}
+
+/* The rows of one course: they stand together. */
+struct course_rows {
+    const struct lt_place_switch *first;
+    size_t n; /* with those of later courses */
+    struct lt_str course;
+};
+
+static struct course_rows rows_of(const struct lt_site *site, struct lt_str course)
+{
+    struct lt_place_switch key = {.course_id = course, .location_id = LT_STR(""), .action = LT_STR("")};
+    size_t low = 0, high = site->place_switches_n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (lt_place_switch_compare(&site->place_switches[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool any = low < site->place_switches_n && lt_str_eq(site->place_switches[low].course_id, course);
+    return (struct course_rows){&site->place_switches[low], any ? site->place_switches_n - low : 0, course};
+}
+
+/* The row for exactly this place and action, if it counts now. */
+static const struct lt_place_switch *row_at(const struct course_rows *rows, struct lt_str location, struct lt_str action)
+{
+    struct lt_place_switch key = {.course_id = rows->course, .location_id = location, .action = action};
+    const struct lt_place_switch *s = bsearch(&key, rows->first, rows->n, sizeof(key), lt_place_switch_compare);
+    return s && !lt_switch_over(s->until_at) ? s : NULL;
+}
+
+/* The row that switches the action off at one place: of all; else its own decides; else that of the others. */
+static const struct lt_place_switch *off_at(const struct course_rows *rows, struct lt_str location, struct lt_str action)
+{
+    const struct lt_place_switch *s = row_at(rows, location, LT_STR(""));
+    if (s && !s->enabled)
+        return s;
+    s = row_at(rows, location, action);
+    if (!s && !lt_str_starts(action, LT_STR("service:")))
+        s = row_at(rows, location, LT_STR(LT_SWITCH_OTHERS));
+    return s && !s->enabled ? s : NULL;
+}
+
+const struct lt_place_switch *lt_place_switched_off(const struct lt_site *site, struct lt_str course, struct lt_str location, struct lt_str action)
+{
+    if (course.n == 0 || site->place_switches_n == 0)
+        return NULL;
+    struct course_rows rows = rows_of(site, course);
+    const struct lt_place_switch *off = rows.n > 0 ? off_at(&rows, LT_STR(""), action) : NULL;
+    return off || rows.n == 0 || location.n == 0 ? off : off_at(&rows, location, action);
+}
+
+const struct lt_placement_switch *lt_placement_switch_of(const struct lt_site *site, struct lt_str placement, struct lt_str action)
+{
+    struct lt_placement_switch key = {.placement = placement, .action = action};
+    if (site->placement_switches_n == 0)
+        return NULL;
+    const struct lt_placement_switch *s =
+        bsearch(&key, site->placement_switches, site->placement_switches_n, sizeof(key), lt_placement_switch_compare);
+    return s && !lt_switch_over(s->until_at) ? s : NULL;
+}
+
 bool lt_instance_is(const struct lt_provider_instance *instance, struct lt_str name_or_id)
 {
     int64_t id;
@@ -88,19 +161,21 @@ struct lt_site *lt_config_site(const struct lt_config *c, struct lt_str slug)
     return NULL;
 }
 
+/* Eight bytes lead to the place; whether it is the key, the whole hash says, in the same time whatever it is. */
 const struct lt_site_key *lt_config_key(const struct lt_config *c, const uint8_t hash[32])
 {
+    enum { INDEX = 8 };
     size_t low = 0, high = c->keys_n;
-    while (low < high) { /* the hash is one of a random secret: its order tells nothing about the key */
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = memcmp(c->keys[middle].hash, hash, 32);
-        if (order == 0)
-            return &c->keys[middle];
-        if (order < 0)
+        if (memcmp(c->keys[middle].hash, hash, INDEX) < 0)
             low = middle + 1;
         else
             high = middle;
     }
+    for (; low < c->keys_n && memcmp(c->keys[low].hash, hash, INDEX) == 0; low++)
+        if (lt_equal_ct(c->keys[low].hash, hash, 32))
+            return &c->keys[low];
     return NULL;
 }
 

@@ -9,17 +9,22 @@ enum {
     LT_TOOL_ROUNDS_MAX = 10,           /* times that a model may ask for tools before it must answer */
     LT_TOOL_CALLS_MAX = 32,            /* calls of tools in one answer */
     LT_TOOL_RESULT_MAX = 64 * 1024,    /* bytes; what is longer is cut, and the model is told */
-    LT_TOOL_TIME_MS = 30000,           /* of one call of a tool */
 };
+
+struct lt_tool;
 
 /* The request that a tool is called for. */
 struct lt_tool_context {
+    const struct lt_tool *tool;        /* that is called */
     struct lt_arena *arena;
     struct lt_manager *manager;        /* for what asks the store or an LMS */
+    struct lt_config *config;
     const struct lt_caller *caller;
     struct lt_str course_id, location_id, ui_slot_selector_id; /* "" = not given */
+    struct lt_str placement;
+    bool policy_by_lms;                /* as in struct lt_call_request */
     struct lt_str content;             /* text of the place that came with the request; "" = none */
-    uint64_t deadline_ms;              /* of the loop's clock: every wait ends by then */
+    uint64_t deadline_ms;              /* of the loop's clock: every wait ends by then; behind it the fiber is cancelled */
 };
 
 struct lt_tool {

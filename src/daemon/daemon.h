@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
+#include "core/stop.h"
 #include "workflows/task_queue.h"
 
 enum { LT_THREADS_MAX = 256 };
@@ -29,9 +30,12 @@ struct lt_daemon_loop {
 struct lt_daemon {
     const struct lt_settings *settings;
     struct lt_workflow_source *workflows; /* templates are looked at once a second */
+    struct lt_plugin_set *plugins;
     struct lt_engine engine;
     struct lt_api *api;
+    struct lt_privacy *privacy;
     struct lt_task_queue *tasks;
+    struct lt_daemon_sealer *sealer; /* NULL: not started */
     struct lt_tls *tls;             /* of the listener, or NULL */
     struct lt_http_limits *limits;  /* of all servers together */
     struct lt_daemon_loop loops[LT_THREADS_MAX];
@@ -44,11 +48,16 @@ struct lt_daemon {
     _Atomic uint64_t drain_deadline_ms; /* 0: not draining */
     pthread_mutex_t publishing;
     int64_t generation;             /* of the published configuration; under publishing */
-    struct lt_fiber *watcher;       /* loop 0 only */
+    struct lt_fiber *watcher, *keeper; /* of configuration and plugins; loop 0 only */
+    struct lt_fiber *eraser, *vendor_eraser; /* privacy/; loop 0 only */
+    struct lt_stop_watch stops;     /* emergency stops; loop 0 only */
     int reloads;                    /* fibers that read the configuration after SIGHUP; loop 0 only */
 };
 
 /* Loads the configuration and publishes it, unless a newer one was published meanwhile. Fiber or start-up. */
 enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_error *err);
+/* A thread that chains what comes to the register and removes what is too old. Around the loops: what they wrote last is chained, too. */
+enum lt_code lt_daemon_sealer_start(struct lt_daemon *daemon, struct lt_error *err);
+void lt_daemon_sealer_stop(struct lt_daemon *daemon);
 /* Fiber on loop 0: twice a second looks whether another process has changed the configuration. Ends when cancelled. */
 void lt_daemon_watch(void *daemon);

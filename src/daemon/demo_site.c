@@ -19,8 +19,8 @@ static const char policy_text[] =
     "These tools use artificial intelligence to help you study.\n\n"
     "What happens to your text: when you press a button such as \"Summarise\", the text of the page or what you typed is sent to an AI "
     "service that this site has chosen. In this demo it stays on this computer.\n\n"
-    "What is kept: who asked for what, when, in which course, and the answer. Teachers do not see it; the people who run this site "
-    "can, to find faults and misuse.\n\n"
+    "What is kept: who asked for what, when, in which course, and the answer. Teachers see what is said of work that you hand in, and "
+    "no other answers; the people who run this site can see them, to find faults and misuse.\n\n"
     "What to keep in mind: answers can be wrong or leave out something important. Check what matters against the course itself, and do "
     "not type in anything private.\n\n"
     "You can take back your consent at any time; the tools are then switched off for you until you accept again.";
@@ -92,14 +92,20 @@ static enum lt_code find_keys(struct lt_store *store, const struct lt_settings *
 /* ---- workflows of the demo course ---- */
 
 static const struct {
-    const char *slug, *base, *slot;
-} workflows[] = {{"demo-mock-stream", "mock/mock_streaming.json5", "mock-stream"}, {"demo-summary", "base/summary.json5", "summary"}};
+    const char *slug, *base, *slot, *patch;
+} workflows[] = {{"demo-mock-stream", "mock/mock_streaming.json5", "mock-stream", "{}"},
+                 {"demo-summary", "base/summary.json5", "summary", "{}"},
+                 {"demo-chat", "base/chat.json5", "chat", "{}"},
+                 {"demo-cards", "base/flash_cards.json5", "cards", "{}"},
+                 {"demo-questions", "base/question_builder.json5", "author-questions", "{}"},
+                 {"demo-grading", "base/grading.json5", "grading", "{\"processor_config\": {\"GradingProcessor\": {\"mode\": \"advisory\"}}}"}};
 
 static enum lt_code add_workflow(struct lt_store *store, const struct lt_config *config, struct lt_arena *arena, size_t i, struct lt_error *err)
 {
     const struct lt_json *profile, *scope;
     int64_t id;
-    struct lt_str as_profile = lt_printf(arena, "{\"slug\": \"%s\", \"base_filepath\": \"%s\"}", workflows[i].slug, workflows[i].base);
+    struct lt_str as_profile = lt_printf(arena, "{\"slug\": \"%s\", \"base_filepath\": \"%s\", \"content_patch\": %s}", workflows[i].slug,
+                                         workflows[i].base, workflows[i].patch);
     struct lt_str as_scope = lt_printf(arena,
                                        "{\"profile_id\": \"%s\", \"course_id\": \"course-v1:Lectern+Demo+2026\", \"ui_slot_selector_id\": \"%s\"}",
                                        workflows[i].slug, workflows[i].slot);

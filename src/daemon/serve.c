@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/data_dir.h"
 #include "daemon/daemon.h"
-#include "daemon/data_dir.h"
 #include "daemon/demo_site.h"
 #include "io/tls.h"
 #include "io/worker.h"
+#include "plugin/plugin.h"
+#include "privacy/privacy.h"
 
 enum { WORKERS = 4, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, CONNECTIONS = 20000 };
 
@@ -42,6 +44,44 @@ static void wait_step(struct lt_daemon *d)
         ; /* EINTR */
 }
 
+static enum lt_code prepare_entry(void *daemon, const struct lt_entry *e, struct lt_error *err)
+{
+    struct lt_daemon *d = daemon;
+    return e->kind == LT_KIND_ACTION ? lt_manager_prepare_action(d->engine.manager, e->impl, err) : LT_OK;
+}
+
+/* Providers and permissions of a configuration come from the registry. */
+static void registry_changed(void *daemon)
+{
+    struct lt_error err;
+    struct lt_config *config;
+    if (lt_daemon_reload(daemon, &config, &err))
+        lt_log_error("config.reload", &err);
+    else
+        lt_config_unref(config);
+}
+
+static void keep_plugins(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    lt_plugins_keep(d->plugins, &(struct lt_plugins_keeper){.prepare = prepare_entry, .changed = registry_changed, .ctx = d});
+    d->keeper = NULL;
+}
+
+static void erase(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    lt_privacy_worker(d->privacy);
+    d->eraser = NULL;
+}
+
+static void erase_at_vendors(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    lt_privacy_vendor_worker(d->privacy);
+    d->vendor_eraser = NULL;
+}
+
 /* On the loop: listens. The first one finds the port. */
 static void start_server(struct lt_task *task)
 {
@@ -53,6 +93,11 @@ static void start_server(struct lt_task *task)
     if (!lt_http_server_start(l->loop, &options, &l->server, &l->err) && l->index == 0) {
         d->port = lt_http_server_port(l->server);
         lt_fiber_start(l->loop, lt_daemon_watch, d, &d->watcher);
+        lt_fiber_start(l->loop, keep_plugins, d, &d->keeper);
+        lt_fiber_start(l->loop, erase, d, &d->eraser);
+        lt_fiber_start(l->loop, erase_at_vendors, d, &d->vendor_eraser);
+        if (lt_stop_watch_start(&d->stops, d->engine.manager, l->loop))
+            lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the emergency stops");
         if (lt_task_queue_start(d->tasks, d->loop_list, d->loops_n))
             lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the tasks");
     }
@@ -80,7 +125,14 @@ static void drain(void *arg)
     if (l->index == 0) {
         if (d->watcher)
             lt_fiber_cancel(d->watcher);
-        while (d->watcher || d->reloads > 0)
+        if (d->keeper)
+            lt_fiber_cancel(d->keeper);
+        if (d->eraser)
+            lt_fiber_cancel(d->eraser);
+        if (d->vendor_eraser)
+            lt_fiber_cancel(d->vendor_eraser);
+        lt_stop_watch_end(&d->stops);
+        while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
     }
     lt_loop_stop(l->loop);
@@ -190,16 +242,31 @@ static enum lt_code start_servers(struct lt_daemon *d, struct lt_error *err)
     return LT_OK;
 }
 
+/* While the erasing fibers run, there is an API. */
+static void forget_user(void *daemon, int64_t site_id, struct lt_str user_id)
+{
+    struct lt_daemon *d = daemon;
+    lt_api_forget(d->api, site_id, user_id);
+}
+
 static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
+    d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store, .manager = d->engine.manager, .forget = forget_user, .ctx = d});
     struct lt_api_options options = {.store = d->engine.store,
                                      .limits = d->limits,
                                      .tls = d->engine.tls,
                                      .proxies = d->settings->trusted,
                                      .proxies_n = d->settings->trusted_n,
                                      .https = d->tls != NULL,
+                                     .sign_in_failures = (int)d->settings->sign_in_failures,
+                                     .sign_in_pause_s = (int)d->settings->sign_in_pause,
                                      .manager = d->engine.manager,
                                      .tasks = d->tasks,
+                                     .privacy = d->privacy,
+                                     .services = d->engine.services,
+                                     .plugins = d->plugins,
+                                     .data_dir = d->settings->data,
+                                     .loopback = lt_settings_loopback(d->settings),
                                      .demo = d->settings->demo,
                                      .reload = lt_daemon_reload,
                                      .ctx = d};
@@ -285,6 +352,7 @@ static void wait_for_end(struct lt_daemon *d, const sigset_t *signals)
             lt_log(LT_LOG_INFO, "daemon.drain", LT_S("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
             return;
         }
+        lt_plugins_want_reload(d->plugins);
         d->loops[0].task.fn = start_reload;
         lt_loop_post(d->loops[0].loop, &d->loops[0].task);
         wait_step(d);
@@ -328,6 +396,17 @@ static enum lt_code make_tasks(struct lt_daemon *d, struct lt_error *err)
     return LT_OK;
 }
 
+/* What the last process was asked for with a key, and did not come to an end. */
+static enum lt_code recover_keys(struct lt_daemon *d, struct lt_error *err)
+{
+    size_t n;
+    if (lt_api_recover(d->engine.store, &n, err))
+        return lt_error_wrap(err, "keys of idempotency");
+    if (n > 0)
+        lt_log(LT_LOG_WARN, "idempotency.recovered", LT_I("interrupted", n));
+    return LT_OK;
+}
+
 static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
 {
     const struct lt_settings *s = d->settings;
@@ -336,7 +415,7 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     size_t n = s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
     if (s->demo && lt_demo_prepare(d->engine.store, s, &demo, err))
         return err->code;
-    if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || make_tasks(d, err) || start_api(d, err))
+    if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || make_tasks(d, err) || recover_keys(d, err) || start_api(d, err))
         return err->code;
     enum lt_code rc = start_threads(d, n, err);
     if (rc) /* not enough threads for the barriers: end here, the system cleans up */
@@ -350,12 +429,20 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
 
 static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
 {
-    if (lt_workers_start(WORKERS, err) || lt_engine_open(d->settings, true, &d->engine, err))
+    if (lt_workers_start(WORKERS, err))
         return err->code;
-    enum lt_code rc = with_engine(d, signals, err);
+    if (lt_engine_open(d->settings, true, &d->engine, err))
+        return err->code;
+    lt_engine_offer(d->engine.services, d->plugins, true);
+    lt_plugins_start(d->plugins);
+    enum lt_code rc = lt_daemon_sealer_start(d, err);
+    if (!rc)
+        rc = with_engine(d, signals, err);
+    lt_daemon_sealer_stop(d);
     lt_workers_stop();
     lt_api_free(d->api);
     lt_task_queue_free(d->tasks);
+    lt_privacy_free(d->privacy);
     lt_tls_free(d->tls);
     lt_engine_close(&d->engine);
     return rc;
@@ -371,6 +458,7 @@ int lt_serve(struct lt_cli *cli)
         abort();
     d->settings = &cli->settings;
     d->workflows = cli->workflows;
+    d->plugins = cli->plugins;
     sem_init(&d->step, 0, 0);
     pthread_mutex_init(&d->publishing, NULL);
     signal(SIGPIPE, SIG_IGN);

@@ -1,18 +1,23 @@
 /*
  * What is looked at twice a second: changed configuration (by ourselves, whose API reloads at once, by `lectern …` commands, by other
- * daemons on the database), streams kept too long, memory that a burst has left behind.
+ * daemons on the database), streams and stored responses kept too long, memory that a burst has left behind.
  */
 #include <malloc.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "core/response_store.h"
 #include "daemon/daemon.h"
 #include "io/worker.h"
+#include "workflows/grading.h"
 #include "workflows/workflow_set.h"
 
 enum {
     WATCH_MS = 500,
     TEMPLATES_EVERY = 1000 / WATCH_MS,
     MARK_EVERY = 60000 / WATCH_MS,
+    SWEEP_EVERY = 600000 / WATCH_MS,
+    SWEEP_MAX = 1000,                 /* at once; the rest at the next look */
     BURST = 256,                      /* so many fibers at once are one */
     BURST_OVER = 32,                  /* it is over when so few are left */
     TRIM_AGAIN = 90000 / WATCH_MS     /* streams that were kept for a minute are gone by then */
@@ -34,32 +39,15 @@ enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_er
     return LT_OK;
 }
 
-struct generation {
-    struct lt_store *store;
-    int64_t value;
-    enum lt_code rc;
-    struct lt_error err;
-};
-
-static void read_generation(void *arg)
-{
-    struct generation *g = arg;
-    g->rc = lt_store_generation(g->store, &g->value, &g->err);
-}
-
 static enum lt_code look(struct lt_daemon *d, bool templates, struct lt_error *err)
 {
-    struct generation g = {.store = d->engine.store};
     struct lt_config *config = NULL;
-    if (lt_work(read_generation, &g))
-        return LT_OK; /* busy: next time */
-    if (g.rc) {
-        *err = g.err;
-        return g.rc;
-    }
+    bool changed = false;
     pthread_mutex_lock(&d->publishing);
-    bool changed = g.value != d->generation;
+    int64_t generation = d->generation;
     pthread_mutex_unlock(&d->publishing);
+    if (lt_config_changed(d->engine.store, generation, &changed, err))
+        return err->code;
     if (!changed && !(templates && lt_workflow_source_changed(d->workflows)))
         return LT_OK;
     if (lt_daemon_reload(d, &config, err))
@@ -99,13 +87,27 @@ static void give_back(struct burst *b)
         *b = (struct burst){.peak = now, .again = TRIM_AGAIN};
 }
 
+/* Looks until the next time. */
+static unsigned sweep(struct lt_daemon *d)
+{
+    struct lt_error err;
+    bool more = false, more_gradings = false;
+    struct lt_config *config = lt_config_ref(lt_config_current());
+    if (lt_response_sweep(d->engine.store, config, lt_now_ms(), SWEEP_MAX, &more, &err))
+        lt_log_error("response.sweep", &err);
+    if (lt_grading_sweep(d->engine.store, config, lt_now_ms(), SWEEP_MAX, &more_gradings, &err))
+        lt_log_error("grading.sweep", &err);
+    lt_config_unref(config);
+    return more || more_gradings ? 1 : SWEEP_EVERY;
+}
+
 void lt_daemon_watch(void *daemon)
 {
     struct lt_daemon *d = daemon;
     struct lt_error err;
     struct burst burst = {0};
     bool failing = false;
-    unsigned looks = 0;
+    unsigned looks = 0, sweep_in = 1;
     lt_fiber_set_name("configuration watcher");
     while (lt_fiber_sleep(WATCH_MS) != LT_ECANCELLED) {
         bool failed = look(d, looks % TEMPLATES_EVERY == 0, &err) != LT_OK;
@@ -114,6 +116,8 @@ void lt_daemon_watch(void *daemon)
         failing = failed;
         lt_api_tick(d->api);
         give_back(&burst);
+        if (--sweep_in == 0)
+            sweep_in = sweep(d);
         if (looks++ % MARK_EVERY == 0)
             lt_manager_mark(d->engine.manager);
     }

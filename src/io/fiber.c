@@ -70,6 +70,7 @@ struct lt_fiber {
     void (*fn)(void *arg);
     void *arg;
     const char *name;
+    const void *own;       /* see lt_fiber_own() */
     uint64_t deadline_ms;  /* of the present wait */
     uint64_t wait_start_ms;
     struct lt_timer timer; /* stays set across waits; see arm() */
@@ -383,6 +384,7 @@ enum lt_code lt_fiber_start(struct lt_loop *loop, void (*fn)(void *arg), void *a
     f->fn = fn;
     f->arg = arg;
     f->name = "start";
+    f->own = NULL;
     f->shield = 0;
     f->woken = f->timed_out = f->cancelled = false;
     f->wait_start_ms = lt_loop_now(loop);
@@ -547,6 +549,17 @@ bool lt_fiber_cancelled(void)
 void lt_fiber_cancel_reset(void)
 {
     running->cancelled = false;
+}
+
+void lt_fiber_set_own(const void *p)
+{
+    if (running)
+        running->own = p;
+}
+
+const void *lt_fiber_own(void)
+{
+    return running ? running->own : NULL;
 }
 
 void lt_fiber_shield(void)

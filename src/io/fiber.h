@@ -38,6 +38,10 @@ void lt_fiber_cancel_reset(void);    /* the running fiber */
 void lt_fiber_shield(void);
 void lt_fiber_unshield(void);
 
+/* One pointer that belongs to the running fiber, for whoever runs it; NULL at its start. Outside fibers nothing is kept. */
+void lt_fiber_set_own(const void *p);
+const void *lt_fiber_own(void);
+
 /* Fibers alive in this process, for metrics and tests. */
 int lt_fiber_count(void);
 /* Calls f for each live fiber of the loop (name, milliseconds it has waited). Loop thread. */

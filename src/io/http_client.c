@@ -594,8 +594,11 @@ static enum lt_code read_head(struct lt_http_reply *r, const struct lt_http_call
                 return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%s: closed the connection without an answer", r->key);
             return lt_fail(err, LT_EUPSTREAM_INVALID, "%s: the answer ends within its head", r->key);
         }
-        if (*ret_silent)
+        if (*ret_silent) {
             deadline = until(r, r->idle_ms);
+            if (call->times)
+                call->times->first_byte_us = lt_mono_us();
+        }
         *ret_silent = false;
         rc = parse_head(r, &interim, err);
         if (rc == LT_OK)
@@ -620,6 +623,8 @@ static enum lt_code exchange(struct lt_http_reply *r, const struct lt_http_call 
     if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
         return failed(r, rc, "while sending", err);
     r->dirty = rc != LT_OK;
+    if (call->times)
+        call->times->sent_us = lt_mono_us();
     return read_head(r, call, ret_silent, err);
 }
 
@@ -634,6 +639,8 @@ static enum lt_code send_to(struct lt_http_reply *r, const struct lt_http_call *
         if (rc != LT_OK)
             return rc;
         r->pool->busy++;
+        if (call->times)
+            *call->times = (struct lt_http_times){.connected_us = lt_mono_us(), .reused = reused};
         rc = exchange(r, call, t, &silent, err);
         if (rc == LT_OK) {
             r->key = r->up->key;

@@ -11,6 +11,12 @@
 
 struct lt_http_reply; /* an answer under way; belongs to the calling fiber */
 
+/* When it came to what, by lt_mono_us(); 0: it has not. Of the last try, when a connection turned out to be closed. */
+struct lt_http_times {
+    uint64_t connected_us, sent_us, first_byte_us;
+    bool reused; /* the connection was there already: connected_us is when it was taken */
+};
+
 struct lt_http_call {
     const char *method;
     struct lt_str url;                  /* http:// or https://, with host; userinfo and fragment are refused */
@@ -23,6 +29,7 @@ struct lt_http_call {
     uint32_t idle_ms;                   /* between two reads of the body; 0 = 60,000 */
     uint64_t deadline_ms;               /* absolute, for the whole call; 0 = none */
     size_t max_body;                    /* bytes of the answer; 0 = 16 MiB */
+    struct lt_http_times *times;        /* for who wants to know; else NULL */
 };
 
 /*

@@ -120,6 +120,11 @@ bool lt_http_client_gone(const struct lt_http_request *req)
     return req->stream->conn->gone;
 }
 
+bool lt_http_stream_heard(const struct lt_http_request *req)
+{
+    return req->tap || !req->stream->conn->gone;
+}
+
 /* ---- its deadline ---- */
 
 /* Nothing came for too long, or an overflow made no progress. */

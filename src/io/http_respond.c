@@ -53,7 +53,7 @@ enum lt_code lt_http_write_all(struct lt_http_conn *c, struct iovec *iov, int co
     lt_fiber_unshield();
     if (rc != LT_OK)
         c->broken = true;
-    return rc;
+    return rc == LT_EIO ? LT_ECANCELLED : rc; /* reset: the client has left */
 }
 
 /* ---- heads ---- */
@@ -181,9 +181,20 @@ static char *put_framing(char *p, const struct lt_http_stream *st, int status, i
     return p;
 }
 
-static char *put_fields(char *p, const struct lt_http_field *fields, size_t n)
+static bool has_field(const struct lt_http_field *fields, size_t n, struct lt_str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lt_str_eq_ci(fields[i].name, name))
+            return true;
+    return false;
+}
+
+/* Without those of which there is one of the same name in `other`. */
+static char *put_fields(char *p, const struct lt_http_field *fields, size_t n, const struct lt_http_field *other, size_t other_n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (has_field(other, other_n, fields[i].name))
+            continue;
         p = put(p, LT_STR("\r\n"));
         p = put(p, fields[i].name);
         p = put(p, LT_STR(": "));
@@ -211,8 +222,8 @@ struct lt_str lt_http_make_head(struct lt_http_stream *st, int status, const cha
         p = put(p, lt_str(type));
     }
     p = put_framing(p, st, status, length);
-    p = put_fields(p, fields, fields_n);
-    p = put_fields(p, req->always, req->always_n);
+    p = put_fields(p, fields, fields_n, NULL, 0);
+    p = put_fields(p, req->always, req->always_n, fields, fields_n);
     p = put(p, LT_STR("\r\n\r\n"));
     return (struct lt_str){start, (size_t)(p - start)};
 }
@@ -241,7 +252,11 @@ void lt_http_respond_problem(struct lt_http_request *req, enum lt_code code, con
                   reason_of(status), status, lt_code_name(code));
     lt_json_escape(&body, lt_str(detail));
     lt_buf_printf(&body, "\",\"request_id\":\"%s\"}", req->id);
-    lt_http_respond(req, status, "application/problem+json", NULL, 0, lt_buf_str(&body));
+    static const struct lt_http_field fields[] = {{LT_STR("Cache-Control"), LT_STR("no-store")},
+                                                  {LT_STR("X-Content-Type-Options"), LT_STR("nosniff")},
+                                                  {LT_STR("Referrer-Policy"), LT_STR("no-referrer")},
+                                                  {LT_STR("Content-Security-Policy"), LT_STR("default-src 'none'; frame-ancestors 'none'")}};
+    lt_http_respond(req, status, "application/problem+json", fields, LT_COUNT(fields), lt_buf_str(&body));
     lt_buf_free(&body);
 }
 

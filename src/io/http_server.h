@@ -11,6 +11,17 @@
 
 struct lt_http_server;
 
+/*
+ * Listens to a streamed answer that is written from the fiber (begin, write, end): is told of it first. The client may then leave without
+ * the writer being told; what it writes is heard by the tap alone.
+ */
+struct lt_http_tap {
+    void (*begin)(void *ctx, int status, const char *type);
+    void (*bytes)(void *ctx, struct lt_str bytes);
+    void (*end)(void *ctx);
+    void *ctx;
+};
+
 struct lt_http_request {
     struct lt_arena *arena;     /* freed after the handler has returned (or when a handed-over response ends) */
     struct lt_loop *loop;
@@ -18,8 +29,10 @@ struct lt_http_request {
     char id[37];                /* X-Request-Id of the answer: ours, a fresh UUID */
     char peer[64];
     bool responded;             /* head of the answer was sent */
-    const struct lt_http_field *always; /* fields of the answer, whoever gives it and in whatever form; the handler's to set */
+    /* Fields of the answer, whoever gives it and in whatever form, unless it has one of that name itself. The handler's to set. */
+    const struct lt_http_field *always;
     size_t always_n;
+    const struct lt_http_tap *tap; /* NULL: nobody listens. The handler's to set */
     struct lt_http_stream *stream; /* private */
 };
 
@@ -69,6 +82,8 @@ enum lt_code lt_http_stream_end(struct lt_http_request *req);
 /* Who watches the client: by default the request's fiber is cancelled when the client leaves. fn replaces that (fn NULL: nothing). */
 void lt_http_on_client_gone(struct lt_http_request *req, void (*fn)(void *arg), void *arg);
 bool lt_http_client_gone(const struct lt_http_request *req);
+/* Does somebody still take what is streamed: the client, or a tap? */
+bool lt_http_stream_heard(const struct lt_http_request *req);
 
 /*
  * Non-blocking writing for event-driven streams (io/sse.h): after lt_http_stream_begin() a pump may write from callbacks instead of

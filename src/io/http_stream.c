@@ -23,7 +23,9 @@ enum lt_code lt_http_stream_begin(struct lt_http_request *req, int status, const
     st->head = lt_http_make_head(st, status, content_type, fields, fields_n, -1);
     lt_buf_init(&st->out, OUT_MAX);
     lt_http_conn_give_buffer_if_empty(st->conn);
-    return st->conn->gone ? LT_ECANCELLED : LT_OK;
+    if (req->tap)
+        req->tap->begin(req->tap->ctx, status, content_type);
+    return st->conn->gone && !req->tap ? LT_ECANCELLED : LT_OK;
 }
 
 void lt_http_stream_cut(struct lt_http_request *req)
@@ -78,22 +80,25 @@ static enum lt_code flush_out(struct lt_http_stream *st)
     return rc;
 }
 
+static enum lt_code write_piece(struct lt_http_stream *st, struct lt_str bytes)
+{
+    char line[CHUNK_LINE];
+    struct iovec iov[4];
+    enum lt_code rc = flush_out(st);
+    return rc ? rc : lt_http_write_all(st->conn, iov, make_piece(st, bytes, line, iov));
+}
+
 enum lt_code lt_http_stream_write(struct lt_http_request *req, const void *p, size_t n)
 {
     struct lt_http_stream *st = req->stream;
     if (!st->streaming || st->ended)
         return LT_EINTERNAL;
-    if (st->conn->gone || lt_fiber_must_end())
+    if (lt_fiber_must_end())
         return LT_ECANCELLED;
-    if (n == 0 || lt_http_is_head(st))
-        return LT_OK;
-    enum lt_code rc = flush_out(st);
-    if (rc != LT_OK)
-        return rc;
-    char line[CHUNK_LINE];
-    struct iovec iov[4];
-    int count = make_piece(st, (struct lt_str){p, n}, line, iov);
-    return lt_http_write_all(st->conn, iov, count);
+    if (req->tap)
+        req->tap->bytes(req->tap->ctx, (struct lt_str){p, n});
+    enum lt_code rc = st->conn->gone ? LT_ECANCELLED : n == 0 || lt_http_is_head(st) ? LT_OK : write_piece(st, (struct lt_str){p, n});
+    return req->tap ? LT_OK : rc;
 }
 
 enum lt_code lt_http_stream_end(struct lt_http_request *req)
@@ -101,6 +106,8 @@ enum lt_code lt_http_stream_end(struct lt_http_request *req)
     struct lt_http_stream *st = req->stream;
     if (!st->streaming || st->ended)
         return LT_EINTERNAL;
+    if (req->tap)
+        req->tap->end(req->tap->ctx);
     enum lt_code rc = flush_out(st);
     if (rc != LT_OK)
         return rc;

@@ -16,6 +16,7 @@ enum {
     FETCH_MS = 5000,
     FAILED_FIRST_MS = 1000,
     FRUITLESS_FIRST_MS = 10000,
+    AGAIN_MS = 5000,
     PAUSE_MAX_MS = 60000,
     ENTRIES_MAX = 256, /* more addresses than that take each other's place */
 };
@@ -25,6 +26,7 @@ struct set {
     atomic_int references;
     struct lt_arena *arena;
     const struct lt_jwks *keys;
+    uint64_t mark; /* of its text */
 };
 
 /* A fiber that waits for another's answer. Belongs to its fiber while it is in the list, then to the task that wakes it. */
@@ -41,7 +43,7 @@ struct entry {
     struct set *set;              /* NULL: there never was one */
     uint64_t got_ms;              /* when */
     uint64_t retry_ms;            /* not asked before that, after failures */
-    uint64_t look_ms;             /* not asked before that for a name that it does not have */
+    uint64_t look_ms;             /* not asked before that for what it does not have: a name, or who made a signature */
     uint64_t used_ms;
     uint32_t failed, fruitless;   /* in a row */
     uint32_t tries;               /* answers and failures so far */
@@ -68,6 +70,7 @@ struct lt_jwks_cache *lt_jwks_cache_new(const struct lt_jwks_cache_options *opti
     c->options.fresh_ms = options->fresh_ms ? options->fresh_ms : FRESH_MS;
     c->options.stale_ms = options->stale_ms ? options->stale_ms : STALE_MS;
     c->options.wait_ms = options->wait_ms ? options->wait_ms : WAIT_MS;
+    c->options.again_ms = options->again_ms ? options->again_ms : AGAIN_MS;
     c->options.fruitless_ms = options->fruitless_ms ? options->fruitless_ms : FRUITLESS_FIRST_MS;
     pthread_mutex_init(&c->lock, NULL);
     return c;
@@ -191,7 +194,10 @@ static enum lt_code read_answer(struct lt_http_reply *reply, struct set *set, st
     if (status != 200)
         return lt_fail(err, LT_EUPSTREAM_INVALID, "status %d", status);
     enum lt_code rc = lt_http_reply_read_all(reply, set->arena, &text, err);
-    return rc ? rc : lt_jwks_parse(set->arena, text, &set->keys, err);
+    if (rc)
+        return rc;
+    set->mark = lt_hash64(LT_HASH64_START, text.p, text.n);
+    return lt_jwks_parse(set->arena, text, &set->keys, err);
 }
 
 static enum lt_code ask(const struct lt_jwks_cache *c, struct lt_loop *loop, struct lt_str url, uint64_t deadline_ms, struct set **ret,
@@ -225,10 +231,18 @@ static void log_failure(struct lt_str url, const struct lt_error *err)
     lt_log(LT_LOG_WARN, "jwks.failed", LT_S("host", good ? parts.host : ""), LT_S("code", lt_code_name(err->code)), LT_S("detail", err->detail));
 }
 
+/* What is looked for at the issuer. */
+struct want {
+    const char *alg;
+    struct lt_str kid;
+    bool other; /* anything but what there is */
+};
+
 /* Under the lock: what came of it. A fiber that was cancelled has found out nothing; one of those who wait asks instead. */
-static void note(struct lt_jwks_cache *c, struct entry *e, enum lt_code rc, struct set *set, const char *alg, struct lt_str kid)
+static void note(struct lt_jwks_cache *c, struct entry *e, enum lt_code rc, struct set *set, const struct want *want)
 {
     uint64_t now = lt_mono_ms();
+    bool same = rc == LT_OK && e->set && e->set->mark == set->mark;
     e->busy = false;
     e->tries += rc != LT_ECANCELLED;
     if (rc == LT_OK) {
@@ -237,7 +251,7 @@ static void note(struct lt_jwks_cache *c, struct entry *e, enum lt_code rc, stru
         e->got_ms = now;
         e->failed = 0;
         e->retry_ms = 0;
-        e->fruitless = has(e, alg, kid) ? 0 : e->fruitless + 1;
+        e->fruitless = (want->other ? !same : has(e, want->alg, want->kid)) ? 0 : e->fruitless + 1;
         e->look_ms = e->fruitless ? now + pause_after(c->options.fruitless_ms, e->fruitless - 1) : 0;
     } else if (rc != LT_ECANCELLED) {
         e->retry_ms = now + pause_after(FAILED_FIRST_MS, e->failed++);
@@ -246,7 +260,7 @@ static void note(struct lt_jwks_cache *c, struct entry *e, enum lt_code rc, stru
 }
 
 /* The lock is held before and after, not while the server is asked. */
-static enum lt_code refresh(struct lt_jwks_cache *c, struct lt_loop *loop, struct entry *e, const char *alg, struct lt_str kid, uint64_t until)
+static enum lt_code refresh(struct lt_jwks_cache *c, struct lt_loop *loop, struct entry *e, const struct want *want, uint64_t until)
 {
     struct lt_error err;
     struct set *set = NULL;
@@ -258,7 +272,7 @@ static enum lt_code refresh(struct lt_jwks_cache *c, struct lt_loop *loop, struc
     if (rc && rc != LT_ECANCELLED)
         log_failure(url, &err);
     pthread_mutex_lock(&c->lock);
-    note(c, e, rc, set, alg, kid);
+    note(c, e, rc, set, want);
     return rc;
 }
 
@@ -332,12 +346,53 @@ enum lt_code lt_jwks_cache_get(struct lt_jwks_cache *c, struct lt_loop *loop, st
         known = settled(c, e, alg, kid, tries);
         if (known)
             break;
-        rc = e->busy ? wait_for_other(c, loop, e, until) : refresh(c, loop, e, alg, kid, until);
+        rc = e->busy ? wait_for_other(c, loop, e, until) : refresh(c, loop, e, &(struct want){alg, kid, false}, until);
     }
     if (rc == LT_ECANCELLED)
         lt_fail(err, rc, "cancelled while the keys of the token's issuer were read");
     else
         rc = answer(e, usable(c, e, alg, kid, known), arena, ret, err);
+    e->users--;
+    pthread_mutex_unlock(&c->lock);
+    return rc;
+}
+
+/* ---- once more, after a wrong signature ---- */
+
+/* Is every key that may have made the signature one of the name that the token gives? Then no other will do. */
+static bool by_name(const struct lt_jwks *keys, const char *alg, struct lt_str kid)
+{
+    const struct lt_jwk *fitting[LT_JWKS_TRIED_MAX];
+    size_t n = lt_jwks_fitting(keys, alg, kid, fitting);
+    for (size_t i = 0; i < n; i++)
+        if (!fitting[i]->kid.p)
+            return false;
+    return kid.p != NULL;
+}
+
+enum lt_code lt_jwks_cache_newer(struct lt_jwks_cache *c, struct lt_loop *loop, struct lt_arena *arena, struct lt_str url, const char *alg,
+                                 struct lt_str kid, const struct lt_jwks *had, const struct lt_jwks **ret, struct lt_error *err)
+{
+    uint64_t until = lt_mono_ms() + c->options.wait_ms;
+    enum lt_code rc = LT_OK;
+    struct want want = {alg, kid, true};
+    if (by_name(had, alg, kid))
+        return lt_fail(err, LT_ENOT_FOUND, "the key that the token names is known");
+    pthread_mutex_lock(&c->lock);
+    struct entry *e = use(c, url, lt_mono_ms());
+    while (rc == LT_OK && e->set && e->set->keys == had) {
+        uint64_t now = lt_mono_ms();
+        bool soon = now - e->got_ms < c->options.again_ms || now < e->look_ms || now < e->retry_ms;
+        if (now >= until || (soon && !e->busy))
+            break;
+        rc = e->busy ? wait_for_other(c, loop, e, until) : refresh(c, loop, e, &want, until);
+    }
+    if (rc == LT_ECANCELLED)
+        lt_fail(err, rc, "cancelled while the keys of the token's issuer were read");
+    else if (e->set && e->set->keys != had)
+        rc = answer(e, true, arena, ret, err);
+    else
+        rc = lt_fail(err, LT_ENOT_FOUND, "nothing newer is known of the issuer's keys");
     e->users--;
     pthread_mutex_unlock(&c->lock);
     return rc;

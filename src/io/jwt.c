@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/secret.h"
 
-enum { TOKEN_MAX = 8192, LEEWAY_S = 30, SECRET_MIN = 16, KID_MAX = 255, ES256_BYTES = 64 };
+#define DATE_MAX 253402300799.0 /* 9999-12-31T23:59:59Z */
+enum { SECRET_MIN = 16, KID_MAX = 255, ES256_BYTES = 64 };
 
 static const char secret_alg[] = "HS256";
 static const char *const public_algs[] = {"RS256", "RS512", "ES256"};
@@ -21,8 +22,8 @@ struct parts {
 
 static enum lt_code split(struct lt_str token, struct parts *ret, struct lt_error *err)
 {
-    if (token.n > TOKEN_MAX)
-        return lt_fail(err, LT_EUNAUTHENTICATED, "token: larger than %d bytes", TOKEN_MAX);
+    if (token.n > LT_JWT_MAX)
+        return lt_fail(err, LT_EUNAUTHENTICATED, "token: larger than %d bytes", LT_JWT_MAX);
     struct lt_str rest = token;
     ret->header = lt_str_cut(&rest, '.');
     ret->claims = lt_str_cut(&rest, '.');
@@ -80,7 +81,7 @@ bool lt_jwt_alg_known(struct lt_str alg)
 }
 
 /* The algorithm is the key's, never the token's choice; crit names extensions that must be understood, and we know none. */
-static enum lt_code check_header(const struct lt_json *header, const char *key_alg, struct lt_str *ret_kid, struct lt_error *err)
+enum lt_code lt_jwt_check_header(const struct lt_json *header, const char *key_alg, struct lt_str *ret_kid, struct lt_error *err)
 {
     struct lt_str alg = lt_json_str(lt_json_get(header, "alg"));
     const struct lt_json *kid = lt_json_get(header, "kid");
@@ -94,7 +95,7 @@ static enum lt_code check_header(const struct lt_json *header, const char *key_a
     return LT_OK;
 }
 
-/* A NumericDate (RFC 7519 §2): seconds, fractions allowed. */
+/* A NumericDate (RFC 7519 §2): seconds, fractions allowed; of a year that has four digits. */
 static enum lt_code get_time(const struct lt_json *claims, const char *name, bool required, double otherwise, double *ret,
                              struct lt_error *err)
 {
@@ -104,12 +105,12 @@ static enum lt_code get_time(const struct lt_json *claims, const char *name, boo
         return LT_OK;
     }
     *ret = lt_json_double_or(v, NAN);
-    if (!lt_json_is(v, LT_JSON_NUMBER) || !isfinite(*ret))
-        return lt_fail(err, LT_EUNAUTHENTICATED, v ? "token: %s is not a number" : "token: %s is missing", name);
+    if (!lt_json_is(v, LT_JSON_NUMBER) || !isfinite(*ret) || *ret > DATE_MAX)
+        return lt_fail(err, LT_EUNAUTHENTICATED, v ? "token: %s is not a number of seconds up to the year 9999" : "token: %s is missing", name);
     return LT_OK;
 }
 
-static enum lt_code check_times(const struct lt_json *claims, struct lt_error *err)
+enum lt_code lt_jwt_check_times(const struct lt_json *claims, struct lt_error *err)
 {
     double now = (double)lt_now_ms() / 1000, exp, nbf, iat;
     enum lt_code rc = get_time(claims, "exp", true, 0, &exp, err);
@@ -119,19 +120,19 @@ static enum lt_code check_times(const struct lt_json *claims, struct lt_error *e
         rc = get_time(claims, "iat", false, now, &iat, err);
     if (rc != LT_OK)
         return rc;
-    if (now >= exp + LEEWAY_S)
+    if (now >= exp + LT_JWT_LEEWAY_S)
         return lt_fail(err, LT_EUNAUTHENTICATED, "token: expired");
-    if (now < nbf - LEEWAY_S)
+    if (now < nbf - LT_JWT_LEEWAY_S)
         return lt_fail(err, LT_EUNAUTHENTICATED, "token: not yet valid (nbf)");
-    if (now < iat - LEEWAY_S)
+    if (now < iat - LT_JWT_LEEWAY_S)
         return lt_fail(err, LT_EUNAUTHENTICATED, "token: issued in the future (iat)");
     return LT_OK;
 }
 
 enum lt_code lt_jwt_check(const struct lt_json *header, const struct lt_json *claims, const char *alg, struct lt_str *ret_kid, struct lt_error *err)
 {
-    enum lt_code rc = check_header(header, alg, ret_kid, err);
-    return rc == LT_OK ? check_times(claims, err) : rc;
+    enum lt_code rc = lt_jwt_check_header(header, alg, ret_kid, err);
+    return rc == LT_OK ? lt_jwt_check_times(claims, err) : rc;
 }
 
 /* ---- signatures ---- */

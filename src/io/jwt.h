@@ -6,6 +6,11 @@
 #include "io/jwks.h"
 #include "text/json.h"
 
+enum {
+    LT_JWT_MAX = 8192,       /* bytes of a token */
+    LT_JWT_LEEWAY_S = 30,    /* by which the issuer's clock may differ from ours: exp, nbf, iat */
+};
+
 struct lt_jwt_key {
     const char *alg;            /* the token's alg must equal it */
     struct lt_str secret;       /* HS256: at least 16 bytes */
@@ -25,6 +30,9 @@ enum lt_code lt_jwt_peek(struct lt_arena *arena, struct lt_str token, const stru
  * is none. LT_EUNAUTHENTICATED with the reason in detail.
  */
 enum lt_code lt_jwt_check(const struct lt_json *header, const struct lt_json *claims, const char *alg, struct lt_str *ret_kid, struct lt_error *err);
+/* Its two halves: what the header says of the key, and the times. */
+enum lt_code lt_jwt_check_header(const struct lt_json *header, const char *alg, struct lt_str *ret_kid, struct lt_error *err);
+enum lt_code lt_jwt_check_times(const struct lt_json *claims, struct lt_error *err);
 /* Is the signature one of these keys'? Only after lt_jwt_check(). LT_EUNAUTHENTICATED, LT_ECONFIG (the key cannot be used). */
 enum lt_code lt_jwt_check_signature(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key, struct lt_str kid,
                                     struct lt_error *err);

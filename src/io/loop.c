@@ -69,14 +69,23 @@ static struct event_base *make_base(void)
     return base;
 }
 
+/* SSL_write has no MSG_NOSIGNAL. Of this thread alone: how the process takes signals is not a loop's to say. */
+static void block_sigpipe(void)
+{
+    sigset_t pipe;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+}
+
 struct lt_loop *lt_loop_new(int index, struct lt_error *err)
 {
     struct lt_loop *loop = calloc(1, sizeof *loop);
 
     if (!loop)
         goto no_memory;
-    lt_loop_memory();
-    signal(SIGPIPE, SIG_IGN); /* SSL_write has no MSG_NOSIGNAL */
+    block_sigpipe();
     loop->index = index;
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0) {

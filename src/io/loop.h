@@ -13,7 +13,12 @@
 struct lt_loop;
 struct evdns_base;
 
-/* A loop for the calling thread to run. `index` names it in logs. NULL and err on failure. */
+/*
+ * For a process that is Lectern's own, before its first loop: says where libevent's memory comes from (loop_memory.c). A program that
+ * embeds Lectern may use libevent too, and keeps it as it is.
+ */
+void lt_loop_own_process(void);
+/* A loop for the calling thread to run, in which SIGPIPE is blocked from now on. `index` names it in logs. NULL and err on failure. */
 struct lt_loop *lt_loop_new(int index, struct lt_error *err);
 /* Runs until lt_loop_stop(). The calling thread becomes the loop's thread. */
 void lt_loop_run(struct lt_loop *loop);

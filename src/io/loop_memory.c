@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "io/loop_private.h"
+#include "io/loop.h"
 
 enum {
     PIECE = 16,
@@ -86,7 +86,7 @@ static void set_up(void)
         event_set_mem_functions(allocate, resize, release);
 }
 
-void lt_loop_memory(void)
+void lt_loop_own_process(void)
 {
     pthread_once(&once, set_up);
 }

@@ -2,9 +2,6 @@
 #pragma once
 #include "io/fiber.h"
 
-/* Says where libevent's memory comes from; before anything else of libevent is called. loop_memory.c. */
-void lt_loop_memory(void);
-
 /* The fibers of one loop: ready queue, live list, pool. */
 struct lt_fibers;
 

@@ -36,7 +36,7 @@ int lt_sse_feed(struct lt_sse_parser *p, struct lt_str *in, struct lt_sse_event 
 void lt_sse_write(struct lt_buf *out, const char *type, uint64_t id, struct lt_str data);
 
 /* In the stream: "start", "delta", … */
-enum lt_sse_type { LT_SSE_START, LT_SSE_DELTA, LT_SSE_STATUS, LT_SSE_TOOL, LT_SSE_DONE, LT_SSE_ERROR };
+enum lt_sse_type { LT_SSE_START, LT_SSE_DELTA, LT_SSE_STATUS, LT_SSE_TOOL, LT_SSE_APPROVAL, LT_SSE_DONE, LT_SSE_ERROR };
 
 struct lt_sse_log;
 enum {

@@ -15,6 +15,7 @@ enum {
 static const struct lt_str leads[] = {
     [LT_SSE_START] = LEAD("start"), [LT_SSE_DELTA] = LEAD("delta"), [LT_SSE_STATUS] = LEAD("status"),
     [LT_SSE_TOOL] = LEAD("tool"),   [LT_SSE_DONE] = LEAD("done"),   [LT_SSE_ERROR] = LEAD("error"),
+    [LT_SSE_APPROVAL] = LEAD("approval"),
 };
 #undef LEAD
 

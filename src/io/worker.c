@@ -68,15 +68,14 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-/* Workers take no signals: the thread that handles them must be the one that expects to. */
-static int start_thread(pthread_t *ret)
+int lt_thread_start(pthread_t *ret, void *(*fn)(void *arg), void *arg)
 {
     sigset_t all, before;
     int rc;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(ret, NULL, worker_main, NULL);
+    rc = pthread_create(ret, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
@@ -89,7 +88,7 @@ enum lt_code lt_workers_start(int n, struct lt_error *err)
         return lt_fail(err, LT_EINTERNAL, "worker threads run already");
     pool.stopping = false;
     for (int i = 0; i < n; i++) {
-        int rc = start_thread(&pool.threads[i]);
+        int rc = lt_thread_start(&pool.threads[i], worker_main, NULL);
         if (rc) {
             lt_workers_stop();
             return lt_fail(err, LT_EINTERNAL, "worker thread %d of %d: %s", i + 1, n, strerror(rc));

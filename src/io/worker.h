@@ -1,6 +1,11 @@
 /* Worker threads for what blocks or computes long (DNS, SQLite reads, hashing, ICU). One pool per process. */
 #pragma once
+#include <pthread.h>
+
 #include "io/fiber.h"
+
+/* pthread_create() for a thread that takes no signals: the one that handles them must be the one that expects to. 0 or an errno. Any thread. */
+int lt_thread_start(pthread_t *ret, void *(*fn)(void *arg), void *arg);
 
 /* Starts n threads (1 to 64); once, before the loops. */
 enum lt_code lt_workers_start(int n, struct lt_error *err);

@@ -93,6 +93,8 @@ static void write_mark(struct lt_jw *j)
 
 static bool marks(const struct lt_wire *w)
 {
+    if (w->run->call->cache != LT_WISH_NONE)
+        return w->run->call->cache == LT_WISH_YES;
     return lt_json_bool_or(lt_wire_quirk(w, "prompt_cache"), true);
 }
 

@@ -285,6 +285,8 @@ static void write_generation(struct lt_wire *w)
     lt_wire_int(w, "topK", "top_k", -1, 1);
     lt_wire_int(w, "maxOutputTokens", "max_tokens", call->max_tokens, 1);
     lt_wire_json(w, "stopSequences", call->stop);
+    lt_wire_json(w, "frequencyPenalty", call->frequency_penalty);
+    lt_wire_json(w, "presencePenalty", call->presence_penalty);
     lt_wire_int(w, "seed", "seed", call->seed < 0 ? -1 : call->seed % ((int64_t)INT32_MAX + 1), 0); /* 32 bits there */
     if (lt_wire_may(w, "responseMimeType", json) && json)
         lt_jw_kstrz(&w->jw, "responseMimeType", "application/json");

@@ -213,6 +213,8 @@ static void write_options(struct lt_wire *w)
         return;
     lt_wire_number(w, "temperature", "temperature", call->temperature);
     lt_wire_number(w, "top_p", "top_p", call->top_p);
+    lt_wire_json(w, "frequency_penalty", call->frequency_penalty);
+    lt_wire_json(w, "presence_penalty", call->presence_penalty);
     lt_wire_int(w, "seed", "seed", call->seed, 0);
     lt_wire_int(w, "num_predict", "max_tokens", call->max_tokens, 1);
     lt_wire_json(w, "stop", call->stop);

@@ -30,6 +30,20 @@ static enum lt_code check_able(const struct lt_wire *w, struct lt_error *err)
     return LT_OK;
 }
 
+bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings, const struct lt_wire_vendor *vendor,
+                             const char *otherwise)
+{
+    char why[LT_WIRE_WHY_MAX];
+    struct lt_wire_endpoint endpoint;
+    struct lt_str api = lt_json_str_or(lt_json_get(instance->config, "api"), lt_str(otherwise));
+    if (!lt_json_bool_or(lt_json_at_pointer(settings, "/extra/store"), true) ||
+        !lt_json_bool_or(lt_json_at_pointer(instance->config, "/body/store"), true))
+        return false;
+    if (lt_str_is(api, "responses"))
+        return true;
+    return lt_str_is(api, "auto") && lt_wire_read_endpoint(instance->config, vendor, &endpoint, why) && (endpoint.own || !vendor->host);
+}
+
 static enum lt_code complete(struct lt_wire *w, const char *otherwise, struct lt_error *err)
 {
     const struct lt_neutral_call *call = w->run->call;
@@ -84,7 +98,7 @@ static enum lt_code take_vectors(struct lt_wire *w, const struct lt_json *answer
             return code;
     }
     r->model = lt_json_str_or(lt_json_get(answer, "model"), w->model);
-    r->usage = (struct lt_usage){lt_wire_count(usage, "prompt_tokens"), -1, lt_wire_count(usage, "total_tokens"), -1};
+    r->usage = (struct lt_usage){lt_wire_count(usage, "prompt_tokens"), -1, lt_wire_count(usage, "total_tokens"), -1, -1};
     if (r->usage.prompt_tokens >= 0)
         r->usage.completion_tokens = 0; /* nothing is written */
     return lt_wire_vectors_end(w->run, err);
@@ -165,6 +179,11 @@ static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
     return lt_openai_call(run, &vendor, "auto", err);
 }
 
+static bool keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings)
+{
+    return lt_openai_keeps_threads(instance, settings, &vendor, "auto");
+}
+
 static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
 {
     return lt_openai_models(run, &vendor, ret, ret_n, err);
@@ -173,6 +192,16 @@ static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, siz
 static enum lt_code response(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err)
 {
     return lt_openai_response(run, &vendor, response_id, ret, err);
+}
+
+static enum lt_code response_before(struct lt_provider_run *run, struct lt_str response_id, struct lt_str *ret, struct lt_error *err)
+{
+    return lt_openai_response_before(run, &vendor, response_id, ret, err);
+}
+
+static enum lt_code forget(struct lt_provider_run *run, struct lt_str response_id, struct lt_error *err)
+{
+    return lt_openai_forget(run, &vendor, response_id, err);
 }
 
 extern const struct lt_provider lt_provider_openai;
@@ -184,6 +213,9 @@ const struct lt_provider lt_provider_openai = {
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
     .configured = configured,
     .call = call,
+    .keeps_threads = keeps_threads,
     .models = models,
     .response = response,
+    .response_before = response_before,
+    .forget = forget,
 };

@@ -133,6 +133,14 @@ static void write_store(struct lt_wire *w)
     lt_wire_json(w, "metadata", call->metadata);
 }
 
+static void write_logprobs(struct lt_wire *w)
+{
+    const struct lt_neutral_call *call = w->run->call;
+    if (lt_wire_may(w, "logprobs", call->logprobs) && call->logprobs)
+        lt_jw_kbool(&w->jw, "logprobs", true);
+    lt_wire_int(w, "top_logprobs", NULL, call->logprobs ? call->top_logprobs : 0, 1);
+}
+
 enum lt_code lt_openai_chat_body(struct lt_wire *w, struct lt_error *err)
 {
     const struct lt_neutral_call *call = w->run->call;
@@ -154,6 +162,10 @@ enum lt_code lt_openai_chat_body(struct lt_wire *w, struct lt_error *err)
     lt_wire_json(w, "tool_choice", call->tool_choice);
     write_format(w);
     write_store(w);
+    lt_wire_json(w, "parallel_tool_calls", call->parallel_tool_calls);
+    lt_wire_json(w, "frequency_penalty", call->frequency_penalty);
+    lt_wire_json(w, "presence_penalty", call->presence_penalty);
+    write_logprobs(w);
     return lt_wire_end(w, err);
 }
 
@@ -165,7 +177,8 @@ static void take_usage(struct lt_wire_answer *a, const struct lt_json *usage)
         return;
     a->usage = (struct lt_usage){lt_wire_count(usage, "prompt_tokens"), lt_wire_count(usage, "completion_tokens"),
                                  lt_wire_count(usage, "total_tokens"),
-                                 lt_wire_count(lt_wire_get(usage, "prompt_tokens_details"), "cached_tokens")};
+                                 lt_wire_count(lt_wire_get(usage, "prompt_tokens_details"), "cached_tokens"),
+                                 lt_wire_count(lt_wire_get(usage, "completion_tokens_details"), "reasoning_tokens")};
     if (a->usage.cached_tokens < 0)
         a->usage.cached_tokens = lt_wire_count(usage, "prompt_cache_hit_tokens"); /* DeepSeek */
 }
@@ -237,6 +250,7 @@ static enum lt_code take_choice(struct lt_wire_answer *a, const struct lt_json *
     if (lt_json_int64_or(lt_wire_get(choice, "index"), 0) != 0) /* one was asked for */
         return LT_OK;
     a->begun = true;
+    lt_wire_logprobs(a, lt_wire_get(lt_wire_get(choice, "logprobs"), "content"));
     lt_wire_keep(a, &a->finish_reason, lt_wire_get(choice, "finish_reason"));
     const char *member = a->streamed ? "delta" : "message";
     const struct lt_json *message = lt_wire_get(choice, member);

@@ -22,6 +22,11 @@ static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
     return lt_openai_call(run, &vendor, "chat", err);
 }
 
+static bool keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings)
+{
+    return lt_openai_keeps_threads(instance, settings, &vendor, "chat");
+}
+
 static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
 {
     return lt_openai_models(run, &vendor, ret, ret_n, err);
@@ -34,6 +39,16 @@ static enum lt_code response(struct lt_provider_run *run, struct lt_str response
     return lt_openai_response(run, &vendor, response_id, ret, err);
 }
 
+static enum lt_code response_before(struct lt_provider_run *run, struct lt_str response_id, struct lt_str *ret, struct lt_error *err)
+{
+    return lt_openai_response_before(run, &vendor, response_id, ret, err);
+}
+
+static enum lt_code forget(struct lt_provider_run *run, struct lt_str response_id, struct lt_error *err)
+{
+    return lt_openai_forget(run, &vendor, response_id, err);
+}
+
 extern const struct lt_provider lt_provider_openai_compatible;
 const struct lt_provider lt_provider_openai_compatible = {
     .name = "openai_compatible",
@@ -44,6 +59,9 @@ const struct lt_provider lt_provider_openai_compatible = {
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
     .configured = configured,
     .call = call,
+    .keeps_threads = keeps_threads,
     .models = models,
     .response = response,
+    .response_before = response_before,
+    .forget = forget,
 };

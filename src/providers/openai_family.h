@@ -62,11 +62,19 @@ struct lt_str lt_openai_join(struct lt_arena *arena, const struct lt_str *texts,
 /* data:TYPE;base64,… or the image's address. */
 struct lt_str lt_openai_image_url(struct lt_arena *arena, const struct lt_image *image);
 
-/* Of struct lt_provider, for both. `otherwise`: the setting `api` when it is not set. */
+/*
+ * Of struct lt_provider, for both. `otherwise`: the setting `api` when it is not set. keeps_threads: the Responses API answers conversations
+ * (with `auto` of `openai` at OpenAI's own address only: other servers may lack it), and neither action nor instance sets "store": false.
+ */
+bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings, const struct lt_wire_vendor *vendor,
+                             const char *otherwise);
 enum lt_code lt_openai_call(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, const char *otherwise, struct lt_error *err);
 enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str **ret, size_t *ret_n,
                               struct lt_error *err);
 enum lt_code lt_openai_response(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id,
                                 struct lt_kept_response *ret, struct lt_error *err);
+enum lt_code lt_openai_response_before(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id,
+                                       struct lt_str *ret, struct lt_error *err);
+enum lt_code lt_openai_forget(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id, struct lt_error *err);
 /* endpoint + tail, where the endpoint may be the whole address of one of the calls. */
 struct lt_str lt_openai_url(struct lt_wire *w, const char *tail, const char *query);

@@ -79,7 +79,8 @@ static enum lt_code read_response(struct lt_wire *w, struct lt_str id, const str
     ret->created_at = lt_json_int64_or(lt_json_get(response, "created_at"), 0);
     ret->usage = (struct lt_usage){lt_wire_count(usage, "input_tokens"), lt_wire_count(usage, "output_tokens"),
                                    lt_wire_count(usage, "total_tokens"),
-                                   lt_wire_count(lt_wire_get(usage, "input_tokens_details"), "cached_tokens")};
+                                   lt_wire_count(lt_wire_get(usage, "input_tokens_details"), "cached_tokens"),
+                                   lt_wire_count(lt_wire_get(usage, "output_tokens_details"), "reasoning_tokens")};
     return add(w->run->arena, lt_json_get(response, "output"), &ret->output, &ret->output_n, err);
 }
 
@@ -95,4 +96,26 @@ enum lt_code lt_openai_response(struct lt_provider_run *run, const struct lt_wir
         read_response(&w, response_id, response, ret, err))
         return err->code;
     return get_input(&w, response_id, ret, err);
+}
+
+enum lt_code lt_openai_response_before(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id,
+                                       struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_wire w;
+    const struct lt_json *response;
+    *ret = LT_STR("");
+    if (lt_wire_prepare_plain(&w, run, vendor, err) || get(&w, response_id, "", NULL, &response, err))
+        return err->code;
+    *ret = lt_json_str_or(lt_wire_get(response, "previous_response_id"), LT_STR(""));
+    return LT_OK;
+}
+
+enum lt_code lt_openai_forget(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str response_id, struct lt_error *err)
+{
+    struct lt_wire w;
+    const struct lt_json *answer;
+    if (lt_wire_prepare_plain(&w, run, vendor, err))
+        return err->code;
+    w.method = "DELETE";
+    return get(&w, response_id, "", NULL, &answer, err);
 }

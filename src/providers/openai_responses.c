@@ -165,11 +165,12 @@ enum lt_code lt_openai_responses_body(struct lt_wire *w, struct lt_error *err)
     lt_wire_own(w, "stream");
     if (w->run->stream)
         lt_jw_kbool(&w->jw, "stream", true);
-    /* a seed is a hint that this API does not take */
+    /* a seed is a hint that this API does not take, as are penalties; probabilities have another form there */
     lt_wire_number(w, "temperature", "temperature", call->temperature);
     lt_wire_number(w, "top_p", "top_p", call->top_p);
     lt_wire_int(w, "max_output_tokens", "max_tokens", call->max_tokens, 1);
     write_tools(w);
+    lt_wire_json(w, "parallel_tool_calls", call->parallel_tool_calls);
     write_text(w);
     lt_wire_json(w, "metadata", call->metadata);
     return lt_wire_end(w, err);
@@ -182,7 +183,8 @@ static void take_usage(struct lt_wire_answer *a, const struct lt_json *usage)
     if (lt_json_is(usage, LT_JSON_OBJECT))
         a->usage = (struct lt_usage){lt_wire_count(usage, "input_tokens"), lt_wire_count(usage, "output_tokens"),
                                      lt_wire_count(usage, "total_tokens"),
-                                     lt_wire_count(lt_wire_get(usage, "input_tokens_details"), "cached_tokens")};
+                                     lt_wire_count(lt_wire_get(usage, "input_tokens_details"), "cached_tokens"),
+                                     lt_wire_count(lt_wire_get(usage, "output_tokens_details"), "reasoning_tokens")};
 }
 
 static enum lt_code take_message(struct lt_wire_answer *a, const struct lt_json *content, struct lt_error *err)

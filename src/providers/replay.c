@@ -165,7 +165,8 @@ static enum lt_code give(struct lt_provider_run *run, const struct lt_json *exch
     r->usage = (struct lt_usage){.prompt_tokens = lt_json_int64_or(lt_json_get(usage, "prompt_tokens"), -1),
                                  .completion_tokens = lt_json_int64_or(lt_json_get(usage, "completion_tokens"), -1),
                                  .total_tokens = lt_json_int64_or(lt_json_get(usage, "total_tokens"), -1),
-                                 .cached_tokens = -1};
+                                 .cached_tokens = -1,
+                                 .reasoning_tokens = -1};
     if (lt_json_len(tools) > 0 && lt_json_parse(run->arena, lt_json_text(run->arena, tools), LT_JSON_STRICT, &r->tool_calls, err))
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the recorded tool calls cannot be read");
     return lt_json_get(exchange, "embeddings") ? take_vectors(run, lt_json_get(exchange, "embeddings"), err) : LT_OK;

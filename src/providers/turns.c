@@ -1,9 +1,9 @@
 /* Two roles, taken from four. */
 #include "providers/turns.h"
 
-/* Open edX's words for a request that has none of the user's (processors/llm_processor). */
-static const struct lt_message filler = {
-    .role = {"user", 4}, .content = {"Please provide the requested information based on the context above.", 68}};
+/* For a request that has no words of the user's: these vendors want at least one message of theirs. */
+#define FILLER "Please do what the instructions ask, with what they bring along."
+static const struct lt_message filler = {.role = {"user", 4}, .content = {FILLER, sizeof(FILLER) - 1}};
 
 static bool has_text(const struct lt_message *m)
 {

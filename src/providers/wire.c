@@ -20,7 +20,7 @@ static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const cha
     for (size_t i = 0; i < w->fields_n; i++)
         fields[n++] = w->fields[i];
     struct lt_http_call call = {
-        .method = body ? "POST" : "GET",
+        .method = w->method ? w->method : body ? "POST" : "GET",
         .url = url,
         .fields = fields,
         .fields_n = n,
@@ -32,7 +32,10 @@ static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const cha
         .deadline_ms = w->run->deadline_ms,
         .max_body = max,
     };
+    w->trace = lt_trace_request(w->run, &call);
     enum lt_code code = lt_http_send(w->run->loop, &call, ret, err);
+    if (code)
+        lt_trace_answered(w->trace, 0);
     if (code == LT_EINVALID_INPUT) { /* the address is the administrator's, not the caller's */
         lt_error_wrap(err, "endpoint");
         err->code = code = LT_ECONFIG;
@@ -161,6 +164,7 @@ enum lt_code lt_wire_call(struct lt_wire *w, struct lt_str url, const struct lt_
     lt_wire_done(w); /* an answer may take minutes */
     int status = lt_http_reply_head(reply)->status;
     code = is_good(reply) ? read_answer(w, format, vendor_state, reply, err) : read_fault(w, format, reply, err);
+    lt_trace_answered(w->trace, status);
     if (code)
         lt_http_reply_close(reply);
     else
@@ -190,6 +194,7 @@ enum lt_code lt_wire_fetch(struct lt_wire *w, struct lt_str url, const struct lt
         return code;
     int status = lt_http_reply_head(reply)->status;
     code = is_good(reply) ? read_json(w, reply, ret, err) : read_fault(w, format, reply, err);
+    lt_trace_answered(w->trace, status);
     lt_http_reply_close(reply);
     if (!code && lt_wire_is_fault(*ret)) {
         struct lt_wire_fault f = {0};

@@ -8,7 +8,7 @@
  * Everything runs on the request's fiber; what is kept lies in the request's arena.
  */
 #pragma once
-#include "core/provider.h"
+#include "core/trace.h"
 #include "io/http_client.h"
 #include "providers/wire_answer.h"
 
@@ -113,6 +113,8 @@ struct lt_wire {
     struct lt_str model;
     struct lt_http_field fields[LT_WIRE_HEADERS_MAX + 12];
     size_t fields_n;
+    struct lt_trace_request *trace; /* of what was sent last; NULL: it is not traced */
+    const char *method;   /* NULL: POST with a body, else GET */
     struct lt_buf body;
     struct lt_jw jw;      /* writes the body; for members that the vendor's file writes itself */
     struct lt_jw outer;   /* jw and body.n before the inner object was opened */

@@ -11,6 +11,7 @@ void lt_wire_answer_init(struct lt_wire_answer *a, const struct lt_wire_format *
     *a = (struct lt_wire_answer){.arena = arena, .format = format, .vendor = vendor, .secret = secret, .usage = LT_USAGE_UNKNOWN};
     lt_buf_init(&a->text, LT_WIRE_TEXT_MAX);
     lt_buf_init(&a->refusal, REFUSAL_MAX);
+    lt_buf_init(&a->logprobs, LT_WIRE_TEXT_MAX);
     lt_buf_init(&a->line, LT_WIRE_EVENT_MAX);
     lt_sse_parser_init(&a->sse, LT_WIRE_EVENT_MAX);
 }
@@ -27,6 +28,7 @@ void lt_wire_answer_free(struct lt_wire_answer *a)
     a->tools_n = 0;
     lt_buf_free(&a->text);
     lt_buf_free(&a->refusal);
+    lt_buf_free(&a->logprobs);
     lt_buf_free(&a->line);
     lt_sse_parser_free(&a->sse);
 }
@@ -82,6 +84,17 @@ void lt_wire_refusal(struct lt_wire_answer *a, struct lt_str s)
     if (s.n > a->refusal.max - a->refusal.n) /* enough to tell why */
         s.n = lt_utf8_whole(s.p, a->refusal.max - a->refusal.n);
     lt_buf_put_str(&a->refusal, s);
+}
+
+void lt_wire_logprobs(struct lt_wire_answer *a, const struct lt_json *content)
+{
+    for (size_t i = 0; i < lt_json_len(content); i++) {
+        if (!lt_json_is(lt_json_at(content, i), LT_JSON_OBJECT))
+            continue;
+        if (a->logprobs.n > 0)
+            lt_buf_putc(&a->logprobs, ',');
+        lt_json_write(&a->logprobs, lt_json_at(content, i));
+    }
 }
 
 struct lt_wire_tool *lt_wire_tool(struct lt_wire_answer *a, int64_t index, struct lt_error *err)
@@ -325,6 +338,15 @@ static enum lt_code check(struct lt_wire_answer *a, struct lt_error *err)
     return LT_OK;
 }
 
+/* They are an extra: without them the answer is whole. */
+static const struct lt_json *logprobs(struct lt_wire_answer *a)
+{
+    const struct lt_json *list = NULL;
+    if (a->logprobs.n > 0 && !a->logprobs.failed)
+        lt_json_parse(a->arena, lt_printf(a->arena, "{\"content\":[%.*s]}", LT_FMT(lt_buf_str(&a->logprobs))), LT_JSON_STRICT, &list, NULL);
+    return list;
+}
+
 enum lt_code lt_wire_answer_end(struct lt_wire_answer *a, struct lt_neutral_result *ret, struct lt_error *err)
 {
     enum lt_code code = check(a, err);
@@ -334,10 +356,13 @@ enum lt_code lt_wire_answer_end(struct lt_wire_answer *a, struct lt_neutral_resu
     if (u->total_tokens < 0 && u->prompt_tokens >= 0 && u->completion_tokens >= 0 &&
         u->prompt_tokens <= INT64_MAX - u->completion_tokens)
         u->total_tokens = u->prompt_tokens + u->completion_tokens;
+    if (code == LT_ECONTENT_REFUSED && a->refusal.n > 0)
+        ret->refusal = lt_wire_presentable(a->arena, lt_buf_str(&a->refusal), a->secret);
     ret->finish_reason = finish_reason(a);
     ret->response_id = a->id;
     ret->model = a->model;
     ret->fingerprint = a->fingerprint;
+    ret->logprobs = logprobs(a);
     ret->usage = a->usage;
     return code;
 }

@@ -73,6 +73,7 @@ struct lt_wire_answer {
     struct lt_buf text;          /* text that has come; the reader empties it (lt_buf_reset) as he hands it on */
     size_t text_n;               /* bytes of text since the start */
     struct lt_buf refusal;
+    struct lt_buf logprobs;      /* elements of the list, with commas between */
     struct lt_str id, model, fingerprint, finish_reason;
     struct lt_usage usage;
     struct lt_wire_tool *tools;
@@ -116,6 +117,8 @@ int64_t lt_wire_count(const struct lt_json *usage, const char *key);
 /* The next piece of the answer's text; of a refusal's words. */
 enum lt_code lt_wire_text(struct lt_wire_answer *a, struct lt_str s, struct lt_error *err);
 void lt_wire_refusal(struct lt_wire_answer *a, struct lt_str s);
+/* The next probabilities of tokens: a list of objects in OpenAI's shape, or NULL. Above LT_WIRE_TEXT_MAX bytes all of them are lost. */
+void lt_wire_logprobs(struct lt_wire_answer *a, const struct lt_json *content);
 /* The tool call with this index, made when there is none; index < 0: always a new one. NULL and *err: there are too many. */
 struct lt_wire_tool *lt_wire_tool(struct lt_wire_answer *a, int64_t index, struct lt_error *err);
 /* Adds what is known of a call: id and name once, arguments in pieces (a string) or as an object. Any may be empty or NULL. */

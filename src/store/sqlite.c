@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -401,22 +400,19 @@ static int on_progress(void *arg)
 
 /* ---- opening ---- */
 
-/* Before the first use of SQLite: its own count of memory costs a lock at every allocation. Being too late does no harm. */
-static void configure_library(void)
+/* SQLite's own count of memory costs a lock at every allocation. Being too late does no harm. */
+void lt_store_own_process(void)
 {
     sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum lt_code open_handle(const char *path, int flags, bool gather, struct lt_db **ret, struct lt_error *err)
+static enum lt_code open_handle(const char *path, int flags, const char *vfs, struct lt_db **ret, struct lt_error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, configure_library);
     struct lt_db *db = calloc(1, sizeof(*db));
     if (!db)
         return lt_fail(err, LT_ESTORE, "out of memory");
     *ret = db;
-    const char *vfs = gather ? lt_wal_vfs() : NULL;
     if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs) != SQLITE_OK) {
         if (!db->handle)
             return lt_fail(err, LT_ESTORE, "open %s: out of memory", path);
@@ -461,13 +457,14 @@ static enum lt_code set_wal(struct lt_db *db, struct lt_error *err)
 
 static enum lt_code set_up_writer(struct lt_db *db, const char *synchronous, struct lt_error *err)
 {
-    /* Pages of 8 KiB: a prompt and its answer fit one page. Only a new file takes the size. */
-    enum lt_code code = lt_db_exec(db, "PRAGMA page_size = 8192", err);
+    /* Pages of 8 KiB: a prompt and its answer fit one page. Only a new file takes the size, and no pointer maps (db_file.h). */
+    enum lt_code code = lt_db_exec(db, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE", err);
     if (code == LT_OK)
         code = set_wal(db, err);
-    char pragmas[200];
-    /* cache_spill: see wal_file.h. A batch is bounded by the queue, so its pages are, too. */
-    snprintf(pragmas, sizeof(pragmas), "PRAGMA synchronous = %s; PRAGMA secure_delete = FAST; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF",
+    char pragmas[240];
+    /* cache_spill: see wal_file.h. A batch is bounded by the queue, so its pages are, too. temp_store: what is changed lies in no other file. */
+    snprintf(pragmas, sizeof(pragmas),
+             "PRAGMA synchronous = %s; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF",
              synchronous, WRITER_CACHE_KIB);
     if (code == LT_OK)
         code = lt_db_exec(db, pragmas, err);
@@ -487,7 +484,7 @@ enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct
     struct lt_db *db = NULL;
     enum lt_code code = make_file(path, err);
     if (code == LT_OK)
-        code = open_handle(path, SQLITE_OPEN_READWRITE, i < SYNCS_COMMITS, &db, err);
+        code = open_handle(path, SQLITE_OPEN_READWRITE, lt_wal_vfs(i < SYNCS_COMMITS), &db, err);
     if (code == LT_OK && (code = set_up_writer(db, synchronous, err)) != LT_OK)
         code = lt_error_wrap(err, "%s", path);
     if (code != LT_OK) {
@@ -501,7 +498,7 @@ enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct
 enum lt_code lt_db_open_reader(const char *path, struct lt_db **ret, struct lt_error *err)
 {
     struct lt_db *db = NULL;
-    enum lt_code code = open_handle(path, SQLITE_OPEN_READONLY, false, &db, err);
+    enum lt_code code = open_handle(path, SQLITE_OPEN_READONLY, NULL, &db, err);
     if (code == LT_OK)
         code = lt_db_exec(db, "PRAGMA query_only = ON", err);
     if (code != LT_OK) {
@@ -530,4 +527,12 @@ bool lt_db_checkpoint(struct lt_db *db, int mode, int wait_ms)
     int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &pages, &moved);
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     return rc == SQLITE_OK && pages == moved;
+}
+
+bool lt_db_scrub(struct lt_db *db, int wait_ms)
+{
+    if (!lt_db_checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE, wait_ms))
+        return false;
+    sqlite3_db_release_memory(db->handle);
+    return true;
 }

@@ -53,3 +53,5 @@ enum lt_code lt_db_query(struct lt_db *db, struct lt_arena *arena, const char *s
                          size_t max_rows, struct lt_rows *ret, struct lt_error *err);
 /* Moves pages from the WAL to the database. mode: SQLITE_CHECKPOINT_*; wait_ms: patience with readers. True when all were moved. */
 bool lt_db_checkpoint(struct lt_db *db, int mode, int wait_ms);
+/* The same, cutting the WAL to nothing, and forgets all pages in memory: they may hold copies of what is not in the file any more. */
+bool lt_db_scrub(struct lt_db *db, int wait_ms);

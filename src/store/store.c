@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/worker.h"
 #include "store/migrate.h"
@@ -230,6 +231,23 @@ void lt_store_post(struct lt_store *store, struct lt_tx *tx)
         lt_log_error("store.write", &err);
 }
 
+enum lt_code lt_store_scrub(struct lt_store *store, uint64_t timeout_ms, struct lt_error *err)
+{
+    enum { LOOK_MS = 5 };
+    if (!store->writer)
+        return lt_fail(err, LT_ESTORE, "the store was opened for reading only");
+    uint64_t until = lt_mono_ms() + timeout_ms, number = lt_writer_scrub(store->writer);
+    while (!lt_writer_scrubbed(store->writer, number)) {
+        if (lt_mono_ms() >= until)
+            return lt_fail(err, LT_ETIMEOUT, "a reader keeps the log from being cut");
+        if (!lt_fiber_self())
+            usleep(LOOK_MS * 1000);
+        else if (lt_fiber_sleep(LOOK_MS) == LT_ECANCELLED)
+            return lt_fail(err, LT_ECANCELLED, "while the log was to be cut");
+    }
+    return LT_OK;
+}
+
 /* ---- reading ---- */
 
 static enum lt_code take_reader(struct lt_store *store, struct lt_db **ret, struct lt_error *err)
@@ -295,6 +313,14 @@ enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, cons
     return q.code;
 }
 
+enum lt_code lt_store_columns(struct lt_store *store, struct lt_arena *arena, struct lt_str prefix, struct lt_rows *ret, struct lt_error *err)
+{
+    return LT_QUERY(store, arena, ret, err,
+                    "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c"
+                    " WHERE t.type = 'table' AND substr(t.name, 1, length($1)) = $1 ORDER BY t.name, c.name",
+                    LT_TEXT(prefix));
+}
+
 struct lt_str lt_rows_str(const struct lt_rows *r, size_t row, size_t column)
 {
     const struct lt_value *v = lt_rows_at(r, row, column);
@@ -305,6 +331,17 @@ int64_t lt_rows_int(const struct lt_rows *r, size_t row, size_t column)
 {
     const struct lt_value *v = lt_rows_at(r, row, column);
     return v->type == LT_V_INT ? v->i : v->type == LT_V_DOUBLE ? (int64_t)v->d : 0;
+}
+
+int64_t lt_rows_int_or(const struct lt_rows *r, size_t row, size_t column, int64_t otherwise)
+{
+    return lt_rows_at(r, row, column)->type == LT_V_NULL ? otherwise : lt_rows_int(r, row, column);
+}
+
+double lt_rows_double_or(const struct lt_rows *r, size_t row, size_t column, double otherwise)
+{
+    const struct lt_value *v = lt_rows_at(r, row, column);
+    return v->type == LT_V_DOUBLE ? v->d : v->type == LT_V_INT ? (double)v->i : otherwise;
 }
 
 /* ---- generation ---- */

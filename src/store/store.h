@@ -32,6 +32,20 @@ static inline struct lt_value lt_value_textz(const char *z)
 {
     return z ? (struct lt_value){.type = LT_V_TEXT, .s = lt_str(z)} : LT_NULL;
 }
+/* A text that is never null: "" where there is none (p NULL). */
+static inline struct lt_value lt_value_text(struct lt_str s)
+{
+    return LT_TEXT(s.p ? s : LT_STR(""));
+}
+/* Numbers that are below 0 as long as they are not known: null then. lt_rows_int_or() and lt_rows_double_or() read them. */
+static inline struct lt_value lt_value_known_int(int64_t v)
+{
+    return v < 0 ? LT_NULL : LT_INT(v);
+}
+static inline struct lt_value lt_value_known_double(double v)
+{
+    return v < 0 ? LT_NULL : LT_DOUBLE(v);
+}
 
 struct lt_store_options {
     const char *data_dir;    /* holds lectern.db; made (0700) when missing */
@@ -41,6 +55,11 @@ struct lt_store_options {
     bool read_only;          /* for `register show` and the like beside a running daemon: no migration, no writer */
 };
 
+/*
+ * For a process that is Lectern's own, before SQLite is first used: sets it up for connections of which each has one thread at a time. A
+ * program that embeds Lectern may use SQLite too, and keeps it as it is.
+ */
+void lt_store_own_process(void);
 /* Opens, migrates (refuses a database that is newer than this program: LT_ECONFIG), starts the writer. Blocking: before the loops run. */
 enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_store **ret, struct lt_error *err);
 /* Writes what is queued, checkpoints, closes. After the loops have ended. */
@@ -88,6 +107,13 @@ enum lt_code lt_store_write(struct lt_store *store, struct lt_tx *tx, struct lt_
 /* Queues (as patient) without waiting; a failure is logged. Any thread. */
 void lt_store_post(struct lt_store *store, struct lt_tx *tx);
 
+/*
+ * Waits until nothing of what was deleted in durable units is left in the database's files: free room is zeros anyway, so the WAL is moved and cut
+ * to nothing. Commits wait for no longer than a checkpoint takes. Fiber, or outside loops. LT_ETIMEOUT: a reader of another process was in
+ * the way for timeout_ms; LT_ECANCELLED.
+ */
+enum lt_code lt_store_scrub(struct lt_store *store, uint64_t timeout_ms, struct lt_error *err);
+
 /* ---- reading ---- */
 struct lt_rows {
     size_t rows, columns;
@@ -100,6 +126,9 @@ static inline const struct lt_value *lt_rows_at(const struct lt_rows *r, size_t 
 /* The text ("" when null) and the integer (0 when null) of a cell. */
 struct lt_str lt_rows_str(const struct lt_rows *r, size_t row, size_t column);
 int64_t lt_rows_int(const struct lt_rows *r, size_t row, size_t column);
+/* The number of a cell; `otherwise` when null. */
+int64_t lt_rows_int_or(const struct lt_rows *r, size_t row, size_t column, int64_t otherwise);
+double lt_rows_double_or(const struct lt_rows *r, size_t row, size_t column, double otherwise);
 /*
  * Runs a SELECT on a worker (in a fiber) or on the calling thread (outside). Sees every write that was durable before the call. Gives
  * at most max_rows; with max_rows 0 a result of more than 10,000 rows is LT_ESTORE, as are more than 64 MiB or more than 1 s.
@@ -109,6 +138,9 @@ enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, cons
 #define LT_QUERY(store, arena, ret, err, sql, ...)                                                                           \
     lt_store_query((store), (arena), (sql), (const struct lt_value[]){__VA_ARGS__ __VA_OPT__(, ) LT_NULL},                   \
                    sizeof((const struct lt_value[]){__VA_ARGS__ __VA_OPT__(, ) LT_NULL}) / sizeof(struct lt_value) - 1, 0, (ret), (err))
+
+/* The columns of the tables whose names begin so, as rows (table, column) in the order of their names. As lt_store_query(). */
+enum lt_code lt_store_columns(struct lt_store *store, struct lt_arena *arena, struct lt_str prefix, struct lt_rows *ret, struct lt_error *err);
 
 /* True when another process or thread has changed configuration tables since the last call (PRAGMA data_version, then the
  * `generation` row of table meta). Cheap; called about twice a second on a worker. *ret_generation is the present one. */

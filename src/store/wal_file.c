@@ -1,5 +1,5 @@
 /*
- * Only files opened as WAL are wrapped; databases and all else are the lower VFS's. Writes that follow each other gather in memory
+ * Only files opened as WAL are wrapped here, databases by db_file.c; all else is the lower VFS's. Writes that follow each other gather in memory
  * until a sync or anything that looks at the file (a read, its size, a truncation, closing): then they go down in one piece. In WAL mode
  * readers learn of frames only through the index in shared memory, which SQLite changes after the sync, so nobody misses what is
  * still here. When writing fails the gathered bytes are dropped and the error is the one of the call that met it; SQLite then rolls back and
@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/db_file.h"
+
 enum { GATHER_MAX = 0x1ffff }; /* SQLite's unix VFS fails on some larger writes: it cuts their length to 17 bits */
 
 struct wal_file {
@@ -22,7 +24,7 @@ struct wal_file {
     sqlite3_file *real;   /* lies behind this struct */
 };
 
-static sqlite3_vfs *below, vfs;
+static sqlite3_vfs *below, vfs, vfs_without;
 
 static int flush(struct wal_file *f)
 {
@@ -127,10 +129,17 @@ static const sqlite3_io_methods methods = {
     on_unlock, on_check_lock, on_control, on_sector_size, on_characteristics,
 };
 
+static int on_open_plain(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags, int *ret_flags)
+{
+    if (flags & SQLITE_OPEN_MAIN_DB)
+        return lt_db_file_open(below, name, (struct lt_db_file *)file, flags, ret_flags);
+    return below->xOpen(below, name, file, flags, ret_flags);
+}
+
 static int on_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags, int *ret_flags)
 {
     if (!(flags & SQLITE_OPEN_WAL))
-        return below->xOpen(below, name, file, flags, ret_flags);
+        return on_open_plain(self, name, file, flags, ret_flags);
     struct wal_file *f = (struct wal_file *)file;
     *f = (struct wal_file){.real = (sqlite3_file *)(f + 1)};
     int rc = below->xOpen(below, name, f->real, flags, ret_flags);
@@ -139,23 +148,28 @@ static int on_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file,
     return rc;
 }
 
+/* All but opening is the lower one's, which finds its own data in pAppData. */
+static bool add(sqlite3_vfs *v, const char *name, int (*open)(sqlite3_vfs *, sqlite3_filename, sqlite3_file *, int, int *))
+{
+    int more = (int)(sizeof(struct wal_file) > sizeof(struct lt_db_file) ? sizeof(struct wal_file) : sizeof(struct lt_db_file));
+    *v = *below;
+    v->zName = name;
+    v->pNext = NULL;
+    v->szOsFile = below->szOsFile + more;
+    v->xOpen = open;
+    return sqlite3_vfs_register(v, 0) == SQLITE_OK;
+}
+
 static void set_up(void)
 {
     below = sqlite3_vfs_find(NULL);
-    if (!below)
-        return;
-    vfs = *below; /* all but opening is the lower one's, which finds its own data in pAppData */
-    vfs.zName = "lectern-wal";
-    vfs.pNext = NULL;
-    vfs.szOsFile = below->szOsFile + (int)sizeof(struct wal_file);
-    vfs.xOpen = on_open;
-    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
+    if (below && !(add(&vfs, "lectern-wal", on_open) && add(&vfs_without, "lectern", on_open_plain)))
         below = NULL;
 }
 
-const char *lt_wal_vfs(void)
+const char *lt_wal_vfs(bool gather)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, set_up);
-    return below ? vfs.zName : NULL;
+    return !below ? NULL : gather ? vfs.zName : vfs_without.zName;
 }

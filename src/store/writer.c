@@ -31,6 +31,8 @@ enum {
     WAL_PAGES_MAX = 8192,       /* 64 MiB of 8 KiB pages: from here on commits wait for the checkpoint */
     FORCE_WAIT_MS = 1500,       /* for readers, each of which may take 1 s */
     FORCE_AGAIN_MS = 10000,     /* after a forced checkpoint that failed */
+    SCRUB_WAIT_MS = 50,         /* for readers, each time that scrubbing is tried */
+    SCRUB_AGAIN_MS = 50,
     IDLE_MS = 2000,             /* without work: move the pages */
     LONG_IDLE_MS = 30000,       /* and cut the WAL to nothing */
 };
@@ -45,6 +47,7 @@ struct lt_writer {
     size_t queued, urgent;        /* units in the queue; how many of them somebody waits for */
     enum { AWAKE, DOZING, ASLEEP } sleep; /* dozing: only an urgent unit wakes; asleep: every unit does */
     bool stop, refusing;          /* refusing: the queue was full at the last try */
+    uint64_t scrub_asked, scrub_done;
     struct lt_store_stats stats;  /* queued_bytes counts until a unit is done */
 
     _Atomic uint64_t oldest_us;   /* when the oldest unit that is not done was queued, 0 = there is none */
@@ -57,7 +60,7 @@ struct lt_writer {
     bool busy;                /* the last batch was of several units, so more are to be expected */
     int checkpoint_at;        /* pages in the WAL at which to checkpoint next */
     bool wal_moved, wal_cut;  /* nothing to move; nothing to cut */
-    uint64_t force_after_ms;
+    uint64_t force_after_ms, scrub_after_ms;
     uint64_t idle_since_ms;
 };
 
@@ -360,6 +363,42 @@ static void checkpoint_after_batch(struct lt_writer *w, bool quiet)
     }
 }
 
+/* Between batches: everything that was asked for before is in the database by then, and nowhere else. */
+static void scrub_if_asked(struct lt_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    uint64_t asked = w->scrub_asked, done = w->scrub_done;
+    pthread_mutex_unlock(&w->mutex);
+    if (asked == done || lt_mono_ms() < w->scrub_after_ms)
+        return;
+    bool all = lt_db_scrub(w->db, SCRUB_WAIT_MS);
+    w->scrub_after_ms = all ? 0 : lt_mono_ms() + SCRUB_AGAIN_MS;
+    if (!all)
+        return;
+    checkpointed(w, true);
+    pthread_mutex_lock(&w->mutex);
+    w->scrub_done = asked;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+uint64_t lt_writer_scrub(struct lt_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    uint64_t number = ++w->scrub_asked;
+    w->sleep = AWAKE;
+    pthread_mutex_unlock(&w->mutex);
+    pthread_cond_signal(&w->wake);
+    return number;
+}
+
+bool lt_writer_scrubbed(struct lt_writer *w, uint64_t number)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool done = w->scrub_done >= number;
+    pthread_mutex_unlock(&w->mutex);
+    return done;
+}
+
 /* Nothing was queued for a while. No patience with readers: there will be another quiet moment. */
 static void checkpoint_when_idle(struct lt_writer *w)
 {
@@ -412,7 +451,9 @@ static void gather(struct lt_writer *w)
 static void sleep_idle(struct lt_writer *w)
 {
     w->sleep = ASLEEP;
-    if (w->wal_cut)
+    if (w->scrub_asked != w->scrub_done)
+        wait_until(w, w->scrub_after_ms * 1000);
+    else if (w->wal_cut)
         pthread_cond_wait(&w->wake, &w->mutex);
     else
         wait_until(w, (w->idle_since_ms + (w->wal_moved ? LONG_IDLE_MS : IDLE_MS)) * 1000);
@@ -431,6 +472,7 @@ static bool wait_for_work(struct lt_writer *w)
         if (w->head || w->stop)
             break;
         pthread_mutex_unlock(&w->mutex);
+        scrub_if_asked(w);
         checkpoint_when_idle(w);
         pthread_mutex_lock(&w->mutex);
     }
@@ -475,6 +517,7 @@ static void *run(void *arg)
             w->taken_n -= n;
             write_batch(w, batch, n);
             checkpoint_after_batch(w, !w->taken && queue_is_empty(w));
+            scrub_if_asked(w);
         }
     }
     lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_TRUNCATE, FORCE_WAIT_MS);

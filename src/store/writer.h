@@ -16,6 +16,12 @@ enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_er
 void lt_writer_hurry(struct lt_writer *w);
 /* See lt_store_delay_ms(). */
 uint32_t lt_writer_delay_ms(struct lt_writer *w);
+/*
+ * From now on what was deleted in commits that are durable is to be in no file: any thread; returns the number for lt_writer_scrubbed(). Tried
+ * between batches until no reader is in the way.
+ */
+uint64_t lt_writer_scrub(struct lt_writer *w);
+bool lt_writer_scrubbed(struct lt_writer *w, uint64_t number);
 void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret);
 /* Blocks until a commit that belongs to no loop is done. */
 void lt_writer_block(struct lt_commit *commit);

@@ -120,9 +120,18 @@ bool lt_csv_next(struct lt_csv *csv, struct lt_arena *arena, struct lt_csv_recor
     return true;
 }
 
+static void put_quoted(struct lt_buf *out, struct lt_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"')
+            lt_buf_putc(out, '"');
+        lt_buf_putc(out, s.p[i]);
+    }
+}
+
 void lt_csv_put(struct lt_buf *out, struct lt_str s)
 {
-    bool plain = true;
+    bool plain = s.n == 0 || s.p[0] != '#'; /* many readers take such a line for a comment */
     for (size_t i = 0; i < s.n; i++)
         plain = plain && s.p[i] != '"' && s.p[i] != ',' && s.p[i] != '\n' && s.p[i] != '\r';
     if (plain) {
@@ -130,10 +139,59 @@ void lt_csv_put(struct lt_buf *out, struct lt_str s)
         return;
     }
     lt_buf_putc(out, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"')
-            lt_buf_putc(out, '"');
-        lt_buf_putc(out, s.p[i]);
-    }
+    put_quoted(out, s);
     lt_buf_putc(out, '"');
+}
+
+/* ---- tables for spreadsheets ---- */
+
+/* Would a spreadsheet run it? */
+static bool is_formula(struct lt_str s)
+{
+    static const char *const wide[] = {"\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D", "\xEF\xBC\xA0"}; /* = + - @ of East Asian keyboards */
+    while (s.n > 0 && s.p[0] == ' ')
+        s = (struct lt_str){s.p + 1, s.n - 1};
+    for (size_t i = 0; i < LT_COUNT(wide); i++)
+        if (lt_str_starts(s, lt_str(wide[i])))
+            return true;
+    return s.n > 0 && memchr("=+-@\t\r\n", s.p[0], 7);
+}
+
+static void cell(struct lt_csv_row *row)
+{
+    if (row->begun)
+        lt_buf_putc(row->out, ',');
+    row->begun = true;
+}
+
+void lt_csv_text(struct lt_csv_row *row, struct lt_str text)
+{
+    cell(row);
+    if (!is_formula(text)) {
+        lt_csv_put(row->out, text);
+        return;
+    }
+    lt_buf_put_str(row->out, LT_STR("\"'"));
+    put_quoted(row->out, text);
+    lt_buf_putc(row->out, '"');
+}
+
+void lt_csv_int(struct lt_csv_row *row, int64_t v)
+{
+    cell(row);
+    lt_buf_put_int(row->out, v);
+}
+
+void lt_csv_known_int(struct lt_csv_row *row, int64_t v)
+{
+    if (v < 0)
+        cell(row);
+    else
+        lt_csv_int(row, v);
+}
+
+void lt_csv_row_end(struct lt_csv_row *row)
+{
+    lt_buf_put_str(row->out, LT_STR("\r\n"));
+    row->begun = false;
 }

@@ -27,5 +27,24 @@ struct lt_csv_record {
 void lt_csv_open(struct lt_csv *csv, struct lt_str text);
 /* The next record, well-formed or not; false at the end. */
 bool lt_csv_next(struct lt_csv *csv, struct lt_arena *arena, struct lt_csv_record *ret);
-/* Writes one field, in quotes where it needs them. Commas and line ends are the caller's. */
+/* Writes one field, in quotes where it needs them or begins with '#'. Commas and line ends are the caller's. */
 void lt_csv_put(struct lt_buf *out, struct lt_str field);
+
+/*
+ * Tables for spreadsheets, a row at a time: lt_csv_row(), cells, lt_csv_row_end(), which writes the line end (CRLF). Texts are of others, so none
+ * may be run as a formula: one whose first character behind spaces is = + - @ (or the wide form of it), a tab, a CR or an LF gets a ' in front
+ * (OWASP, "CSV Injection").
+ */
+struct lt_csv_row {
+    struct lt_buf *out;
+    bool begun;
+};
+static inline struct lt_csv_row lt_csv_row(struct lt_buf *out)
+{
+    return (struct lt_csv_row){.out = out};
+}
+void lt_csv_text(struct lt_csv_row *row, struct lt_str text);
+void lt_csv_int(struct lt_csv_row *row, int64_t v);
+/* An empty cell below 0: what is not known. */
+void lt_csv_known_int(struct lt_csv_row *row, int64_t v);
+void lt_csv_row_end(struct lt_csv_row *row);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "text/json_plain.h"
 #include "text/json_tree.h"
 
@@ -295,6 +296,20 @@ void lt_jw_kstr(struct lt_jw *w, const char *key, struct lt_str s)
     lt_jw_str(w, s);
 }
 
+void lt_jw_kstr_or_null(struct lt_jw *w, const char *key, struct lt_str s)
+{
+    lt_jw_key(w, key);
+    if (s.p)
+        lt_jw_str(w, s);
+    else
+        lt_jw_null(w);
+}
+
+void lt_jw_kstr_nonempty(struct lt_jw *w, const char *key, struct lt_str s)
+{
+    lt_jw_kstr_or_null(w, key, s.n > 0 ? s : LT_STR_NULL);
+}
+
 void lt_jw_kstrz(struct lt_jw *w, const char *key, const char *z)
 {
     lt_jw_key(w, key);
@@ -305,6 +320,18 @@ void lt_jw_kint(struct lt_jw *w, const char *key, int64_t v)
 {
     lt_jw_key(w, key);
     lt_jw_int(w, v);
+}
+
+void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms)
+{
+    char text[25];
+    lt_jw_key(w, key);
+    if (ms <= 0) {
+        lt_jw_null(w);
+        return;
+    }
+    lt_time_format(ms, text);
+    lt_jw_strz(w, text);
 }
 
 void lt_jw_kbool(struct lt_jw *w, const char *key, bool v)

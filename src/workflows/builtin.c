@@ -1,8 +1,9 @@
 /* The built-in orchestrators and steps, and finding them by the names that profiles use. */
 #include "workflows/orchestrator.h"
+#include "workflows/processors/grading.h"
 
 extern const struct lt_orchestrator lt_mock_response, lt_mock_stream_response, lt_direct_llm_response, lt_threaded_llm_response,
-    lt_educator_assistant, lt_flash_cards;
+    lt_educator_assistant, lt_flash_cards, lt_grading_orchestrator;
 
 enum { NAME_MAX_ = 62 /* bytes of a name in the registry */ };
 
@@ -39,6 +40,14 @@ const struct lt_orchestrator *lt_orchestrator_find(struct lt_str class_name)
     return found && lt_str_is(class_name, found->class_name) ? found : NULL;
 }
 
+const struct lt_processor *lt_processor_find(struct lt_str class_name)
+{
+    char name[NAME_MAX_ + 1];
+    const struct lt_entry *entry = registry_name(class_name, name) ? lt_registry_find(LT_KIND_PROCESSOR, lt_str(name)) : NULL;
+    const struct lt_processor *found = entry ? entry->impl : NULL;
+    return found && lt_str_is(class_name, found->class_name) ? found : NULL;
+}
+
 const struct lt_json *lt_processor_settings(const struct lt_json *processor_config, const struct lt_processor *processor)
 {
     const struct lt_json *v = lt_json_get(processor_config, processor->class_name);
@@ -57,11 +66,13 @@ static const struct named orchestrators[] = {
     {"threadedllmresponse", "Conversation", "What was said before goes along; each turn is kept.", &lt_threaded_llm_response},
     {"educatorassistantorchestrator", "Questions", "Writes questions for an author, works single ones over, and saves them.", &lt_educator_assistant},
     {"flashcardsorchestrator", "Flash cards", "Makes cards to learn by, and says when each comes again.", &lt_flash_cards},
+    {"gradingorchestrator", "Grading", "Compares a submission with a rubric, once; what staff decide wins.", &lt_grading_orchestrator},
 };
 static const struct named processors[] = {
     {"contentprocessor", "Content", "Fetches what the question is about.", &lt_content_processor},
     {"llmprocessor", "Model", "Asks a model.", &lt_llm_processor},
     {"educatorassistantprocessor", "Questions", "Asks a model for questions.", &lt_educator_processor},
+    {"gradingprocessor", "Grading", "Asks a model for a verdict, and again when nothing proves it.", &lt_grading_processor},
     {"contentlibraryprocessor", "Library", "Makes questions into a collection of a content library.", &lt_library_processor},
 };
 

@@ -237,15 +237,6 @@ static void end(struct writer *x)
     lt_jw_end(&x->w);
 }
 
-static void text_or_null(struct lt_jw *w, const char *key, struct lt_str s, bool null)
-{
-    lt_jw_key(w, key);
-    if (null)
-        lt_jw_null(w);
-    else
-        lt_jw_str(w, s);
-}
-
 /* As Django writes it: without a fraction that is zero. */
 static void write_time(struct lt_jw *w, const char *key, int64_t ms)
 {
@@ -274,7 +265,7 @@ static void write_profile(struct writer *x, const struct lt_profile *p)
     lt_uuid_format(p->uuid, id);
     begin(x, LT_FIXTURE_PROFILE, lt_str(id));
     lt_jw_kstr(&x->w, "slug", p->slug);
-    text_or_null(&x->w, "description", p->description, !p->description.p);
+    lt_jw_kstr_or_null(&x->w, "description", p->description);
     lt_jw_kstr(&x->w, "base_filepath", p->base_filepath);
     lt_jw_kstr(&x->w, "content_patch", p->content_patch);
     end(x);
@@ -285,8 +276,8 @@ static void write_scope(struct writer *x, const struct lt_scope *s, struct lt_uu
     char id[37];
     lt_uuid_format(profile, id);
     begin(x, LT_FIXTURE_SCOPE, s->uuid);
-    text_or_null(&x->w, "location_regex", s->location_regex, s->location_regex.n == 0);
-    text_or_null(&x->w, "course_id", s->course_id, s->course_id.n == 0);
+    lt_jw_kstr_nonempty(&x->w, "location_regex", s->location_regex);
+    lt_jw_kstr_nonempty(&x->w, "course_id", s->course_id);
     lt_jw_kstrz(&x->w, "service_variant", lt_service_variant_name(s->service_variant));
     lt_jw_kstrz(&x->w, "profile", id);
     lt_jw_kbool(&x->w, "enabled", s->enabled);

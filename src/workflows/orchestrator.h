@@ -13,6 +13,8 @@ struct lt_workflow_run {
     const struct lt_json *input;       /* user_input */
     const struct lt_orchestrator *orchestrator;
     bool started;                      /* on_start was called */
+    struct lt_running *running;        /* in the table of what runs (core/calls.h); NULL without a manager */
+    struct lt_buf *out;                /* what the orchestrator has written of its answer */
     struct lt_str plain_content;       /* of the content step: course text as prose, for actions that take a text; "" = none */
 };
 
@@ -34,10 +36,18 @@ struct lt_orchestrator {
 /* A step. Profiles set it up in processor_config under its class name or the other one. */
 struct lt_processor {
     const char *class_name, *other_name;
+    /*
+     * Works over the content of the place, for profiles that have its class name in processor_config: `text` ("" = there is none) becomes *ret, in
+     * the request's arena. NULL: orchestrators run the step by themselves. Fiber.
+     */
+    enum lt_code (*process)(const struct lt_processor *self, struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str text,
+                            struct lt_str *ret, struct lt_error *err);
 };
 
 /* NULL when there is none of that class name. */
 const struct lt_orchestrator *lt_orchestrator_find(struct lt_str class_name);
+/* NULL when there is none of that class name. */
+const struct lt_processor *lt_processor_find(struct lt_str class_name);
 /* A step's member of processor_config; NULL when it has none. */
 const struct lt_json *lt_processor_settings(const struct lt_json *processor_config, const struct lt_processor *processor);
 /* Adds the built-in orchestrators and processors to the registry. Start-up. */
@@ -53,6 +63,14 @@ void lt_run_start(struct lt_workflow_run *run);
 enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struct lt_error *err);
 /* How far the run is, in words for the user (at most LT_PROGRESS_MAX bytes are shown); fraction 0 to 1, below 0: not known. */
 void lt_run_progress(struct lt_workflow_run *run, const char *message, double fraction);
+
+/* Forgets what was written of the answer, so that another can be written. */
+void lt_run_answer_again(struct lt_workflow_run *run, struct lt_jw *response);
+/*
+ * For the unit in which an orchestrator stores what has come of the run, as the last thing that it does, once its answer is written (error LT_OK)
+ * or the run was broken off (error says by what). False: the unit is to be discarded.
+ */
+bool lt_run_keep(struct lt_workflow_run *run, struct lt_tx *tx, const struct lt_error *error);
 
 /* ---- in the background (orchestrators/background.c) ---- */
 /*
@@ -79,7 +97,10 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
 
 extern const struct lt_processor lt_content_processor, lt_llm_processor, lt_educator_processor, lt_library_processor;
 
-/* processors/content.c: the content of the place, "" for no_context. LT_EINVALID_INPUT when it needs what the request does not give. */
+/*
+ * processors/content.c: the content of the place, "" for no_context, worked over by the profile's processors in their order. LT_EINVALID_INPUT when
+ * it needs what the request does not give.
+ */
 enum lt_code lt_content_process(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err);
 
 /* processors/llm.c */
@@ -88,9 +109,13 @@ struct lt_llm_question {
     const struct lt_message *history;  /* between the system messages and the user's text */
     size_t history_n;
     struct lt_str text;                /* the user's; "" = none */
+    const struct lt_call_thread *thread; /* of a conversation that the vendor may keep, up to the user's text; NULL: it keeps none */
     bool single;                       /* of no conversation: summarize_content without a prompt may be the action summarise_text */
 };
-/* What the user has written: user_input, or its member that is text. "" when there is none. */
+/*
+ * What the user has written: user_input, or its member that is text. "" when there is none. Its member `submission` is what somebody else has
+ * written, a learner's answer that a teacher has graded: it goes to the model by itself, marked off as the content is.
+ */
 struct lt_str lt_llm_user_text(const struct lt_workflow_run *run);
 /*
  * System prompt, content as a second system message, history, the user's text: asks, and gives the answer's text. *ret is filled when the
@@ -100,9 +125,11 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
                             struct lt_error *err);
 /* The prompt that the step's settings name or bring, its placeholders not yet filled; "" when there is none. LT_ENOT_FOUND. */
 enum lt_code lt_llm_own_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err);
+/* The same; but the request's prompt, when it has one, stands in its place. */
+enum lt_code lt_llm_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err);
 /* {{NAME}} becomes the input's member `name`; what has no such member stays as it is. One pass: what was put in is not looked at again. */
 struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled);
-/* processors/llm_options.c: `provider` and `options` of the step. LT_EPROFILE_INVALID. In the arena. */
+/* processors/llm_options.c: `provider`, `options` and `cache` of the step. LT_EPROFILE_INVALID, also for `mcp_configs`. In the arena. */
 enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err);
 
 /* processors/generate.c */
@@ -113,6 +140,8 @@ struct lt_generation {
     const char *const *functions;      /* that a profile may name there, NULL-terminated; the first when it names none */
     const char *action;                /* of the manager */
     const struct lt_json *input;
+    bool adds_prompt;                  /* the request's prompt is in the input: it does not stand in place of the step's */
+    struct lt_call_result *call;       /* is filled when the manager was asked; NULL: nobody wants to know */
 };
 /* Asks for objects; *ret is the action's response. LT_EPROFILE_INVALID, and what the manager fails with. */
 enum lt_code lt_generate(struct lt_workflow_run *run, const struct lt_generation *generation, const struct lt_json **ret, struct lt_error *err);

@@ -69,10 +69,11 @@ void lt_profile_write(struct lt_jw *w, const struct lt_workflow_set *set, const 
 /* The same with "matched_scopes", the scopes that led to it; NULL: without. */
 void lt_profile_write_matched(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_scope_set *scopes, const struct lt_profile *profile,
                               bool whole, const struct lt_scope_profile *matched);
-/* {"scope_count", "scopes": […]}: at most 1,000 of them. */
-void lt_profile_usage(struct lt_jw *w, const struct lt_scope_set *scopes, const struct lt_profile *profile);
-/* [{"version", "slug", "description", "base_filepath", "content_patch", "changed_by", "changed_at"}, …], the newest first. */
-enum lt_code lt_profile_history(struct lt_store *store, const struct lt_profile *profile, int limit, struct lt_jw *w, struct lt_error *err);
+/* {"scope_count", "session_count", "scopes": […]}: what goes with it when it is removed; at most 1,000 scopes. sessions: lt_session_count_profile(). */
+void lt_profile_usage(struct lt_jw *w, const struct lt_scope_set *scopes, const struct lt_profile *profile, int64_t sessions);
+/* [{"version", "slug", "description", "base_filepath", "content_patch", "changed_by", "changed_at"}, …], those before that version, the newest first. */
+enum lt_code lt_profile_history(struct lt_store *store, const struct lt_profile *profile, int64_t before, int limit, struct lt_jw *w,
+                                struct lt_error *err);
 /*
  * {"from", "to", "changes": [{"op": add | remove | replace, "path": JSON Pointer, "from"?, "to"?}], "text_changed"}: what differs in the
  * members slug, description, base_filepath and, value by value, content_patch (as text where one cannot be read). text_changed: its text

@@ -4,15 +4,6 @@
 
 #include "workflows/workflow_private.h"
 
-static void put_nullable(struct lt_jw *w, const char *key, struct lt_str text)
-{
-    lt_jw_key(w, key);
-    if (text.p)
-        lt_jw_str(w, text);
-    else
-        lt_jw_null(w);
-}
-
 static size_t scope_count(const struct lt_scope_set *scopes, const struct lt_profile *p)
 {
     return scopes ? lt_scope_count_profile(scopes, p->site_id, p->id) : 0;
@@ -40,11 +31,11 @@ void lt_profile_write_matched(struct lt_jw *w, const struct lt_workflow_set *set
     lt_jw_kint(w, "id", p->id);
     lt_jw_kstrz(w, "uuid", uuid);
     lt_jw_kstr(w, "slug", p->slug);
-    put_nullable(w, "description", p->description);
+    lt_jw_kstr_or_null(w, "description", p->description);
     lt_jw_kstr(w, "base_filepath", p->base_filepath);
     lt_jw_kstr(w, "content_patch", lt_redact_text(arena, p->content_patch));
     lt_jw_kint(w, "version", p->version);
-    put_nullable(w, "orchestrator_class", lt_profile_orchestrator_class(p));
+    lt_jw_kstr_or_null(w, "orchestrator_class", lt_profile_orchestrator_class(p));
     if (whole) {
         lt_jw_key(w, "effective_config");
         lt_redact_write(w, p->effective->config);
@@ -56,8 +47,8 @@ void lt_profile_write_matched(struct lt_jw *w, const struct lt_workflow_set *set
     lt_jw_obj(w);
     lt_jw_kint(w, "scope_count", (int64_t)scope_count(scopes, p));
     lt_jw_end(w);
-    lt_workflow_ktime(w, "created_at", p->created_at);
-    lt_workflow_ktime(w, "updated_at", p->updated_at);
+    lt_jw_ktime(w, "created_at", p->created_at);
+    lt_jw_ktime(w, "updated_at", p->updated_at);
     if (matched)
         put_matched(w, matched);
     lt_jw_end(w);
@@ -69,13 +60,14 @@ void lt_profile_write(struct lt_jw *w, const struct lt_workflow_set *set, const 
     lt_profile_write_matched(w, set, scopes, p, whole, NULL);
 }
 
-void lt_profile_usage(struct lt_jw *w, const struct lt_scope_set *scopes, const struct lt_profile *p)
+void lt_profile_usage(struct lt_jw *w, const struct lt_scope_set *scopes, const struct lt_profile *p, int64_t sessions)
 {
     enum { MAX = 1000 };
     size_t n = 0, shown = 0;
     const struct lt_scope *list = scopes ? lt_scope_set_site(scopes, p->site_id, &n) : NULL;
     lt_jw_obj(w);
     lt_jw_kint(w, "scope_count", (int64_t)scope_count(scopes, p));
+    lt_jw_kint(w, "session_count", sessions);
     lt_jw_key(w, "scopes");
     lt_jw_arr(w);
     for (size_t i = 0; i < n && shown < MAX; i++)
@@ -94,22 +86,22 @@ static void put_version(struct lt_jw *w, struct lt_arena *arena, const struct lt
     lt_jw_obj(w);
     lt_jw_kint(w, "version", lt_rows_int(r, i, 0));
     lt_jw_kstr(w, "slug", lt_rows_str(r, i, 1));
-    put_nullable(w, "description", lt_rows_at(r, i, 2)->type == LT_V_NULL ? LT_STR_NULL : lt_rows_str(r, i, 2));
+    lt_jw_kstr_or_null(w, "description", lt_rows_at(r, i, 2)->type == LT_V_NULL ? LT_STR_NULL : lt_rows_str(r, i, 2));
     lt_jw_kstr(w, "base_filepath", lt_rows_str(r, i, 3));
     lt_jw_kstr(w, "content_patch", lt_redact_text(arena, lt_rows_str(r, i, 4)));
     lt_jw_kstr(w, "changed_by", lt_rows_str(r, i, 5));
-    lt_workflow_ktime(w, "changed_at", lt_rows_int(r, i, 6));
+    lt_jw_ktime(w, "changed_at", lt_rows_int(r, i, 6));
     lt_jw_end(w);
 }
 
-enum lt_code lt_profile_history(struct lt_store *store, const struct lt_profile *p, int limit, struct lt_jw *w, struct lt_error *err)
+enum lt_code lt_profile_history(struct lt_store *store, const struct lt_profile *p, int64_t before, int limit, struct lt_jw *w, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
     enum lt_code rc = LT_QUERY(store, arena, &r, err,
                                "SELECT version, slug, description, base_filepath, content_patch, changed_by, changed_at "
-                               "FROM workflow_profile_version WHERE profile_id = $1 ORDER BY version DESC LIMIT $2",
-                               LT_INT(p->id), LT_INT(limit));
+                               "FROM workflow_profile_version WHERE profile_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3",
+                               LT_INT(p->id), LT_INT(before), LT_INT(limit));
     if (rc == LT_OK) {
         lt_jw_arr(w);
         for (size_t i = 0; i < r.rows; i++)

@@ -47,6 +47,12 @@ enum lt_code lt_prompt_find(const struct lt_workflow_set *set, int64_t site_id, 
     return found == 1 ? LT_OK : lt_fail(err, LT_ENOT_FOUND, "there is no prompt template '%.*s'", LT_FMT(name));
 }
 
+bool lt_prompt_is_name(struct lt_str text)
+{
+    struct lt_uuid id;
+    return lt_uuid_parse_any(text, &id) || lt_workflow_slug_ok(text, LT_PROMPT_SLUG_MAX);
+}
+
 static bool names_prompt(const struct lt_profile *profile, const struct lt_workflow_set *set, const struct lt_prompt *prompt)
 {
     const struct lt_json *processors = lt_profile_processor_config(profile);
@@ -68,6 +74,19 @@ size_t lt_prompt_count_profiles(const struct lt_workflow_set *set, const struct 
     return used;
 }
 
+void lt_prompt_write_profiles(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_prompt *prompt)
+{
+    size_t n, shown = 0;
+    const struct lt_profile *profiles = lt_profile_list(set, prompt->site_id, &n);
+    lt_jw_arr(w);
+    for (size_t i = 0; i < n && shown < LT_PROMPT_USERS_SHOWN; i++)
+        if (names_prompt(&profiles[i], set, prompt)) {
+            lt_jw_str(w, profiles[i].slug);
+            shown++;
+        }
+    lt_jw_end(w);
+}
+
 void lt_prompt_write(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_prompt *p)
 {
     char id[37];
@@ -77,11 +96,13 @@ void lt_prompt_write(struct lt_jw *w, const struct lt_workflow_set *set, const s
     lt_jw_kstr(w, "slug", p->slug);
     lt_jw_kstr(w, "body", p->body);
     lt_jw_kint(w, "version", p->version);
-    lt_workflow_ktime(w, "created_at", p->created_at);
-    lt_workflow_ktime(w, "updated_at", p->updated_at);
+    lt_jw_ktime(w, "created_at", p->created_at);
+    lt_jw_ktime(w, "updated_at", p->updated_at);
     lt_jw_key(w, "usage");
     lt_jw_obj(w);
     lt_jw_kint(w, "profile_count", (int64_t)lt_prompt_count_profiles(set, p));
+    lt_jw_key(w, "profiles");
+    lt_prompt_write_profiles(w, set, p);
     lt_jw_end(w);
     lt_jw_end(w);
 }
@@ -284,14 +305,15 @@ enum lt_code lt_prompt_remove(struct lt_store *store, const struct lt_workflow_s
     return rc;
 }
 
-enum lt_code lt_prompt_history(struct lt_store *store, const struct lt_prompt *prompt, int limit, struct lt_jw *w, struct lt_error *err)
+enum lt_code lt_prompt_history(struct lt_store *store, const struct lt_prompt *prompt, int64_t before, int limit, struct lt_jw *w,
+                               struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
     enum lt_code rc = LT_QUERY(store, arena, &r, err,
                                "SELECT version, slug, body, changed_by, changed_at FROM workflow_prompt_version WHERE prompt_id = $1 "
-                               "ORDER BY version DESC LIMIT $2",
-                               LT_INT(prompt->id), LT_INT(limit));
+                               "AND version < $2 ORDER BY version DESC LIMIT $3",
+                               LT_INT(prompt->id), LT_INT(before), LT_INT(limit));
     if (rc == LT_OK) {
         lt_jw_arr(w);
         for (size_t i = 0; i < r.rows; i++) {
@@ -300,7 +322,7 @@ enum lt_code lt_prompt_history(struct lt_store *store, const struct lt_prompt *p
             lt_jw_kstr(w, "slug", lt_rows_str(&r, i, 1));
             lt_jw_kstr(w, "body", lt_rows_str(&r, i, 2));
             lt_jw_kstr(w, "changed_by", lt_rows_str(&r, i, 3));
-            lt_workflow_ktime(w, "changed_at", lt_rows_int(&r, i, 4));
+            lt_jw_ktime(w, "changed_at", lt_rows_int(&r, i, 4));
             lt_jw_end(w);
         }
         lt_jw_end(w);

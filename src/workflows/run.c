@@ -1,5 +1,6 @@
 /* The frame of a run: what may run at all, the steps' way to the manager, the sum of what it came to. */
 #include "base/clock.h"
+#include "core/calls.h"
 #include "workflows/orchestrator.h"
 
 enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_scope_set *scopes, const struct lt_scope_context *context,
@@ -11,6 +12,35 @@ enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_sc
         *ret_profile = lt_profile_by_id(set, context->site_id, (*ret_scope)->profile_id);
     if (!*ret_profile) /* a scope may be newer than the set, and its profile too */
         return lt_fail(err, LT_ENO_CONFIG, "no scope of the site fits this context");
+    return LT_OK;
+}
+
+/* ---- an author's prompt ---- */
+
+static enum lt_code find_template(const struct lt_workflow_request *q, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_prompt *prompt;
+    struct lt_error why;
+    if (lt_prompt_find(lt_workflows(q->config), q->caller->site->id, q->prompt, &prompt, &why))
+        return lt_fail_field(err, why.code, "/prompt", "%s", why.detail);
+    *ret = prompt->body;
+    return LT_OK;
+}
+
+enum lt_code lt_workflow_prompt(const struct lt_workflow_request *q, struct lt_str *ret, struct lt_error *err)
+{
+    *ret = LT_STR("");
+    if (q->prompt.n == 0)
+        return LT_OK;
+    if (q->prompt.n > LT_WORKFLOW_PROMPT_MAX)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/prompt", "must be at most %d bytes, is %zu", LT_WORKFLOW_PROMPT_MAX, q->prompt.n);
+    if (!q->caller->key && !lt_permitted(q->caller, "manage_workflows", LT_STR_NULL))
+        return lt_fail_field(err, LT_EPERMISSION, "/prompt", "prompts are chosen by the LMS and by who may manage workflows");
+    if (lt_prompt_is_name(q->prompt))
+        return find_template(q, ret, err);
+    if (!lt_json_bool_or(lt_json_get(q->profile->effective->config, "allow_prompt"), false))
+        return lt_fail_field(err, LT_EPERMISSION, "/prompt", "profile '%.*s' does not allow an author's own prompt", LT_FMT(q->profile->slug));
+    *ret = q->prompt;
     return LT_OK;
 }
 
@@ -50,7 +80,8 @@ static enum lt_code find(const struct lt_workflow_request *q, const struct lt_or
     if (!*ret)
         return lt_fail_field(err, LT_EUNKNOWN_ACTION, "/action", "%s has no action '%.*s'", orchestrator->class_name, LT_FMT(q->action));
     *ret_orchestrator = orchestrator;
-    return LT_OK;
+    struct lt_str prompt;
+    return lt_workflow_prompt(q, &prompt, err);
 }
 
 enum lt_code lt_workflow_runnable(const struct lt_workflow_request *q, struct lt_error *err)
@@ -98,6 +129,35 @@ void lt_run_progress(struct lt_workflow_run *run, const char *message, double fr
         q->on_progress(q->ctx, lt_str(message), fraction > 1 ? 1 : fraction);
 }
 
+/* ---- what is stored ---- */
+
+void lt_run_answer_again(struct lt_workflow_run *run, struct lt_jw *response)
+{
+    lt_buf_reset(run->out);
+    lt_jw_init(response, run->out);
+}
+
+static enum lt_code take_response(struct lt_workflow_run *w, struct lt_error *err)
+{
+    if (w->out->failed)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_WORKFLOW_RESPONSE_MAX);
+    w->result->response = lt_str_copy(w->request->arena, lt_buf_str(w->out));
+    return LT_OK;
+}
+
+bool lt_run_keep(struct lt_workflow_run *run, struct lt_tx *tx, const struct lt_error *error)
+{
+    const struct lt_workflow_request *q = run->request;
+    struct lt_error own = *error;
+    run->result->kept = true;
+    if (!q->on_keep)
+        return true;
+    if (own.code == LT_OK)
+        take_response(run, &own);
+    run->result->completed_at = lt_now_ms();
+    return q->on_keep(q->ctx, tx, run->result, &own);
+}
+
 /* ---- asking a model ---- */
 
 static void call_started(void *ctx, struct lt_uuid id)
@@ -129,6 +189,7 @@ static void add_usage(struct lt_workflow_result *r, const struct lt_usage *more)
     add(&r->usage.completion_tokens, more->completion_tokens);
     add(&r->usage.total_tokens, more->total_tokens);
     add(&r->usage.cached_tokens, more->cached_tokens);
+    add(&r->usage.reasoning_tokens, more->reasoning_tokens);
 }
 
 enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *call, struct lt_call_result *ret, struct lt_error *err)
@@ -147,6 +208,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
                                         .input = call->input,
                                         .profile = call->profile,
                                         .policy_by_lms = q->policy_by_lms,
+                                        .trace = q->trace,
                                         .stream = show,
                                         .on_start = call_started,
                                         .on_text = show ? call_text : NULL,
@@ -173,11 +235,10 @@ static enum lt_code run(struct lt_workflow_run *w, struct lt_error *err)
     struct lt_jw json;
     lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
     lt_jw_init(&json, &out);
+    w->out = &out;
     enum lt_code rc = execute(w, &json, err);
-    if (rc == LT_OK && out.failed)
-        rc = lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_WORKFLOW_RESPONSE_MAX);
     if (rc == LT_OK)
-        w->result->response = lt_str_copy(w->request->arena, lt_buf_str(&out));
+        rc = take_response(w, err);
     lt_buf_free(&out);
     return rc;
 }
@@ -193,7 +254,15 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_
     w->processors = lt_profile_processor_config(q->profile);
     w->input = q->user_input;
     struct lt_error err = {0};
+    struct lt_running running;
+    if (q->manager)
+        lt_run_enter(q->manager, ret->id, q->caller, w->running = &running);
     enum lt_code rc = run(w, &err);
+    if (q->manager) {
+        if (rc && lt_run_stopped(q->manager, &running, &err))
+            rc = err.code;
+        lt_run_leave(q->manager, &running);
+    }
     if (rc) /* else it may hold what a step failed with and went on */
         ret->error = err;
     ret->completed_at = lt_now_ms();

@@ -11,9 +11,13 @@ struct lt_task_queue; /* workflows/task_queue.h */
 enum {
     LT_PROGRESS_MAX = 500,             /* bytes of a progress message */
     LT_WORKFLOW_CONTENT_MAX = 1 << 20, /* bytes of inline content */
+    LT_WORKFLOW_PROMPT_MAX = 100000,   /* bytes of a prompt */
     LT_WORKFLOW_CALLS_MAX = 64,        /* of the manager in one run */
     LT_WORKFLOW_RESPONSE_MAX = 12 << 20, /* bytes of what an orchestrator answers */
 };
+
+struct lt_workflow_result;
+struct lt_approval; /* workflows/approval.h */
 
 struct lt_workflow_request {
     struct lt_arena *arena;
@@ -28,18 +32,28 @@ struct lt_workflow_request {
     struct lt_str content;             /* text of the place, which the placement sends along; "" = none */
     struct lt_str action;              /* what is asked of the orchestrator: "run", … */
     const struct lt_json *user_input;  /* any value; NULL = none */
+    struct lt_str prompt;              /* in place of the profile's: slug or id of a prompt template, or an author's own text; "" = none */
     bool stream;                       /* the answer is asked for as it comes */
+    struct lt_trace *trace;            /* notes what its calls are compiled to; NULL: nobody wants to see it */
     bool policy_by_lms;                /* whoever asks vouches that the LMS has asked the user */
     /*
      * The listener; all may be NULL. on_start: the run has begun (nothing durable yet, show nothing but the id); when the first thing it
      * does is refused at a gate, it is not called. on_text: a piece of an answer that is text, after the begin record of its call is
-     * durable; non-zero ends the run. on_progress: how far it is, as lt_run_progress() says. on_tool: a tool that the model calls is
-     * running, done or failed.
+     * durable; non-zero ends the run. on_progress: how far it is, as lt_run_progress() says, also before on_start. on_tool: a tool that the
+     * model calls is running, done, failed or refused.
      */
     void (*on_start)(void *ctx, struct lt_uuid id);
     enum lt_code (*on_text)(void *ctx, struct lt_str piece);
     void (*on_progress)(void *ctx, struct lt_str message, double fraction);
     void (*on_tool)(void *ctx, const char *name, const char *state);
+    /* The user is to be asked whether a tool may run (state pending), or has been. NULL: nobody can be asked, and such a tool is refused. */
+    void (*on_approval)(void *ctx, const struct lt_approval *approval);
+    /*
+     * Something of the run is about to be stored, and the run has nothing else to do: adds to the unit what is to be stored with it or not at
+     * all. error: LT_OK, and result->response is what the run answers; else what it was broken off with. False: nothing is to be stored, because
+     * the run will be made again. May be asked several times, each time with a new unit.
+     */
+    bool (*on_keep)(void *ctx, struct lt_tx *tx, const struct lt_workflow_result *result, const struct lt_error *error);
     void *ctx;
 };
 
@@ -65,7 +79,14 @@ enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_sc
 /* Does the profile ask that this action's answer be sent as text, piece by piece? False for what cannot run. */
 bool lt_workflow_streams(const struct lt_profile *profile, struct lt_str action);
 
-/* What can be said before it runs: LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION, LT_ESITE_DISABLED, LT_EPERMISSION. Any thread. */
+/*
+ * What the request's prompt says: the body of the template that it names, when it has the form of a slug or an id; else the author's own text, which the
+ * profile must allow (`allow_prompt: true`). It is for site keys, whose LMS vouches for its authors, and for who may manage_workflows. "" when there is
+ * none. LT_EPERMISSION, LT_ENOT_FOUND, LT_EMULTIPLE, LT_EINVALID_INPUT, all with /prompt. Any thread.
+ */
+enum lt_code lt_workflow_prompt(const struct lt_workflow_request *request, struct lt_str *ret, struct lt_error *err);
+
+/* What can be said before it runs: LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION, LT_ESITE_DISABLED, LT_EPERMISSION, and of its prompt. Any thread. */
 enum lt_code lt_workflow_runnable(const struct lt_workflow_request *request, struct lt_error *err);
 
 /*
@@ -76,6 +97,6 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *request, stru
 
 /*
  * {"id", "profile", "scope_id", "session_id", "action", "success", "response", "calls", "usage", "created_at", "completed_at"} of a run that
- * ended well.
+ * ended well; with its trace, when the request has one.
  */
 void lt_workflow_write_result(struct lt_jw *w, const struct lt_workflow_request *request, const struct lt_workflow_result *result);

@@ -1,4 +1,5 @@
 /* The answer of a run, the same whether somebody waited for it or not. */
+#include "core/trace.h"
 #include "workflows/run.h"
 #include "workflows/workflow_private.h"
 
@@ -54,7 +55,8 @@ void lt_workflow_write_result(struct lt_jw *w, const struct lt_workflow_request 
         put_uuid(w, result->calls[i]);
     lt_jw_end(w);
     put_usage(w, &result->usage);
-    lt_workflow_ktime(w, "created_at", result->created_at);
-    lt_workflow_ktime(w, "completed_at", result->completed_at);
+    lt_jw_ktime(w, "created_at", result->created_at);
+    lt_jw_ktime(w, "completed_at", result->completed_at);
+    lt_trace_put(w, request->trace);
     lt_jw_end(w);
 }

@@ -51,23 +51,14 @@ bool lt_scope_over_limit(const struct lt_scope *scope)
     return scope->pattern && atomic_load_explicit(&scope->pattern->over_limit, memory_order_relaxed);
 }
 
-static void put_or_null(struct lt_jw *w, const char *key, struct lt_str text)
-{
-    lt_jw_key(w, key);
-    if (text.n > 0)
-        lt_jw_str(w, text);
-    else
-        lt_jw_null(w);
-}
-
 void lt_scope_write(struct lt_jw *w, const struct lt_scope *s)
 {
     lt_jw_obj(w);
     lt_jw_kint(w, "id", s->id);
     lt_jw_kstr(w, "uuid", s->uuid);
     lt_jw_kint(w, "profile_id", s->profile_id);
-    put_or_null(w, "course_id", s->course_id);
-    put_or_null(w, "location_regex", s->location_regex);
+    lt_jw_kstr_nonempty(w, "course_id", s->course_id);
+    lt_jw_kstr_nonempty(w, "location_regex", s->location_regex);
     lt_jw_kstrz(w, "service_variant", lt_service_variant_name(s->service_variant));
     lt_jw_kstrz(w, "service_variant_label", lt_service_variant_label(s->service_variant));
     lt_jw_kbool(w, "enabled", s->enabled);
@@ -92,6 +83,8 @@ void lt_scope_write_considered(struct lt_jw *w, const struct lt_scope_explanatio
         lt_jw_kint(w, "id", c->scope->id);
         lt_jw_kstrz(w, "reason", lt_scope_reason_name(c->reason));
         lt_jw_kstrz(w, "text", lt_scope_reason_text(c->reason));
+        lt_jw_key(w, "scope");
+        lt_scope_write(w, c->scope);
         lt_jw_end(w);
     }
     lt_jw_end(w);

@@ -135,7 +135,7 @@ struct lt_scope_explanation {
 /* Looks at every scope of the site, on a worker when called on a fiber; past the cache. In the arena. */
 void lt_scope_explain(struct lt_scope_set *set, struct lt_arena *arena, const struct lt_scope_context *context, struct lt_scope_explanation *ret);
 
-/* [{"id", "reason", "text"}, …] */
+/* [{"id", "reason", "text", "scope"}, …] */
 void lt_scope_write_considered(struct lt_jw *w, const struct lt_scope_explanation *explanation);
 
 /* One profile that can be reached in a context, with every scope that led to it, the most specific first. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "core/vendor_deletion.h"
 #include "text/merge_patch.h"
 #include "workflows/workflow_private.h"
 
@@ -134,14 +135,25 @@ enum lt_code lt_session_list(struct lt_store *store, struct lt_arena *arena, con
                       : f->scope_id >= 0   ? LIST(ANY_USER, ANY_PROFILE, "s.scope_id = $4")
                       : f->profile_id >= 0 ? LIST(ANY_USER, "s.profile_id = $3", ANY_SCOPE)
                                            : LIST(ANY_USER, ANY_PROFILE, ANY_SCOPE);
-    if (LT_QUERY(store, arena, &r, err, sql, LT_INT(f->site_id), LT_TEXT(f->user_id.p ? f->user_id : LT_STR("")), LT_INT(f->profile_id),
-                 LT_INT(f->scope_id), LT_TEXT(f->course_id.p ? f->course_id : LT_STR("")), LT_INT(f->before_id), LT_INT(limit)))
+    if (LT_QUERY(store, arena, &r, err, sql, LT_INT(f->site_id), lt_value_text(f->user_id), LT_INT(f->profile_id),
+                 LT_INT(f->scope_id), lt_value_text(f->course_id), LT_INT(f->before_id), LT_INT(limit)))
         return lt_error_wrap(err, "sessions");
     *ret = LT_NEW_ARRAY(arena, struct lt_session, r.rows);
     *ret_n = r.rows;
     for (size_t i = 0; i < r.rows; i++)
         fill(&(*ret)[i], &r, i);
     return LT_OK;
+}
+
+enum lt_code lt_session_count_profile(struct lt_store *store, int64_t profile_id, int64_t *ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT COUNT(*) FROM workflow_session WHERE profile_id = $1", LT_INT(profile_id));
+    if (rc == LT_OK)
+        *ret = lt_rows_int(&r, 0, 0);
+    lt_arena_free(arena);
+    return rc;
 }
 
 /* ---- turns ---- */
@@ -195,6 +207,15 @@ static enum lt_code add_submission(struct lt_tx *tx, const struct lt_session *se
     return rc;
 }
 
+/* Writes the unit with what belongs to it. */
+static enum lt_code write_with(struct lt_store *store, struct lt_tx *tx, const struct lt_session_with *with, struct lt_error *err)
+{
+    if (!with || with->add(with->ctx, tx))
+        return lt_store_write(store, tx, err);
+    lt_tx_discard(tx);
+    return lt_fail(err, LT_ECANCELLED, "nothing is to be stored of this");
+}
+
 static enum lt_code gone(struct lt_error *err, enum lt_code rc)
 {
     return rc == LT_ECONFLICT ? lt_fail(err, LT_ENOT_FOUND, "the session was removed meanwhile") : rc;
@@ -206,7 +227,7 @@ enum lt_code lt_session_add_turn(struct lt_store *store, const struct lt_session
     static const struct lt_uuid none;
     struct lt_uuid id = turn->store_content ? lt_uuid_new() : none;
     struct lt_str remote = turn->remote_response_id.p ? turn->remote_response_id : LT_STR("");
-    bool kept = remote.n > 0 && remote.n <= LT_SESSION_REMOTE_ID_MAX;
+    bool kept = turn->store_content && remote.n > 0 && remote.n <= LT_SESSION_REMOTE_ID_MAX;
     if (ret)
         *ret = id;
     struct lt_tx *tx = lt_tx_new();
@@ -214,10 +235,13 @@ enum lt_code lt_session_add_turn(struct lt_store *store, const struct lt_session
         lt_tx_discard(tx);
         return err->code;
     }
-    LT_TX(tx, "UPDATE workflow_session SET remote_response_id = $1, remote_instance_id = $2, updated_at = $3 WHERE id = $4 AND thread = $5",
-          LT_TEXT(kept ? remote : LT_STR("")), LT_INT(kept ? turn->remote_instance_id : 0), LT_INT(lt_now_ms()), LT_INT(session->id),
-          LT_INT(session->thread));
-    return gone(err, lt_store_write(store, tx, err));
+    lt_vendor_forget_elsewhere(tx, session->id, session->thread, kept ? turn->remote_instance_id : 0);
+    LT_TX(tx,
+          "UPDATE workflow_session SET remote_response_id = CASE WHEN remote_response_id = $1 THEN $2 ELSE '' END,"
+          " remote_instance_id = CASE WHEN remote_response_id = $1 THEN $3 ELSE 0 END, updated_at = $4 WHERE id = $5 AND thread = $6",
+          LT_TEXT(session->remote_response_id), LT_TEXT(kept ? remote : LT_STR("")), LT_INT(kept ? turn->remote_instance_id : 0), LT_INT(lt_now_ms()),
+          LT_INT(session->id), LT_INT(session->thread));
+    return gone(err, write_with(store, tx, turn->with, err));
 }
 
 /* ---- changing the whole ---- */
@@ -227,6 +251,7 @@ struct change {
     const struct lt_json *patch;         /* NULL: ask() */
     lt_session_change_fn ask;
     void *ctx;
+    const struct lt_session_with *with;
     int64_t thread;                      /* the only one that is meant; -1: whichever it is */
 };
 
@@ -249,7 +274,7 @@ static enum lt_code change_once(struct lt_store *store, struct lt_arena *arena, 
     LT_TX(tx, "UPDATE workflow_session SET metadata = $1, updated_at = $2 WHERE id = $3 AND metadata = $4 AND thread = $5", LT_TEXT(after),
           LT_INT(lt_now_ms()), LT_INT(id), LT_TEXT(lt_rows_str(&r, 0, 0)), LT_INT(lt_rows_int(&r, 0, 1)));
     lt_tx_expect(tx, 1);
-    return lt_store_write(store, tx, err);
+    return write_with(store, tx, change->with, err);
 }
 
 static enum lt_code change_metadata(struct lt_store *store, int64_t id, const struct change *change, struct lt_error *err)
@@ -271,14 +296,15 @@ enum lt_code lt_session_merge_metadata(struct lt_store *store, const struct lt_s
 }
 
 enum lt_code lt_session_change_metadata(struct lt_store *store, const struct lt_session *session, lt_session_change_fn change, void *ctx,
-                                        struct lt_error *err)
+                                        const struct lt_session_with *with, struct lt_error *err)
 {
-    return change_metadata(store, session->id, &(struct change){.ask = change, .ctx = ctx, .thread = session->thread}, err);
+    return change_metadata(store, session->id, &(struct change){.ask = change, .ctx = ctx, .with = with, .thread = session->thread}, err);
 }
 
 enum lt_code lt_session_clear(struct lt_store *store, const struct lt_session *session, struct lt_error *err)
 {
     struct lt_tx *tx = lt_tx_new();
+    lt_vendor_forget_session(tx, session->id);
     LT_TX(tx,
           "UPDATE workflow_session SET thread = thread + 1, remote_response_id = '', remote_instance_id = 0, metadata = '{}', updated_at = $1"
           " WHERE id = $2",
@@ -290,6 +316,7 @@ enum lt_code lt_session_clear(struct lt_store *store, const struct lt_session *s
 enum lt_code lt_session_remove(struct lt_store *store, const struct lt_session *session, struct lt_error *err)
 {
     struct lt_tx *tx = lt_tx_new();
+    lt_vendor_forget_session(tx, session->id);
     LT_TX(tx, "DELETE FROM workflow_submission WHERE session_id = $1", LT_INT(session->id));
     LT_TX(tx, "DELETE FROM workflow_session WHERE id = $1", LT_INT(session->id));
     lt_tx_expect(tx, 1);
@@ -298,12 +325,14 @@ enum lt_code lt_session_remove(struct lt_store *store, const struct lt_session *
 
 void lt_session_tx_profile_removed(struct lt_tx *tx, int64_t profile_id)
 {
+    lt_vendor_forget_profile(tx, profile_id);
     LT_TX(tx, "DELETE FROM workflow_submission WHERE session_id IN (SELECT id FROM workflow_session WHERE profile_id = $1)", LT_INT(profile_id));
     LT_TX(tx, "DELETE FROM workflow_session WHERE profile_id = $1", LT_INT(profile_id));
 }
 
 void lt_session_tx_scope_removed(struct lt_tx *tx, int64_t site_id, int64_t scope_id)
 {
+    lt_vendor_forget_scope(tx, site_id, scope_id);
     LT_TX(tx, "DELETE FROM workflow_submission WHERE session_id IN (SELECT id FROM workflow_session WHERE scope_id = $1 AND site_id = $2)",
           LT_INT(scope_id), LT_INT(site_id));
     LT_TX(tx, "DELETE FROM workflow_session WHERE scope_id = $1 AND site_id = $2", LT_INT(scope_id), LT_INT(site_id));

@@ -3,7 +3,7 @@
  * immutable submissions; clearing begins a new thread, and the turns of earlier ones stay in the store, shown nowhere but counted.
  *
  * A site that stores no content (store_content: false) cannot keep a conversation, because a conversation is its content: no turn is
- * written then, and the session keeps only what names it, its metadata and the id under which the AI service itself keeps the thread.
+ * written then, AI services are not asked to keep a thread in its place, and the session keeps only what names it and its metadata.
  * Orchestrators put no content into metadata there.
  *
  * Everything here: fiber, or outside loops. Results lie in the arena of the call.
@@ -71,6 +71,18 @@ struct lt_session_filter {
 enum lt_code lt_session_list(struct lt_store *store, struct lt_arena *arena, const struct lt_session_filter *filter, struct lt_session **ret,
                              size_t *ret_n, struct lt_error *err);
 
+/* How many there are of a profile, with all users. */
+enum lt_code lt_session_count_profile(struct lt_store *store, int64_t profile_id, int64_t *ret, struct lt_error *err);
+
+/*
+ * What is to be stored in one unit with a change of a session, or not at all: adds its statements. May be asked several times, each time with a
+ * new unit. False: nothing is to be stored.
+ */
+struct lt_session_with {
+    bool (*add)(void *ctx, struct lt_tx *tx);
+    void *ctx;
+};
+
 /* One message of a turn: text, or what a content is when it is not text. */
 struct lt_turn_message {
     struct lt_str role, text;
@@ -81,16 +93,18 @@ struct lt_turn_message {
 struct lt_turn {
     struct lt_uuid call_id;              /* of the register: the run's first call; all zero: none */
     bool interrupted;                    /* the user left before the answer's end: it is what was received */
-    bool store_content;                  /* of the site; false: no submission is written */
+    bool store_content;                  /* of the site; false: neither submission nor remote id is written */
     const struct lt_turn_message *messages;
     size_t messages_n;
     struct lt_str remote_response_id;    /* "" when the service keeps nothing: then the thread cannot go on there */
     int64_t remote_instance_id;
+    const struct lt_session_with *with;  /* NULL: nothing */
 };
 /*
  * Adds a turn to the thread that `session` was read with, in one unit with the session's remote ids; durable when it returns. When the
- * thread was cleared meanwhile, the turn belongs to the cleared one, and the remote ids of the new one stay. LT_ETOO_LARGE, LT_ENOT_FOUND
- * when the session was removed meanwhile. *ret (may be NULL): the submission's id, all zero when none was written.
+ * thread was cleared meanwhile, the turn belongs to the cleared one, and the remote ids of the new one stay. When another turn has moved them
+ * since `session` was read, they are dropped: neither answer at the service knows of the other. LT_ETOO_LARGE, LT_ENOT_FOUND
+ * when the session was removed meanwhile, LT_ECANCELLED when `with` says no. *ret (may be NULL): the submission's id, all zero when none was written.
  */
 enum lt_code lt_session_add_turn(struct lt_store *store, const struct lt_session *session, const struct lt_turn *turn, struct lt_uuid *ret,
                                  struct lt_error *err);
@@ -104,10 +118,10 @@ typedef enum lt_code (*lt_session_change_fn)(void *ctx, struct lt_arena *arena, 
                                              struct lt_error *err);
 /*
  * The same with a patch that depends on what is there. Durable when it returns. LT_ETOO_LARGE, LT_ENOT_FOUND when the session was removed or
- * cleared since `session` was read (then `change` was not asked), and what `change` fails with.
+ * cleared since `session` was read (then `change` was not asked), and what `change` fails with. with: as of a turn; asked after `change`.
  */
 enum lt_code lt_session_change_metadata(struct lt_store *store, const struct lt_session *session, lt_session_change_fn change, void *ctx,
-                                        struct lt_error *err);
+                                        const struct lt_session_with *with, struct lt_error *err);
 /* Begins a new thread: no turns, no remote ids, no metadata. The session and its id stay. LT_ENOT_FOUND. */
 enum lt_code lt_session_clear(struct lt_store *store, const struct lt_session *session, struct lt_error *err);
 /* With all turns of all threads. LT_ENOT_FOUND. */
@@ -124,6 +138,8 @@ struct lt_stored_message {
     const struct lt_json *content;
     struct lt_str timestamp;             /* RFC 3339 */
     struct lt_str submission_id;
+    struct lt_str call_id;               /* of an answer: the call that it came of; "" = none */
+    struct lt_str rating;                /* what its user thinks of it, where somebody looked that up; "" = nothing */
     bool interrupted;
 };
 /* Is it part of the talk: text of the user or of the assistant? The rest is for the debug thread alone. */
@@ -152,7 +168,7 @@ int lt_session_page_size(const struct lt_json *processor_config, int64_t site_de
  * "updated_at"}; everything: "remote_response_id", "remote_instance_id" and "metadata", too. Absent parts are null.
  */
 void lt_session_write(struct lt_jw *w, const struct lt_session *session, bool everything);
-/* [{"role", "content", "timestamp", "submission_id", "interrupted"?}, …] */
+/* [{"role", "content", "timestamp", "submission_id", "call_id"?, "rating"?, "interrupted"?}, …] */
 void lt_session_write_messages(struct lt_jw *w, const struct lt_session_messages *messages);
 /*
  * {"messages", "metadata": {"has_more", and the number of messages: "current_count" for the first page, else "new_count"}}

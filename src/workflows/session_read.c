@@ -42,14 +42,15 @@ static void push(struct gather *g, const struct lt_stored_message *m)
     g->list[g->n++] = *m;
 }
 
-static void take_message(struct gather *g, const struct lt_json *v, struct lt_str submission, bool interrupted)
+static void take_message(struct gather *g, const struct lt_json *v, const struct lt_rows *r, size_t i)
 {
     const struct lt_json *content = lt_json_get(v, "content");
     struct lt_stored_message m = {.role = lt_json_str_or(lt_json_get(v, "role"), LT_STR("")),
                                   .content = content,
                                   .timestamp = lt_json_str_or(lt_json_get(v, "timestamp"), LT_STR("")),
-                                  .submission_id = submission,
-                                  .interrupted = interrupted};
+                                  .submission_id = lt_rows_str(r, i, 1),
+                                  .interrupted = lt_str_is(lt_rows_str(r, i, 2), "interrupted")};
+    m.call_id = lt_str_is(m.role, "assistant") ? lt_rows_str(r, i, 4) : LT_STR("");
     if (lt_json_is(content, LT_JSON_STRING))
         m.text = lt_json_str_or(content, LT_STR(""));
     if (g->everything || lt_message_is_talk(&m))
@@ -68,7 +69,7 @@ static bool take_turn(struct gather *g, const struct lt_rows *r, size_t i)
     g->before = lt_rows_int(r, i, 0);
     lt_json_parse(g->arena, text, LT_JSON_STRICT, &messages, NULL); /* we wrote it; what cannot be read has no messages */
     for (size_t k = lt_json_len(messages); k > 0; k--)
-        take_message(g, lt_json_at(messages, k - 1), lt_rows_str(r, i, 1), lt_str_is(lt_rows_str(r, i, 2), "interrupted"));
+        take_message(g, lt_json_at(messages, k - 1), r, i);
     return true;
 }
 
@@ -76,7 +77,7 @@ static enum lt_code read_batch(struct gather *g, struct lt_error *err)
 {
     struct lt_rows r;
     if (LT_QUERY(g->store, g->arena, &r, err,
-                 "SELECT position, uuid, state, messages FROM workflow_submission WHERE session_id = $1 AND thread = $2 AND position < $3"
+                 "SELECT position, uuid, state, messages, call_id FROM workflow_submission WHERE session_id = $1 AND thread = $2 AND position < $3"
                  " ORDER BY position DESC LIMIT $4",
                  LT_INT(g->session->id), LT_INT(g->session->thread), LT_INT(g->before), LT_INT(BATCH)))
         return lt_error_wrap(err, "turns of a session");
@@ -145,15 +146,6 @@ int lt_session_page_size(const struct lt_json *processor_config, int64_t site_de
 
 /* ---- writing ---- */
 
-static void put_text(struct lt_jw *w, const char *key, struct lt_str s)
-{
-    lt_jw_key(w, key);
-    if (s.n > 0)
-        lt_jw_str(w, s);
-    else
-        lt_jw_null(w);
-}
-
 static void put_number(struct lt_jw *w, const char *key, int64_t n)
 {
     lt_jw_key(w, key);
@@ -171,18 +163,18 @@ void lt_session_write(struct lt_jw *w, const struct lt_session *s, bool everythi
     lt_jw_kstr(w, "user_id", s->key.user_id);
     lt_jw_kint(w, "profile_id", s->key.profile_id);
     put_number(w, "scope_id", s->key.scope_id);
-    put_text(w, "course_id", s->key.course_id);
-    put_text(w, "location_id", s->key.location_id);
+    lt_jw_kstr_nonempty(w, "course_id", s->key.course_id);
+    lt_jw_kstr_nonempty(w, "location_id", s->key.location_id);
     lt_jw_kint(w, "turns", s->turns);
     lt_jw_kint(w, "turns_cleared", s->turns_cleared);
     if (everything) {
-        put_text(w, "remote_response_id", s->remote_response_id);
+        lt_jw_kstr_nonempty(w, "remote_response_id", s->remote_response_id);
         put_number(w, "remote_instance_id", s->remote_instance_id);
         lt_jw_key(w, "metadata");
         lt_jw_raw(w, s->metadata);
     }
-    lt_workflow_ktime(w, "created_at", s->created_at);
-    lt_workflow_ktime(w, "updated_at", s->updated_at);
+    lt_jw_ktime(w, "created_at", s->created_at);
+    lt_jw_ktime(w, "updated_at", s->updated_at);
     lt_jw_end(w);
 }
 
@@ -196,6 +188,10 @@ void lt_session_write_messages(struct lt_jw *w, const struct lt_session_messages
         lt_jw_kjson(w, "content", m->content);
         lt_jw_kstr(w, "timestamp", m->timestamp);
         lt_jw_kstr(w, "submission_id", m->submission_id);
+        if (m->call_id.n > 0)
+            lt_jw_kstr(w, "call_id", m->call_id);
+        if (m->rating.n > 0)
+            lt_jw_kstr(w, "rating", m->rating);
         if (m->interrupted)
             lt_jw_kbool(w, "interrupted", true);
         lt_jw_end(w);

@@ -1,5 +1,5 @@
 /* Tasks in the store: asking, finding, claiming, ending, putting back, sweeping. Each change is one unit. */
-#include "workflows/task.h"
+#include "workflows/task_event.h"
 
 #include "base/clock.h"
 
@@ -20,27 +20,12 @@ int lt_task_state_parse(struct lt_str name)
     return -1;
 }
 
-static struct lt_value text(struct lt_str s)
-{
-    return LT_TEXT(s.p ? s : LT_STR(""));
-}
-
-static struct lt_value fraction_value(double fraction)
-{
-    return fraction < 0 ? LT_NULL : LT_DOUBLE(fraction);
-}
-
 /* ---- reading ---- */
 
 #define COLUMNS                                                                                                              \
     "t.id, t.uuid, t.site_id, t.user_id, t.profile_id, t.profile_slug, t.scope_id, t.course_id, t.location_id, t.action, t.state, t.attempt," \
     " t.tries, t.cancel_asked, t.message, t.fraction, t.run_id, t.code, t.detail, t.created_at, t.started_at, t.completed_at"
 enum { COLUMNS_N = 22 };
-
-static double fraction_of(const struct lt_value *v)
-{
-    return v->type == LT_V_DOUBLE ? v->d : v->type == LT_V_INT ? (double)v->i : -1;
-}
 
 static void fill(struct lt_workflow_task *t, const struct lt_rows *r, size_t i)
 {
@@ -61,7 +46,7 @@ static void fill(struct lt_workflow_task *t, const struct lt_rows *r, size_t i)
                                    .tries = lt_rows_int(r, i, 12),
                                    .cancel_asked = lt_rows_int(r, i, 13) != 0,
                                    .message = lt_rows_str(r, i, 14),
-                                   .fraction = fraction_of(lt_rows_at(r, i, 15)),
+                                   .fraction = lt_rows_double_or(r, i, 15, -1),
                                    .run_id = lt_rows_str(r, i, 16),
                                    .created_at = lt_rows_int(r, i, 19),
                                    .started_at = lt_rows_int(r, i, 20),
@@ -103,8 +88,8 @@ enum lt_code lt_task_list(struct lt_store *store, struct lt_arena *arena, const 
 {
     struct lt_rows r;
     const struct lt_value values[] = {LT_INT(f->site_id),
-                                      text(f->user_id),
-                                      text(f->course_id),
+                                      lt_value_text(f->user_id),
+                                      lt_value_text(f->course_id),
                                       LT_TEXTZ(f->state < 0 ? "" : state_names[f->state]),
                                       LT_INT(f->before_id),
                                       LT_INT(f->limit)};
@@ -159,15 +144,16 @@ static struct lt_tx *tx_add(const struct lt_workflow_request *q, const char *uui
           " FROM meta WHERE name = 'generation' AND"
           " ($3 = '' OR (SELECT COUNT(*) FROM workflow_task WHERE state = 'queued' AND site_id = $2 AND user_id = $3) < $22) AND"
           " (SELECT COUNT(*) FROM workflow_task WHERE state = 'queued' AND site_id = $2) < $23",
-          LT_TEXTZ(uuid), LT_INT(c->site->id), text(c->user_id), LT_TEXT(roles_text(c->roles, roles)), text(c->locale), text(c->only_course),
-          LT_INT(c->is_user), LT_INT(c->key ? c->key->id : 0), LT_INT(q->policy_by_lms), LT_INT(q->profile->id), text(q->profile->slug),
-          LT_INT(q->scope ? q->scope->id : 0), text(q->course_id), text(q->location_id), text(q->ui_slot_selector_id), text(q->placement),
-          text(q->action), text(key), LT_BLOB(hash, 32), LT_INT(now), LT_INT(now), LT_INT(c->site->tasks_queued_per_user),
-          LT_INT(c->site->tasks_queued_per_site));
+          LT_TEXTZ(uuid), LT_INT(c->site->id), lt_value_text(c->user_id), LT_TEXT(roles_text(c->roles, roles)), lt_value_text(c->locale),
+          lt_value_text(c->only_course), LT_INT(c->is_user), LT_INT(c->key ? c->key->id : 0), LT_INT(q->policy_by_lms), LT_INT(q->profile->id),
+          lt_value_text(q->profile->slug), LT_INT(q->scope ? q->scope->id : 0), lt_value_text(q->course_id), lt_value_text(q->location_id),
+          lt_value_text(q->ui_slot_selector_id), lt_value_text(q->placement), lt_value_text(q->action), lt_value_text(key), LT_BLOB(hash, 32),
+          LT_INT(now), LT_INT(now), LT_INT(c->site->tasks_queued_per_user), LT_INT(c->site->tasks_queued_per_site));
     lt_tx_expect(tx, 1);
-    LT_TX(tx, "INSERT INTO workflow_task_input (task_id, user_input, content) SELECT id, $1, $2 FROM workflow_task WHERE uuid = $3",
-          input.p ? LT_TEXT(input) : LT_NULL, text(q->content), LT_TEXTZ(uuid));
+    LT_TX(tx, "INSERT INTO workflow_task_input (task_id, user_input, content, prompt) SELECT id, $1, $2, $3 FROM workflow_task WHERE uuid = $4",
+          input.p ? LT_TEXT(input) : LT_NULL, lt_value_text(q->content), lt_value_text(q->prompt), LT_TEXTZ(uuid));
     lt_tx_expect(tx, 1);
+    lt_task_tx_added(tx, uuid);
     return tx;
 }
 
@@ -182,12 +168,12 @@ static enum lt_code find_key(const struct lt_workflow_request *q, struct lt_str 
     if (LT_QUERY(q->store, q->arena, &r, err,
                  "SELECT uuid, request_hash FROM workflow_task WHERE site_id = $1 AND user_id = $2 AND idempotency_key = $3 AND"
                  " idempotency_key <> ''",
-                 LT_INT(site), text(q->caller->user_id), LT_TEXT(key)))
+                 LT_INT(site), lt_value_text(q->caller->user_id), LT_TEXT(key)))
         return err->code;
     if (r.rows == 0)
         return lt_fail(err, LT_ENOT_FOUND, "no such key");
     if (!lt_str_eq(lt_rows_str(&r, 0, 1), (struct lt_str){(const char *)hash, 32}))
-        return lt_fail(err, LT_ECONFLICT, "this Idempotency-Key came before with another request");
+        return lt_fail(err, LT_EKEY_REUSED, "this Idempotency-Key came before with another request");
     return lt_task_find(q->store, q->arena, site, lt_rows_str(&r, 0, 0), ret, err);
 }
 
@@ -199,7 +185,7 @@ static enum lt_code check_room(const struct lt_workflow_request *q, struct lt_er
     if (LT_QUERY(q->store, q->arena, &r, err,
                  "SELECT COUNT(*), COALESCE(SUM(CASE user_id WHEN $1 THEN 1 ELSE 0 END), 0) FROM workflow_task"
                  " WHERE state = 'queued' AND site_id = $2",
-                 text(q->caller->user_id), LT_INT(site->id)))
+                 lt_value_text(q->caller->user_id), LT_INT(site->id)))
         return err->code;
     enum lt_code rc = LT_OK;
     if (q->caller->user_id.n > 0 && lt_rows_int(&r, 0, 1) >= site->tasks_queued_per_user)
@@ -214,9 +200,10 @@ static enum lt_code check_room(const struct lt_workflow_request *q, struct lt_er
 static enum lt_code check_size(const struct lt_workflow_request *q, struct lt_str *ret_input, struct lt_error *err)
 {
     *ret_input = q->user_input ? lt_json_text(q->arena, q->user_input) : LT_STR_NULL;
-    if (ret_input->n + q->content.n > LT_TASK_INPUT_MAX)
-        return lt_fail_field(err, LT_ETOO_LARGE, "/user_input", "input and content of a task have at most %d bytes together, these have %zu",
-                             LT_TASK_INPUT_MAX, ret_input->n + q->content.n);
+    size_t n = ret_input->n + q->content.n + q->prompt.n;
+    if (n > LT_TASK_INPUT_MAX)
+        return lt_fail_field(err, LT_ETOO_LARGE, "/user_input", "input, content and prompt of a task have at most %d bytes together, these have %zu",
+                             LT_TASK_INPUT_MAX, n);
     return LT_OK;
 }
 
@@ -235,13 +222,15 @@ enum lt_code lt_task_add(const struct lt_workflow_request *q, struct lt_str key,
         if (rc != LT_ECONFLICT)
             return rc;
         rc = find_key(q, key, hash, ret, err);
+        ret->again = rc == LT_OK;
         if (rc != LT_ENOT_FOUND)
             return rc;
         if (check_room(q, err))
             return err->code;
     }
+    lt_fail(err, LT_ESITE_BUSY, "too many tasks come at once");
     err->retry_after_s = 1;
-    return lt_fail(err, LT_ESITE_BUSY, "too many tasks come at once");
+    return err->code;
 }
 
 /* ---- cancelling ---- */
@@ -334,10 +323,12 @@ enum lt_code lt_task_claim(struct lt_store *store, struct lt_task_ref *ref, stru
 {
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
-          "UPDATE workflow_task SET state = 'running', attempt = attempt + 1, started_at = CASE started_at WHEN 0 THEN $1 ELSE started_at END"
+          "UPDATE workflow_task SET state = 'running', attempt = attempt + 1, message = '', fraction = NULL,"
+          " started_at = CASE started_at WHEN 0 THEN $1 ELSE started_at END"
           " WHERE id = $2 AND state = 'queued' AND attempt = $3",
           LT_INT(lt_now_ms()), LT_INT(ref->id), LT_INT(ref->attempt));
     lt_tx_expect(tx, 1);
+    lt_task_tx_state(tx, ref->id);
     enum lt_code rc = lt_store_write(store, tx, err);
     if (rc == LT_OK)
         ref->attempt++;
@@ -350,7 +341,8 @@ enum lt_code lt_task_load(struct lt_store *store, struct lt_arena *arena, int64_
     enum { OWN = COLUMNS_N };
     if (LT_QUERY(store, arena, &r, err,
                  "SELECT " COLUMNS ", t.roles, t.locale, t.only_course, t.is_user, t.key_id, t.policy_by_lms, t.ui_slot_selector_id, t.placement,"
-                 " i.user_input, i.content FROM workflow_task t JOIN workflow_task_input i ON i.task_id = t.id WHERE t.id = $1",
+                 " i.user_input, i.content, (SELECT MAX(e.number) FROM workflow_task_event e WHERE e.task_id = t.id), i.prompt"
+                 " FROM workflow_task t JOIN workflow_task_input i ON i.task_id = t.id WHERE t.id = $1",
                  LT_INT(id)))
         return err->code;
     if (r.rows == 0)
@@ -359,7 +351,9 @@ enum lt_code lt_task_load(struct lt_store *store, struct lt_arena *arena, int64_
                                   .policy_by_lms = lt_rows_int(&r, 0, OWN + 5) != 0,
                                   .ui_slot_selector_id = lt_rows_str(&r, 0, OWN + 6),
                                   .placement = lt_rows_str(&r, 0, OWN + 7),
-                                  .content = lt_rows_str(&r, 0, OWN + 9)};
+                                  .content = lt_rows_str(&r, 0, OWN + 9),
+                                  .events = lt_rows_int(&r, 0, OWN + 10),
+                                  .prompt = lt_rows_str(&r, 0, OWN + 11)};
     fill(&ret->task, &r, 0);
     ret->caller = (struct lt_caller){.user_id = ret->task.user_id,
                                      .roles = roles_of(lt_rows_str(&r, 0, OWN)),
@@ -377,15 +371,15 @@ void lt_task_post_progress(struct lt_store *store, const struct lt_task_ref *ref
 {
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "UPDATE workflow_task SET message = $1, fraction = $2 WHERE id = $3 AND state = 'running' AND attempt = $4", LT_TEXTZ(p->message),
-          fraction_value(p->fraction), LT_INT(ref->id), LT_INT(ref->attempt));
+          lt_value_known_double(p->fraction), LT_INT(ref->id), LT_INT(ref->attempt));
+    lt_task_tx_progress(tx, ref, p);
     lt_store_post(store, tx);
 }
 
 /* The statement that only the attempt which has the task can bring about. */
-static struct lt_tx *tx_finish(const struct lt_task_ref *ref, const struct lt_task_end *e)
+static void tx_end(struct lt_tx *tx, const struct lt_task_ref *ref, const struct lt_task_end *e)
 {
     const char *code = e->error->code == LT_OK ? "" : lt_code_name(e->error->code), *detail = e->store_content ? e->error->detail : "";
-    struct lt_tx *tx = lt_tx_new();
     if (e->state == LT_TASK_QUEUED)
         LT_TX(tx,
               "UPDATE workflow_task SET state = CASE cancel_asked WHEN 1 THEN 'cancelled' ELSE 'queued' END,"
@@ -393,32 +387,40 @@ static struct lt_tx *tx_finish(const struct lt_task_ref *ref, const struct lt_ta
               " completed_at = CASE cancel_asked WHEN 1 THEN $3 ELSE 0 END, not_before = $4, tries = tries + $5, message = $6, fraction = $7,"
               " run_id = $8 WHERE id = $9 AND state = 'running' AND attempt = $10",
               LT_TEXTZ(code), LT_TEXTZ(detail), LT_INT(lt_now_ms()), LT_INT(e->not_before), LT_INT(e->failed_try), LT_TEXTZ(e->progress->message),
-              fraction_value(e->progress->fraction), text(e->run_id), LT_INT(ref->id), LT_INT(ref->attempt));
+              lt_value_known_double(e->progress->fraction), lt_value_text(e->run_id), LT_INT(ref->id), LT_INT(ref->attempt));
     else
         LT_TX(tx,
               "UPDATE workflow_task SET state = $1, code = $2, detail = $3, completed_at = $4, tries = tries + $5, message = $6, fraction = $7,"
               " run_id = $8 WHERE id = $9 AND state = 'running' AND attempt = $10",
               LT_TEXTZ(state_names[e->state]), LT_TEXTZ(code), LT_TEXTZ(detail), LT_INT(lt_now_ms()), LT_INT(e->failed_try),
-              LT_TEXTZ(e->progress->message), fraction_value(e->progress->fraction), text(e->run_id), LT_INT(ref->id), LT_INT(ref->attempt));
-    return tx;
+              LT_TEXTZ(e->progress->message), lt_value_known_double(e->progress->fraction), lt_value_text(e->run_id), LT_INT(ref->id),
+              LT_INT(ref->attempt));
 }
 
-enum lt_code lt_task_finish(struct lt_store *store, const struct lt_task_ref *ref, const struct lt_task_end *end, struct lt_error *err)
+void lt_task_tx_finish(struct lt_tx *tx, const struct lt_task_ref *ref, const struct lt_task_end *end)
 {
-    struct lt_tx *tx = tx_finish(ref, end);
+    tx_end(tx, ref, end);
     lt_tx_expect(tx, 1);
     if (end->state == LT_TASK_COMPLETED) {
         LT_TX(tx, "INSERT INTO workflow_task_result (task_id, body, created_at) VALUES ($1, $2, $3)", LT_INT(ref->id), LT_TEXT(end->result),
               LT_INT(lt_now_ms()));
         lt_tx_expect(tx, 1);
     }
+    lt_task_tx_state(tx, ref->id);
     LT_TX(tx, DROP_INPUT, LT_INT(ref->id));
+}
+
+enum lt_code lt_task_finish(struct lt_store *store, const struct lt_task_ref *ref, const struct lt_task_end *end, struct lt_error *err)
+{
+    struct lt_tx *tx = lt_tx_new();
+    lt_task_tx_finish(tx, ref, end);
     return lt_store_write(store, tx, err);
 }
 
 void lt_task_post_finish(struct lt_store *store, const struct lt_task_ref *ref, const struct lt_task_end *end)
 {
-    struct lt_tx *tx = tx_finish(ref, end);
+    struct lt_tx *tx = lt_tx_new();
+    tx_end(tx, ref, end);
     LT_TX(tx, DROP_INPUT, LT_INT(ref->id));
     lt_store_post(store, tx);
 }
@@ -464,6 +466,7 @@ enum lt_code lt_task_recover(struct lt_store *store, size_t *ret_n, struct lt_er
           "UPDATE workflow_task SET state = 'failed', code = 'interrupted', detail = 'the process ended before the task did, time and again',"
           " tries = tries + 1, completed_at = $1 WHERE state = 'running' AND tries + 1 >= $2",
           LT_INT(now), LT_INT(LT_TASK_TRIES_MAX));
+    lt_task_tx_all_queued(tx);
     LT_TX(tx, "UPDATE workflow_task SET state = 'queued', tries = tries + 1, not_before = $1 WHERE state = 'running'", LT_INT(now));
     LT_TX(tx, "DELETE FROM workflow_task_input WHERE EXISTS (SELECT 1 FROM workflow_task t WHERE t.id = task_id AND t.completed_at > $1)", LT_INT(0));
     return lt_store_write(store, tx, err);
@@ -485,6 +488,7 @@ static enum lt_code sweep_ended(struct lt_store *store, struct lt_arena *arena, 
         struct lt_value id = LT_INT(lt_rows_int(&r, i, 0));
         LT_TX(tx, "DELETE FROM workflow_task_input WHERE task_id = $1", id);
         LT_TX(tx, "DELETE FROM workflow_task_result WHERE task_id = $1", id);
+        lt_task_tx_forget(tx, id.i);
         LT_TX(tx, "DELETE FROM workflow_task WHERE id = $1", id);
     }
     return lt_store_write(store, tx, err);
@@ -558,6 +562,8 @@ void lt_task_decide(enum lt_task_break broken, const struct lt_error *error, boo
         lt_fail(ret_why, LT_ETIMEOUT, "the task took longer than a task may");
     } else if (broken == LT_TASK_STOPPING) {
         ret->state = LT_TASK_QUEUED;
+    } else if (error->code == LT_ESTOPPED) { /* whoever asked may ask again when the stop is lifted */
+        ret->state = LT_TASK_CANCELLED;
     } else if (broken == LT_TASK_ASKED || error->code == LT_ECANCELLED) {
         ret->state = LT_TASK_CANCELLED;
         lt_fail(ret_why, LT_ECANCELLED, "cancelled");

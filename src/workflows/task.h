@@ -17,7 +17,7 @@
 
 enum {
     LT_TASK_TRIES_MAX = 3,              /* attempts that fail in a way that may be tried again */
-    LT_TASK_INPUT_MAX = 2 << 20,        /* bytes of input (as JSON) and content together */
+    LT_TASK_INPUT_MAX = 2 << 20,        /* bytes of input (as JSON), content and prompt together */
     LT_TASK_RESULT_MAX = LT_WORKFLOW_RESPONSE_MAX + (64 << 10), /* bytes of JSON */
     LT_TASK_KEY_MAX = 255,              /* bytes of an idempotency key */
     LT_TASK_BACKOFF_MS = 2000,          /* before the second attempt; four times that before the next */
@@ -38,6 +38,7 @@ static inline bool lt_task_ended(enum lt_task_state state)
 struct lt_progress {
     char message[LT_PROGRESS_MAX + 1]; /* "" = none */
     double fraction;                   /* 0 to 1; below 0: not known */
+    int64_t events;                    /* number of the last event (task_event.h); 0: not known */
 };
 
 struct lt_workflow_task {
@@ -56,6 +57,7 @@ struct lt_workflow_task {
     struct lt_str run_id;              /* "" = it has not run */
     struct lt_error error;             /* LT_OK: none */
     int64_t created_at, started_at, completed_at; /* ms; 0: not yet */
+    bool again;                        /* lt_task_add() found it: it was asked for before with the same key */
     struct lt_str result;              /* JSON, as lt_workflow_write_result() writes it; p NULL: none, or not kept any more */
 };
 
@@ -63,7 +65,7 @@ struct lt_workflow_task {
 
 /*
  * Queues the run of q (config, caller, place, profile, action, input); durable when it returns. key: the same key of the same user with the
- * same hash gives the task that there is already; "" = none. LT_ECONFLICT: the key came with something else. LT_ETOO_LARGE.
+ * same hash gives the task that there is already; "" = none. LT_EKEY_REUSED: the key came with something else. LT_ETOO_LARGE.
  * LT_ERATE_LIMITED: as many of the user's tasks wait as may; LT_ESITE_BUSY: of the site's. Whether it can run is the caller's to check.
  */
 enum lt_code lt_task_add(const struct lt_workflow_request *q, struct lt_str key, const uint8_t hash[32], struct lt_workflow_task *ret,
@@ -108,8 +110,9 @@ struct lt_task_order {
     struct lt_caller caller;
     int64_t key_id;
     bool policy_by_lms;
-    struct lt_str ui_slot_selector_id, placement, content;
+    struct lt_str ui_slot_selector_id, placement, content, prompt;
     const struct lt_json *user_input;  /* NULL: none */
+    int64_t events;                    /* number of the last event so far */
 };
 enum lt_code lt_task_load(struct lt_store *store, struct lt_arena *arena, int64_t id, struct lt_task_order *ret, struct lt_error *err);
 
@@ -128,9 +131,11 @@ struct lt_task_end {
  * is to be made again, and was cancelled meanwhile, is cancelled.
  */
 enum lt_code lt_task_finish(struct lt_store *store, const struct lt_task_ref *ref, const struct lt_task_end *end, struct lt_error *err);
+/* The same as statements of a larger unit, which fails with LT_ECONFLICT when this attempt is not the task's any more. */
+void lt_task_tx_finish(struct lt_tx *tx, const struct lt_task_ref *ref, const struct lt_task_end *end);
 /* The same without waiting, and without a result; when the attempt is not the task's any more, nothing happens. Any thread. */
 void lt_task_post_finish(struct lt_store *store, const struct lt_task_ref *ref, const struct lt_task_end *end);
-/* Writes how far it is, without waiting. Any thread. */
+/* Writes how far it is, as an event too, without waiting. Any thread. */
 void lt_task_post_progress(struct lt_store *store, const struct lt_task_ref *ref, const struct lt_progress *progress);
 /* Ids of running tasks whose cancel was asked for, at most max, and how many are queued. In the arena. */
 enum lt_code lt_task_look(struct lt_store *store, struct lt_arena *arena, int max, int64_t **ret_cancel, size_t *ret_n, int64_t *ret_queued,

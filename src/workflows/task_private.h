@@ -20,6 +20,10 @@ struct lt_task_job {
     enum lt_task_break broken;
     bool given_up;                     /* the hard limit has ended the task without it */
     bool store_content;                /* of the site */
+    bool with_kept;                    /* the unit that stores something of the run has the task's end, too */
+    enum lt_task_state kept_state;     /* which end that is */
+    const struct lt_workflow_request *request; /* from here on NULL before it runs */
+    int64_t tries;                     /* that failed before */
     bool unwritten;                    /* progress that the store does not have yet */
     uint64_t written_ms;               /* when it was written last (lt_loop_now) */
     struct lt_timer soft, hard, later; /* later: writes progress */

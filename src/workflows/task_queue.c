@@ -94,7 +94,7 @@ static void start_job(struct lt_task *task)
     struct lt_task_job *job = (struct lt_task_job *)((char *)task - offsetof(struct lt_task_job, start));
     struct lt_fiber *fiber = NULL;
     job->broken = LT_TASK_GOES_ON;
-    job->given_up = job->unwritten = false;
+    job->given_up = job->unwritten = job->with_kept = false;
     job->written_ms = 0;
     if (atomic_load(&job->queue->stopping) || lt_fiber_start(job->loop, lt_task_job_run, job, &fiber)) {
         lt_task_job_done(job); /* it waits in the store as before */

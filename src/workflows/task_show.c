@@ -2,33 +2,17 @@
 #include "workflows/task.h"
 #include "workflows/workflow_private.h"
 
-static void put_time(struct lt_jw *w, const char *key, int64_t ms)
-{
-    if (ms > 0) {
-        lt_workflow_ktime(w, key, ms);
-        return;
-    }
-    lt_jw_key(w, key);
-    lt_jw_null(w);
-}
-
-static void put_text(struct lt_jw *w, const char *key, struct lt_str text)
-{
-    lt_jw_key(w, key);
-    if (text.n > 0)
-        lt_jw_str(w, text);
-    else
-        lt_jw_null(w);
-}
-
+/* What was said last before the end would sound as if it went on. */
 static void put_progress(struct lt_jw *w, const struct lt_workflow_task *t)
 {
+    bool completed = t->state == LT_TASK_COMPLETED;
+    double fraction = completed ? 1 : t->fraction;
     lt_jw_key(w, "progress");
     lt_jw_obj(w);
-    lt_jw_kstr(w, "message", t->message);
-    if (t->fraction >= 0) {
+    lt_jw_kstr(w, "message", completed ? LT_STR("Done.") : t->message);
+    if (fraction >= 0) {
         lt_jw_key(w, "fraction");
-        lt_jw_double(w, t->fraction);
+        lt_jw_double(w, fraction);
     }
     lt_jw_end(w);
 }
@@ -57,13 +41,13 @@ void lt_task_write(struct lt_jw *w, const struct lt_workflow_task *t, const char
         lt_jw_int(w, t->scope_id);
     else
         lt_jw_null(w);
-    put_text(w, "course_id", t->course_id);
-    put_text(w, "location_id", t->location_id);
+    lt_jw_kstr_nonempty(w, "course_id", t->course_id);
+    lt_jw_kstr_nonempty(w, "location_id", t->location_id);
     lt_jw_kstr(w, "action", t->action);
     lt_jw_kint(w, "attempt", t->attempt);
-    put_time(w, "created_at", t->created_at);
-    put_time(w, "started_at", t->started_at);
-    put_time(w, "completed_at", t->completed_at);
+    lt_jw_ktime(w, "created_at", t->created_at);
+    lt_jw_ktime(w, "started_at", t->started_at);
+    lt_jw_ktime(w, "completed_at", t->completed_at);
     if (t->result.p) {
         lt_jw_key(w, "result");
         lt_jw_raw(w, t->result);

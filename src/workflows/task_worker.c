@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "workflows/task_event.h"
 #include "workflows/task_private.h"
 
 enum { FINISH_TRIES = 5, FINISH_PAUSE_MS = 2000 };
@@ -18,6 +19,21 @@ static struct lt_progress progress_now(struct lt_task_job *job)
     return now;
 }
 
+static void set_events(struct lt_task_job *job, int64_t events)
+{
+    pthread_mutex_lock(&job->queue->lock);
+    job->progress.events = events;
+    pthread_mutex_unlock(&job->queue->lock);
+}
+
+/* One more was posted. The store may not have it yet: whoever looks there in vain looks again. */
+static void count_event(struct lt_task_job *job)
+{
+    int64_t events = progress_now(job).events;
+    if (events < LT_TASK_EVENTS_MAX)
+        set_events(job, events + 1);
+}
+
 /* Fiber or timer. */
 static void write_progress(void *arg)
 {
@@ -26,6 +42,7 @@ static void write_progress(void *arg)
     job->unwritten = false;
     job->written_ms = lt_loop_now(job->loop);
     lt_task_post_progress(job->queue->store, &job->ref, &now);
+    count_event(job);
 }
 
 static void on_progress(void *ctx, struct lt_str message, double fraction)
@@ -42,10 +59,26 @@ static void on_progress(void *ctx, struct lt_str message, double fraction)
     if (job->written_ms == 0 || since >= LT_TASK_PROGRESS_MS) {
         lt_timer_cancel(&job->later);
         write_progress(job);
-    } else if (!job->unwritten) {
+    } else if (!job->unwritten) { /* within half a second only the last word is kept */
         job->unwritten = true;
         lt_timer_set(&job->later, LT_TASK_PROGRESS_MS - since);
     }
+}
+
+/* What was said before comes before it. */
+static void write_now(struct lt_task_job *job)
+{
+    lt_timer_cancel(&job->later);
+    if (job->unwritten)
+        write_progress(job);
+}
+
+static void on_tool(void *ctx, const char *name, const char *state)
+{
+    struct lt_task_job *job = ctx;
+    write_now(job);
+    lt_task_post_tool(job->queue->store, &job->ref, name, state);
+    count_event(job);
 }
 
 /* Nobody reads along: it makes the step ask for pieces, so that what has come can be stored when the attempt is broken off. */
@@ -54,6 +87,41 @@ static enum lt_code on_text(void *ctx, struct lt_str piece)
     (void)ctx;
     (void)piece;
     return LT_OK;
+}
+
+/* ---- what is stored ---- */
+
+static enum lt_code write_result(struct lt_buf *out, const struct lt_workflow_request *q, const struct lt_workflow_result *result,
+                                 struct lt_error *err)
+{
+    struct lt_jw w;
+    lt_jw_init(&w, out);
+    lt_workflow_write_result(&w, q, result);
+    return out->failed ? lt_fail(err, LT_EUPSTREAM_INVALID, "the result is longer than %d bytes", LT_TASK_RESULT_MAX) : LT_OK;
+}
+
+/*
+ * What the run stores and the task's end are one unit: otherwise a crash between them would have the attempt made again, and all of that stored
+ * twice. What is to be made again anyway stores nothing.
+ */
+static bool on_keep(void *ctx, struct lt_tx *tx, const struct lt_workflow_result *result, const struct lt_error *error)
+{
+    struct lt_task_job *job = ctx;
+    struct lt_error own = *error, why;
+    struct lt_buf body;
+    struct lt_progress last = progress_now(job);
+    lt_buf_init(&body, LT_TASK_RESULT_MAX);
+    if (own.code == LT_OK)
+        write_result(&body, job->request, result, &own);
+    struct lt_task_end end = {
+        .store_content = job->store_content, .run_id = lt_str(result->id_text), .result = lt_buf_str(&body), .progress = &last};
+    lt_task_decide(job->broken, &own, true, job->tries, lt_now_ms(), &end, &why);
+    job->with_kept = end.state != LT_TASK_QUEUED;
+    job->kept_state = end.state;
+    if (job->with_kept)
+        lt_task_tx_finish(tx, &job->ref, &end);
+    lt_buf_free(&body);
+    return job->with_kept;
 }
 
 /* ---- limits ---- */
@@ -80,6 +148,7 @@ static void at_hard_limit(void *arg)
     lt_fail(&error, LT_ETIMEOUT, "hard limit");
     lt_task_decide(LT_TASK_TOO_LONG, &error, true, 0, lt_now_ms(), &end, &why);
     lt_task_post_finish(job->queue->store, &job->ref, &end);
+    count_event(job); /* so that those who follow look, although the attempt is still here */
     lt_task_count(job->queue, LT_TASK_TIMEOUT);
     lt_log(LT_LOG_ERROR, "task.stuck", LT_I("task", job->ref.id));
     job->given_up = true;
@@ -170,26 +239,20 @@ static enum lt_code prepare(struct lt_task_job *job, struct lt_arena *arena, str
                                       .ui_slot_selector_id = o->ui_slot_selector_id,
                                       .placement = o->placement,
                                       .content = o->content,
+                                      .prompt = o->prompt,
                                       .action = o->task.action,
                                       .user_input = o->user_input,
                                       .policy_by_lms = o->policy_by_lms,
                                       .stream = lt_workflow_streams(profile, o->task.action),
                                       .on_text = on_text,
                                       .on_progress = on_progress,
+                                      .on_keep = on_keep,
+                                      .on_tool = on_tool,
                                       .ctx = job};
     return LT_OK;
 }
 
 /* ---- the attempt ---- */
-
-static enum lt_code write_result(struct lt_buf *out, const struct lt_workflow_request *q, const struct lt_workflow_result *result,
-                                 struct lt_error *err)
-{
-    struct lt_jw w;
-    lt_jw_init(&w, out);
-    lt_workflow_write_result(&w, q, result);
-    return out->failed ? lt_fail(err, LT_EUPSTREAM_INVALID, "the result is longer than %d bytes", LT_TASK_RESULT_MAX) : LT_OK;
-}
 
 /* A store that cannot write just now is asked again; in the end the task stays "running", and is made again at the next start. */
 static void finish(struct lt_task_job *job, const struct lt_task_end *end)
@@ -205,6 +268,8 @@ static void finish(struct lt_task_job *job, const struct lt_task_end *end)
     lt_fiber_unshield();
     if (rc == LT_OK)
         lt_task_count(job->queue, end->state);
+    else if (rc == LT_ECONFLICT && job->with_kept && !job->given_up) /* it ended with what it has stored */
+        lt_task_count(job->queue, job->kept_state);
     else if (rc != LT_ECONFLICT || !job->given_up)
         lt_log_error("task.finish", &err);
 }
@@ -219,8 +284,12 @@ static void attempt(struct lt_task_job *job, struct lt_arena *arena, struct lt_c
     lt_buf_init(&body, LT_TASK_RESULT_MAX);
     if (prepare(job, arena, config, order, request, &error) == LT_OK) {
         job->store_content = order->caller.site->store_content;
+        job->request = request;
+        job->tries = order->task.tries;
+        set_events(job, order->events);
         arm(job, order->caller.site);
         lt_workflow_execute(request, result);
+        write_now(job);
         disarm(job);
         error = result->error;
         if (error.code == LT_OK)

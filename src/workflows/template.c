@@ -311,3 +311,23 @@ enum lt_code lt_template_find(const struct lt_template_set *set, struct lt_str p
             return lt_fail(err, LT_ENOT_FOUND, "'%.*s' is a directory, not a template", LT_FMT(path));
     return lt_fail(err, LT_ENOT_FOUND, "there is no template '%.*s'", LT_FMT(path));
 }
+
+struct lt_str lt_template_description(struct lt_arena *arena, const struct lt_template *t)
+{
+    struct lt_str rest = t->text, line;
+    struct lt_buf out;
+    lt_buf_init(&out, LT_TEMPLATE_FILE_MAX);
+    while (lt_str_starts(rest, LT_STR("//"))) {
+        const char *end = memchr(rest.p, '\n', rest.n);
+        size_t n = end ? (size_t)(end - rest.p) : rest.n;
+        line = lt_str_trim((struct lt_str){rest.p + 2, n - 2});
+        if (out.n > 0)
+            lt_buf_putc(&out, '\n');
+        lt_buf_put_str(&out, line);
+        rest.p += end ? n + 1 : n;
+        rest.n -= end ? n + 1 : n;
+    }
+    struct lt_str text = lt_str_copy(arena, lt_buf_str(&out));
+    lt_buf_free(&out);
+    return text;
+}

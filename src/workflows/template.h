@@ -56,6 +56,9 @@ struct lt_template {           /* shared by sets as long as its file does not ch
 struct lt_template *lt_template_ref(const struct lt_template *t); /* any thread */
 void lt_template_unref(struct lt_template *t);                    /* any thread; NULL allowed */
 
+/* What the comment ("//") at the beginning says, line by line; "" when there is none. In the arena. */
+struct lt_str lt_template_description(struct lt_arena *arena, const struct lt_template *t);
+
 struct lt_template_set;
 
 /* Relative, no "..", no empty or "." part, no NUL, at most LT_TEMPLATE_PATH_MAX bytes. LT_EINVALID_INPUT. Touches no file. */

@@ -13,21 +13,12 @@ struct step {
 
 /* ---- writing ---- */
 
-static void put_text(struct lt_jw *w, const char *key, struct lt_str s)
-{
-    lt_jw_key(w, key);
-    if (s.n > 0)
-        lt_jw_str(w, s);
-    else
-        lt_jw_null(w);
-}
-
 static void put_time(struct lt_jw *w, int64_t seconds)
 {
     char text[25] = "";
     if (seconds > 0 && seconds < INT64_MAX / 1000)
         lt_time_format(seconds * 1000, text);
-    put_text(w, "created_at", lt_str(text));
+    lt_jw_kstr_nonempty(w, "created_at", lt_str(text));
 }
 
 static void put_response(struct lt_jw *w, struct lt_arena *arena, const struct lt_kept_response *r)
@@ -35,8 +26,8 @@ static void put_response(struct lt_jw *w, struct lt_arena *arena, const struct l
     lt_jw_obj(w);
     lt_jw_kstr(w, "id", r->id);
     put_time(w, r->created_at);
-    put_text(w, "model", r->model);
-    put_text(w, "previous_response_id", r->previous_response_id);
+    lt_jw_kstr_nonempty(w, "model", r->model);
+    lt_jw_kstr_nonempty(w, "previous_response_id", r->previous_response_id);
     lt_jw_key(w, "tokens");
     if (r->usage.total_tokens >= 0)
         lt_jw_int(w, r->usage.total_tokens);

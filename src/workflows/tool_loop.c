@@ -51,6 +51,8 @@ struct loop {
     struct lt_workflow_run *run;
     const struct lt_tool *const *tools;
     size_t tools_n;
+    const struct lt_approval_rule *approval;
+    struct lt_uuid call_id;            /* of the call in which the model asked for the present round */
     size_t calls;                      /* of tools so far */
     struct lt_buf text;                /* of all rounds */
 };
@@ -69,29 +71,67 @@ static bool is_for_model(enum lt_code code)
     return code != LT_ECANCELLED && code != LT_ESTORE;
 }
 
+struct time_limit {
+    struct lt_timer timer;
+    struct lt_fiber *fiber;
+    bool over;
+};
+
+static void at_time_limit(void *arg)
+{
+    struct time_limit *t = arg;
+    t->over = true;
+    lt_fiber_cancel(t->fiber);
+}
+
+/* A tool that does not heed its deadline has its waits broken off there. The run goes on: only the tool was cancelled. */
+static enum lt_code call_in_time(const struct lt_tool *tool, const struct lt_tool_context *context, const struct lt_json *arguments,
+                                 struct lt_str *ret, struct lt_error *err)
+{
+    struct time_limit limit = {.fiber = lt_fiber_self()};
+    uint32_t ms = context->caller->site->tool_time_ms;
+    lt_timer_init(&limit.timer, lt_loop_self(), at_time_limit, &limit);
+    lt_timer_set(&limit.timer, ms);
+    enum lt_code rc = tool->call(context, arguments, ret, err);
+    lt_timer_cancel(&limit.timer);
+    if (!limit.over)
+        return rc;
+    lt_fiber_cancel_reset();
+    return rc ? lt_fail(err, LT_ETIMEOUT, "it took longer than %g s", ms / 1000.0) : LT_OK;
+}
+
+static enum lt_code check_arguments(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_error *err)
+{
+    const struct lt_schema *schema;
+    if (lt_schema_compile_text(l->run->request->arena, tool->parameters, &schema, err))
+        return lt_error_wrap(err, "parameters of tool '%s'", tool->name);
+    return lt_schema_check(schema, arguments, err);
+}
+
 static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_str *ret, struct lt_error *err)
 {
     const struct lt_workflow_request *q = l->run->request;
-    const struct lt_schema *schema;
-    struct lt_tool_context context = {.arena = q->arena,
+    struct lt_tool_context context = {.tool = tool,
+                                      .arena = q->arena,
                                       .manager = q->manager,
+                                      .config = q->config,
                                       .caller = q->caller,
                                       .course_id = q->course_id,
                                       .location_id = q->location_id,
                                       .ui_slot_selector_id = q->ui_slot_selector_id,
+                                      .placement = q->placement,
+                                      .policy_by_lms = q->policy_by_lms,
                                       .content = q->content,
-                                      .deadline_ms = lt_loop_now(lt_loop_self()) + LT_TOOL_TIME_MS};
-    if (lt_schema_compile_text(q->arena, tool->parameters, &schema, err))
-        return lt_error_wrap(err, "parameters of tool '%s'", tool->name);
-    if (lt_schema_check(schema, arguments, err))
+                                      .deadline_ms = lt_loop_now(lt_loop_self()) + q->caller->site->tool_time_ms};
+    if (check_arguments(l, tool, arguments, err))
         return err->code;
-    return tool->call(&context, arguments, ret, err);
+    return call_in_time(tool, &context, arguments, ret, err);
 }
 
 static void show(const struct loop *l, const struct lt_tool *tool, const char *state)
 {
     const struct lt_workflow_request *q = l->run->request;
-    if (q->stream && q->on_tool)
+    if (q->on_tool)
         q->on_tool(q->ctx, tool->name, state);
 }
 
@@ -104,16 +144,33 @@ static struct lt_str with_note(struct lt_arena *arena, struct lt_str text)
     return (struct lt_str){p, text.n + sizeof(note) - 1};
 }
 
+/* Asked is only for what would run. The record says refused whatever the user's silence came of. */
+static enum lt_code approve(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_record_tool *record,
+                            struct lt_error *err)
+{
+    if (!lt_approval_needed(l->approval, tool->name))
+        return LT_OK;
+    if (check_arguments(l, tool, arguments, err))
+        return err->code;
+    enum lt_code rc = lt_approval_ask(l->run, l->call_id, tool->name, record->arguments.n ? record->arguments : LT_STR("{}"), err);
+    if (rc)
+        record->state = "refused";
+    return rc;
+}
+
 /* What the tool gave; the model is told what it failed with. The text of a tool is others' text. */
 static enum lt_code run_tool(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_record_tool *record,
                              struct lt_str *ret, struct lt_error *err)
 {
     struct lt_arena *arena = l->run->request->arena;
     struct lt_str result;
-    uint64_t began = lt_mono_ms();
-    show(l, tool, "running");
-    enum lt_code rc = call_tool(l, tool, arguments, &result, err);
-    record->duration_ms = (int64_t)(lt_mono_ms() - began);
+    enum lt_code rc = approve(l, tool, arguments, record, err);
+    if (rc == LT_OK) {
+        uint64_t began = lt_mono_ms();
+        show(l, tool, "running");
+        rc = call_tool(l, tool, arguments, &result, err);
+        record->duration_ms = (int64_t)(lt_mono_ms() - began);
+    }
     record->code = rc;
     if (rc) {
         *ret = lt_printf(arena, "Error executing tool: %s%s%s", err->field, err->field[0] ? " " : "", err->detail);
@@ -156,7 +213,8 @@ static enum lt_code result_of(struct loop *l, const struct lt_json *function, st
                                       .arguments = lt_str_trim(lt_json_str_or(lt_json_get(function, "arguments"), LT_STR(""))),
                                       .known = tool != NULL};
     enum lt_code rc = told(l, tool, record, ret, err);
-    record->state = record->code ? "failed" : "done";
+    if (!record->state)
+        record->state = record->code ? "failed" : "done";
     if (tool)
         show(l, tool, record->state);
     return rc;
@@ -262,6 +320,7 @@ static enum lt_code run_tools(struct loop *l, struct lt_uuid call_id, struct lt_
     if (*n + 1 + len > MESSAGES_MAX)
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the model asks for more tools than a conversation can hold");
     struct lt_record_tool *records = LT_NEW_ARRAY(l->run->request->arena, struct lt_record_tool, len);
+    l->call_id = call_id;
     messages[(*n)++] = message(l, "assistant", text, calls, LT_STR(""));
     while (rc == LT_OK && made < len) {
         const struct lt_json *call = lt_json_at(calls, made);
@@ -274,17 +333,28 @@ static enum lt_code run_tools(struct loop *l, struct lt_uuid call_id, struct lt_
     return rc;
 }
 
+/* The next call goes on from this answer, where the instance keeps it: new are the results of the tools. */
+static const struct lt_call_thread *thread_after(struct lt_arena *arena, const struct lt_call_result *answer, size_t results)
+{
+    struct lt_call_thread *thread = LT_NEW(arena, struct lt_call_thread);
+    *thread = (struct lt_call_thread){.instance_id = answer->instance->id, .response_id = answer->response_id, .new_n = results};
+    return thread;
+}
+
 static enum lt_code rounds(struct loop *l, const struct lt_json *first, const struct lt_call_profile *profile, struct lt_call_result *ret,
                            struct lt_error *err)
 {
-    const struct lt_json **messages = LT_NEW_ARRAY(l->run->request->arena, const struct lt_json *, MESSAGES_MAX), *input, *calls;
+    struct lt_arena *arena = l->run->request->arena;
+    struct lt_call_profile *next = LT_NEW(arena, struct lt_call_profile);
+    *next = *profile;
+    const struct lt_json **messages = LT_NEW_ARRAY(arena, const struct lt_json *, MESSAGES_MAX), *input, *calls = NULL;
     size_t n = 0;
     for (; n < lt_json_len(first) && n < MESSAGES_MAX; n++)
         messages[n] = lt_json_at(first, n);
     for (int round = 0;; round++) {
         struct lt_str text;
         bool last = round == LT_TOOL_ROUNDS_MAX;
-        if (input_of(l, messages, n, last, &input, err) || ask(l, input, profile, ret, &text, &calls, err))
+        if (input_of(l, messages, n, last, &input, err) || ask(l, input, next, ret, &text, &calls, err))
             return err->code;
         if (lt_json_len(calls) == 0)
             return LT_OK;
@@ -292,14 +362,17 @@ static enum lt_code rounds(struct loop *l, const struct lt_json *first, const st
             return lt_fail(err, LT_EUPSTREAM_INVALID, "the model asks for tools without end");
         if (run_tools(l, ret->id, text, calls, messages, &n, err))
             return err->code;
+        if (profile->thread)
+            next->thread = thread_after(arena, ret, lt_json_len(calls));
     }
 }
 
 enum lt_code lt_tool_loop(struct lt_workflow_run *run, const struct lt_tool *const *tools, size_t tools_n, const struct lt_json *messages,
-                          const struct lt_call_profile *profile, struct lt_call_result *ret, struct lt_str *ret_text, struct lt_error *err)
+                          const struct lt_call_profile *profile, const struct lt_approval_rule *approval, struct lt_call_result *ret,
+                          struct lt_str *ret_text, struct lt_error *err)
 {
     struct loop *l = LT_NEW(run->request->arena, struct loop);
-    *l = (struct loop){.run = run, .tools = tools, .tools_n = tools_n};
+    *l = (struct loop){.run = run, .tools = tools, .tools_n = tools_n, .approval = approval};
     lt_buf_init(&l->text, LT_WORKFLOW_RESPONSE_MAX);
     enum lt_code rc = rounds(l, messages, profile, ret, err);
     *ret_text = lt_str_copy(run->request->arena, lt_buf_str(&l->text));

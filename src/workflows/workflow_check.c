@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "text/json_schema.h"
+#include "workflows/approval.h"
 #include "workflows/template.h"
 
 static const char schema_text[] =
@@ -144,6 +145,9 @@ void lt_workflow_check(const struct lt_json *config, struct lt_problems *problem
     check_schema(config, problems);
     if (!class_name(lt_json_str(lt_json_get(config, "orchestrator_class"))))
         lt_problem_add(problems, LT_STR("orchestrator_class"), "may hold letters, digits, '_' and '.' only");
+    const struct lt_json *allow = lt_json_get(config, "allow_prompt");
+    if (allow && !lt_json_is(allow, LT_JSON_BOOL))
+        lt_problem_add(problems, LT_STR("allow_prompt"), "must be true or false, is %s", lt_json_type_name(allow));
     const struct lt_json *processors = processors_of(config);
     for (size_t i = 0; i < lt_json_len(processors); i++) {
         const struct lt_json *v = lt_json_at(processors, i), *prompt = lt_json_get(v, "prompt_template"), *provider = lt_json_get(v, "provider");
@@ -156,5 +160,8 @@ void lt_workflow_check(const struct lt_json *config, struct lt_problems *problem
         if (provider && !lt_json_is(provider, LT_JSON_STRING) && !lt_json_is(provider, LT_JSON_NULL))
             lt_problem_add(problems, processor_path(problems->arena, name, ".provider"), "must be the name of a provider instance, is %s",
                            lt_json_type_name(provider));
+        const char *wrong = lt_approval_rule_wrong(lt_json_get(v, "tool_approval"));
+        if (wrong)
+            lt_problem_add(problems, processor_path(problems->arena, name, ".tool_approval"), "%s", wrong);
     }
 }

@@ -57,7 +57,5 @@ void lt_prompt_tx_put(struct lt_tx *tx, const struct lt_prompt_row *row, struct 
 enum lt_code lt_workflow_find_site(struct lt_store *store, struct lt_str slug, int64_t *ret, struct lt_error *err);
 /* Letters, digits, '_', '-', 1 to max of them. */
 bool lt_workflow_slug_ok(struct lt_str s, size_t max);
-/* RFC 3339 */
-void lt_workflow_ktime(struct lt_jw *w, const char *key, int64_t ms);
 /* Ids that a name may stand for: number (-1: none) and UUID ("": none, in the arena). */
 void lt_workflow_name_ids(struct lt_arena *arena, struct lt_str name, int64_t *ret_number, struct lt_str *ret_uuid);

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "core/admin.h"
 #include "io/worker.h"
@@ -336,13 +335,6 @@ bool lt_workflow_slug_ok(struct lt_str s, size_t max)
             return false;
     }
     return s.n > 0 && s.n <= max;
-}
-
-void lt_workflow_ktime(struct lt_jw *w, const char *key, int64_t ms)
-{
-    char text[25];
-    lt_time_format(ms, text);
-    lt_jw_kstrz(w, key, text);
 }
 
 void lt_workflow_name_ids(struct lt_arena *arena, struct lt_str name, int64_t *ret_number, struct lt_str *ret_uuid)

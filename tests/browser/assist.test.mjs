@@ -1,11 +1,27 @@
 /* <lectern-assist> on the demo pages. Runs against the daemon or the stand-in; the network in between does the misbehaving. */
 import assert from "node:assert/strict";
-import { browserTest, expectNoViolation, FAILED_REQUEST, focused, network, openUnit, recordGrowth, shot, squeeze, widget } from "./harness.mjs";
+import {
+    browserTest,
+    eventually,
+    expectNoViolation,
+    FAILED_REQUEST,
+    focused,
+    network,
+    openUnit,
+    recordAnnouncements,
+    recordGrowth,
+    recordTexts,
+    shot,
+    squeeze,
+    widget,
+} from "./harness.mjs";
 
 const POST = /^\/v1\/actions\/summarise_text$/;
 const CALL = /^\/v1\/actions\/calls\/[^/]+$/;
 const RESUME = /^\/v1\/actions\/calls\/[^/]+\/stream$/;
 const SLOW = { bytes: 60, ms: 25 };
+/* Bytes of an event stream: the answer has begun, and is far from its end. */
+const BEGUN = 900;
 
 /** Answers the next request of that kind in the server's place. */
 async function fake(page, pattern, status, body, headers = {}) {
@@ -17,6 +33,12 @@ async function fake(page, pattern, status, body, headers = {}) {
         }),
     );
 }
+
+/** Waits until something was in a record, be it there still or not. */
+const recorded = (states, text) => eventually(async () => (await states()).some((state) => state.trim() === text), true, `'${text}' must be shown`);
+
+/** All that the page has sent so far has come through the network when this returns. */
+const sent = (page) => page.evaluate(() => fetch("/demo/").then((response) => response.text()));
 
 const problem = (status, code, more = {}) => ({ type: "about:blank", title: code, status, code, detail: "<img src=x>", ...more });
 
@@ -33,17 +55,19 @@ browserTest("main flow: policy, summary that grows as it is written, done", asyn
     await expectNoViolation(page, "the policy");
 
     network.slow = SLOW;
+    network.hold = BEGUN;
     const growth = await recordGrowth(page);
     await assist.button("Accept").click();
     await assist.announced("Writing…");
-    await page.waitForFunction(() => window.growth.at(-1)?.length > 60);
+    await eventually(async () => (await growth()).at(-1)?.length > 60, true, "the text grows");
     assert.equal(await assist.answer.getAttribute("aria-busy"), "true");
     await shot(page, "3-writing");
     await expectNoViolation(page, "writing");
 
+    network.hold = null;
     await assist.done();
     await assist.announced("Done");
-    assert.equal(await assist.answer.getAttribute("aria-busy"), "false");
+    await eventually(() => assist.answer.getAttribute("aria-busy"), "false");
     await shot(page, "4-done");
     await expectNoViolation(page, "done");
 
@@ -73,40 +97,43 @@ browserTest("'Not now' closes the panel and sends nothing", async (page) => {
     await assist.action("summarise_text").click();
     await assist.button("Not now").click();
     await assist.panel.waitFor({ state: "hidden" });
-    assert.equal(await focused(page), "Summarise");
+    await eventually(() => focused(page), "Summarise");
+    await sent(page);
     assert.equal(network.count("PUT", /./) + network.count("POST", /./), 0);
 });
 
 browserTest("keyboard only, with the focus always somewhere sensible", async (page) => {
     const assist = await openUnit(page, "plants", { policy: false });
     await page.keyboard.press("Tab");
-    assert.equal(await focused(page), "Skip to the unit");
+    await eventually(() => focused(page), "Skip to the unit");
     await page.keyboard.press("Enter");
+    await eventually(() => focused(page), "content", "the link leads into the unit");
     await page.keyboard.press("Tab");
-    assert.equal(await focused(page), "Summarise");
+    await eventually(() => focused(page), "Summarise");
     assert.equal(await assist.action("summarise_text").getAttribute("aria-expanded"), "false");
     await page.keyboard.press("Enter");
     await assist.button("Accept").waitFor();
-    assert.equal(await focused(page), "panel", "opening moves the focus into the panel");
-    assert.equal(await assist.action("summarise_text").getAttribute("aria-expanded"), "true");
+    await eventually(() => focused(page), "panel", "opening moves the focus into the panel");
+    await eventually(() => assist.action("summarise_text").getAttribute("aria-expanded"), "true");
 
     for (const stop of ["Close", "policy-title", "Accept"]) {
         await page.keyboard.press("Tab");
-        if (stop !== "policy-title") assert.equal(await focused(page), stop);
+        if (stop !== "policy-title") await eventually(() => focused(page), stop);
     }
-    network.slow = SLOW;
+    network.hold = BEGUN;
     await page.keyboard.press("Space");
     await assist.button("Stop").waitFor();
-    assert.equal(await focused(page), "panel", "the focus does not fall out when Accept goes away");
+    await eventually(() => focused(page), "panel", "the focus does not fall out when Accept goes away");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
-    assert.equal(await focused(page), "Stop");
+    await eventually(() => focused(page), "Stop");
+    network.hold = null;
     await assist.done();
-    assert.equal(await focused(page), "panel", "the focus does not fall out when Stop goes away");
+    await eventually(() => focused(page), "panel", "the focus does not fall out when Stop goes away");
     await page.keyboard.press("Escape");
     await assist.panel.waitFor({ state: "hidden" });
-    assert.equal(await focused(page), "Summarise", "closing gives the focus back");
+    await eventually(() => focused(page), "Summarise", "closing gives the focus back");
 
     await page.keyboard.press("Space");
     await assist.done();
@@ -115,17 +142,20 @@ browserTest("keyboard only, with the focus always somewhere sensible", async (pa
 
 browserTest("Stop tells the server and stops", async (page) => {
     const assist = await openUnit(page, "plants");
-    network.slow = { bytes: 40, ms: 60 };
+    network.hold = BEGUN;
     await assist.action("summarise_text").click();
     await page.locator("lectern-assist .answer p").first().waitFor();
     await assist.button("Stop").click();
     await assist.announced("Stopped");
     const stopped = await assist.text();
     assert.ok(stopped.length > 0, "what has arrived stays");
-    await page.waitForTimeout(500);
+    network.hold = null;
+    const ofKind = (kind) => network.log.filter(({ method }) => method === kind);
+    await eventually(() => ofKind("POST").map(({ ended }) => ended), [true], "the stream is left");
+    await eventually(() => ofKind("DELETE").map(({ path, status }) => [CALL.test(path), status]), [[true, 200]], "the server is told once");
+    await sent(page);
     assert.equal(await assist.text(), stopped, "nothing more arrives");
     assert.equal(network.count("DELETE", CALL), 1);
-    assert.equal(network.log.find((entry) => entry.method === "DELETE").status, 200);
     await shot(page, "5-stopped");
     await expectNoViolation(page, "stopped");
 });
@@ -147,9 +177,10 @@ browserTest("Copy puts the answer on the clipboard and says so", async (page) =>
     const assist = await openUnit(page, "plants");
     await assist.action("summarise_text").click();
     await assist.done();
+    const labels = await recordTexts(page, ".copy");
     await assist.button("Copy").click();
     await assist.announced("Copied");
-    await assist.button("Copied").waitFor();
+    await recorded(labels, "Copied");
     const clipboard = await page.evaluate(() => navigator.clipboard.readText());
     assert.equal(squeeze(clipboard), squeeze(await assist.text()));
     await assist.button("Copy").waitFor();
@@ -181,12 +212,12 @@ for (const cuts of [[150], [400], [260, 90, 300], [333]]) {
 
 browserTest("a connection that stays down: calm words, the text so far, and another try", { expected: [/ERR_/] }, async (page) => {
     const assist = await openUnit(page, "plants");
-    network.slow = SLOW;
-    network.cuts = [600];
+    network.hold = BEGUN;
     await assist.action("summarise_text").click();
     await page.locator("lectern-assist .answer p").first().waitFor();
+    const announcements = await recordAnnouncements(page);
     network.down = true;
-    await assist.announced("The connection was lost. Reconnecting…");
+    await recorded(announcements, "The connection was lost. Reconnecting…");
     await shot(page, "6-reconnecting");
     await assist.problem.waitFor();
     assert.equal(await assist.problem.innerText(), "The connection was lost. Check your network and try again.");
@@ -200,23 +231,21 @@ browserTest("a connection that stays down: calm words, the text so far, and anot
 
 browserTest("closing the panel while it writes stops the call", async (page) => {
     const assist = await openUnit(page, "plants");
-    network.slow = { bytes: 40, ms: 60 };
+    network.hold = BEGUN;
     await assist.action("summarise_text").click();
     await page.locator("lectern-assist .answer p").first().waitFor();
     await page.keyboard.press("Escape");
     await assist.panel.waitFor({ state: "hidden" });
-    await page.waitForTimeout(200);
-    assert.equal(network.count("DELETE", CALL), 1);
+    await eventually(() => network.count("DELETE", CALL), 1);
 });
 
 browserTest("leaving the page stops the call", async (page) => {
     const assist = await openUnit(page, "plants");
-    network.slow = { bytes: 40, ms: 60 };
+    network.hold = BEGUN;
     await assist.action("summarise_text").click();
     await page.locator("lectern-assist .answer p").first().waitFor();
     await page.goto(`${network.url}/demo/`);
-    for (let i = 0; i < 40 && network.count("DELETE", CALL) === 0; i++) await page.waitForTimeout(50);
-    assert.equal(network.count("DELETE", CALL), 1);
+    await eventually(() => network.count("DELETE", CALL), 1);
 });
 
 browserTest("both actions: one panel, one answer each", async (page, t) => {
@@ -230,8 +259,8 @@ browserTest("both actions: one panel, one answer each", async (page, t) => {
     await assist.done();
     assert.notEqual(await assist.text(), summary);
     await assist.action("summarise_text").click();
-    assert.equal(await assist.text(), summary);
-    assert.equal(await assist.action("explain_text").getAttribute("aria-expanded"), "false");
+    await eventually(() => assist.text(), summary);
+    await eventually(() => assist.action("explain_text").getAttribute("aria-expanded"), "false");
 });
 
 browserTest("the text that is sent is the visible text of the article, without the widget's own words", async (page) => {
@@ -271,10 +300,9 @@ browserTest("markup in an answer is shown as text (network: answer replaced)", a
 browserTest("nothing is shown when no action is available (network: answer replaced)", async (page) => {
     const actions = ["summarise_text", "explain_text"].map((name) => ({ name, available: false, reason: "permission_denied" }));
     await fake(page, "**/v1/actions?*", 200, { actions });
-    const answered = page.waitForResponse(/\/v1\/actions\?/);
     const assist = await openUnit(page, "plants", { buttons: false });
-    await answered;
-    await page.waitForTimeout(100);
+    /* Each of the page's two elements asks what there is and, since there is nothing, whether it is for staff to know why. */
+    await page.waitForFunction(() => window.jsonAnswersRead >= 4);
     assert.equal(await assist.root.isVisible(), false);
     assert.equal(await assist.root.locator("button").count(), 0);
     await expectNoViolation(page, "a unit without the assistant");
@@ -295,7 +323,7 @@ browserTest("an action that turns out to be missing once the policy is accepted 
     assert.equal(network.count("POST", /./), 0);
     await page.keyboard.press("Escape");
     await assist.panel.waitFor({ state: "hidden" });
-    assert.equal(await focused(page), "Summarise", "the button is gone, so the focus goes to the first one");
+    await eventually(() => focused(page), "Summarise", "the button is gone, so the focus goes to the first one");
 });
 
 browserTest("only what is available is shown (network: answer replaced)", async (page) => {
@@ -312,7 +340,7 @@ browserTest("only what is available is shown (network: answer replaced)", async 
 browserTest("nothing is shown when the server cannot be asked (network: answer replaced)", { expected: [FAILED_REQUEST] }, async (page) => {
     await fake(page, "**/v1/actions?*", 401, problem(401, "unauthenticated"));
     const assist = await openUnit(page, "plants", { buttons: false });
-    await page.waitForTimeout(300);
+    await page.waitForFunction(() => window.jsonAnswersRead >= 2);
     assert.equal(await assist.root.isVisible(), false);
 });
 
@@ -344,6 +372,9 @@ for (const [status, code, sentence, retry] of ERRORS) {
 }
 
 browserTest("429 tells when to try again, and waits (network: answer replaced)", { expected: [FAILED_REQUEST] }, async (page) => {
+    /* The page's clock stands still, so that early is early however long the steps take. */
+    const now = Date.now();
+    await page.clock.setFixedTime(now);
     const assist = await openUnit(page, "plants");
     await fake(page, "**/v1/actions/summarise_text", 429, problem(429, "rate_limited", { retry_after: 8 }));
     await assist.action("summarise_text").click();
@@ -354,10 +385,12 @@ browserTest("429 tells when to try again, and waits (network: answer replaced)",
     await page.unroute("**/v1/actions/summarise_text");
     /* Forced, for Playwright would wait until the button is no longer disabled. */
     await retry.click({ force: true });
+    await sent(page);
     assert.equal(await assist.problem.count(), 1, "too early does nothing");
     await shot(page, "9-wait");
     await expectNoViolation(page, "waiting");
     assert.equal(network.count("POST", POST), 0, "too early sends nothing");
+    await page.clock.setFixedTime(now + 8000);
     await assist.announced("You can try again now.");
     await retry.click();
     await assist.done();

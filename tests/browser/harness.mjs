@@ -5,7 +5,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { slowDown, STEP_DEADLINE, TEST_DEADLINE } from "./waiting.mjs";
 import { startNetwork } from "./network.mjs";
+
+export { eventually } from "./waiting.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const require = createRequire(join(ROOT, "web/package.json"));
@@ -24,7 +27,6 @@ const FLAGS = [
     "--disable-sync",
 ];
 const STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-const TEST_DEADLINE = 60_000;
 export const SHOTS = join(ROOT, "build/screenshots");
 
 export let network;
@@ -33,7 +35,7 @@ let axeSource;
 
 before(async () => {
     network = await startNetwork(BASE_URL);
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS, timeout: TEST_DEADLINE });
     axeSource = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
     await mkdir(SHOTS, { recursive: true });
 });
@@ -45,11 +47,12 @@ after(async () => {
 
 /**
  * A test with a page of its own on a calm network. When it ends, the page must not have complained on its console (except for
- * `expected` lines) and must not have asked anything of another host.
+ * `expected` lines) and must not have asked anything of another host. Unless it is to be the `whole` page, a learner's unit is without its flash
+ * cards and the place for a workflow of one's own, whose calls a test of another element would find among those that it counts.
  */
 export function browserTest(name, options, body) {
     if (typeof options === "function") [options, body] = [{}, options];
-    const { expected = [], ...context } = options;
+    const { expected = [], whole = false, ...context } = options;
     test(name, { timeout: TEST_DEADLINE }, async (t) => {
         network.calm();
         const session = await browser.newContext({
@@ -60,7 +63,11 @@ export function browserTest(name, options, body) {
             ...context,
         });
         const page = await session.newPage();
-        page.setDefaultTimeout(15_000);
+        page.setDefaultTimeout(STEP_DEADLINE);
+        await slowDown(page);
+        await page.addInitScript(countReads);
+        if (!whole) await page.addInitScript(leaveOut);
+        network.read = (bytes) => page.waitForFunction((enough) => window.streamBytesRead >= enough, bytes);
         const complaints = [];
         const strangers = [];
         page.on("console", (message) => {
@@ -85,6 +92,30 @@ export function browserTest(name, options, body) {
             await session.close();
         }
     });
+}
+
+export const wholePageTest = (name, ...rest) => browserTest(name, { whole: true, ...(rest.length > 1 ? rest[0] : {}) }, rest.at(-1));
+
+/** In the page: before modules run, which they do when all has been read. */
+function leaveOut() {
+    const others = 'lectern-flashcards[ui-slot="cards"], lectern-slot[ui-slot="yours"]';
+    document.addEventListener("readystatechange", () => document.querySelectorAll(others).forEach((element) => element.remove()), { once: true });
+}
+
+/** In the page: how much of streamed answers its scripts have read, and how many JSON answers they have read and dealt with. */
+function countReads() {
+    window.streamBytesRead = 0;
+    window.jsonAnswersRead = 0;
+    const { read } = ReadableStreamDefaultReader.prototype;
+    ReadableStreamDefaultReader.prototype.read = async function (...args) {
+        const result = await read.apply(this, args);
+        window.streamBytesRead += result.value?.length ?? 0;
+        return result;
+    };
+    const { json } = Response.prototype;
+    Response.prototype.json = function () {
+        return json.call(this).finally(() => setTimeout(() => window.jsonAnswersRead++));
+    };
 }
 
 /** Chromium itself reports these when a request fails; nothing in the page can prevent it. */
@@ -138,18 +169,21 @@ export function widget(page) {
     };
 }
 
-/** Writes down every state of the answer's text in the page, from now on. */
-export async function recordGrowth(page) {
-    await page.evaluate(() => {
+/** Writes down every state of the texts of a part of the widget, from now on: what is shown for a moment only is not missed. */
+export async function recordTexts(page, selector) {
+    await page.evaluate((part) => {
         const root = document.querySelector("lectern-assist").shadowRoot;
-        window.growth = [];
+        const states = ((window.recorded ??= {})[part] = []);
         new MutationObserver(() => {
-            const text = [...root.querySelectorAll(".answer p")].map((p) => p.textContent).join("\n\n");
-            if (text !== window.growth.at(-1)) window.growth.push(text);
+            const text = [...root.querySelectorAll(part)].map((element) => element.textContent).join("\n\n");
+            if (text !== states.at(-1)) states.push(text);
         }).observe(root, { subtree: true, childList: true, characterData: true });
-    });
-    return () => page.evaluate(() => window.growth);
+    }, selector);
+    return () => page.evaluate((part) => window.recorded[part], selector);
 }
+
+export const recordGrowth = (page) => recordTexts(page, ".answer p");
+export const recordAnnouncements = (page) => recordTexts(page, "[role=status]");
 
 /** White space at the end of an unfinished paragraph is not shown, so it is not compared. */
 export const squeeze = (text) => text.replace(/\s+/g, " ").trim();

@@ -21,7 +21,7 @@ const BODY_LIMIT = 1 << 20;
 
 const CSP =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
-    "form-action 'none'; frame-ancestors 'none'";
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html lectern";
 const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const STATUS = {
     invalid_json: 400,
@@ -170,6 +170,8 @@ async function runAction(request, response, name) {
 }
 
 const ROUTES = [
+    /* The learner's flash cards, of which there are none. */
+    ["POST", /^\/v1\/workflows\/run$/, (_, response) => json(response, 200, { id: randomUUID(), success: true, response: { response: null } })],
     ["GET", /^\/v1\/actions$/, (_, response) => json(response, 200, { actions: listActions() })],
     ["GET", /^\/v1\/policy$/, (_, response) => json(response, 200, policyState())],
     [
@@ -204,6 +206,7 @@ const ROUTES = [
         /^\/v1\/actions\/calls\/([^/]+)\/stream$/,
         (request, response, id) => follow(findCall(id), response, Number(request.headers["last-event-id"] ?? 0)),
     ],
+    ["GET", /^\/v1\/roles\/mine$/, (_, response) => json(response, 200, { course_id: "", roles: ["student"] })],
     [
         "DELETE",
         /^\/v1\/actions\/calls\/([^/]+)$/,
@@ -230,28 +233,41 @@ function fill(template, values) {
     return template.replace(/\{\{(\w+)\}\}/g, (whole, name) => values[name] ?? whole);
 }
 
-function link(unit, attribute) {
-    return unit ? `<a ${attribute}href="/demo/units/${unit.id}" lang="${unit.language}">${escape(unit.title)}</a>` : "";
+const ROLES = { learner: "Learner", teacher: "Teacher", author: "Author" };
+
+/** It has one token; roles other than a learner's are there to be looked at. */
+function roleLinks(role) {
+    const links = Object.entries(ROLES).map(([name, title]) => `<a href="?role=${name}"${name === role ? ' aria-current="true"' : ""}>${title}</a>`);
+    return `<nav class="roles" aria-label="View as"><span aria-hidden="true">View as</span>\n${links.join("\n")}</nav>`;
 }
 
-async function page(response, id) {
+function link(unit, query, attribute) {
+    return unit ? `<a ${attribute}href="/demo/units/${unit.id}${query}" lang="${unit.language}">${escape(unit.title)}</a>` : "";
+}
+
+async function page(response, role, id) {
+    if (!Object.hasOwn(ROLES, role)) throw new Refusal("invalid_input", "There is no such role.");
+    const query = role === "learner" ? "" : `?role=${role}`;
     const course = JSON.parse(await readFile(join(DEMO, "course.json"), "utf8"));
     const at = course.units.findIndex((unit) => unit.id === id);
     if (id !== undefined && at < 0) throw new Refusal("not_found", "There is no such unit.");
     const unit = course.units[at];
     const nav = course.units.map(
-        (each) => `<li data-subject="${escape(each.subject)}">${link(each, each === unit ? 'aria-current="page" ' : "")}</li>`,
+        (each) => `<li data-subject="${escape(each.subject)}">${link(each, query, each === unit ? 'aria-current="page" ' : "")}</li>`,
     );
-    const values = { course_title: escape(course.title), course_id: escape(course.id), nav: nav.join("\n") };
+    const values = { course_title: escape(course.title), course_id: escape(course.id), nav: nav.join("\n"), roles: roleLinks(role), query };
     if (unit) {
         Object.assign(values, {
             title: escape(unit.title),
             lang: unit.language,
             unit_id: unit.id,
             body: await readFile(join(DEMO, unit.file), "utf8"),
-            prev: link(course.units[at - 1], 'rel="prev" '),
-            next: link(course.units[at + 1], 'rel="next" '),
+            prev: link(course.units[at - 1], query, 'rel="prev" '),
+            next: link(course.units[at + 1], query, 'rel="next" '),
             token: TOKEN,
+            /* It knows no workflows, for which a place of them would ask at once. */
+            tools: fill(await readFile(join(DEMO, "roles", `${role}.html`), "utf8"), { course_id: escape(course.id), unit_id: unit.id })
+                .replace(/<lectern-slot[^>]*><\/lectern-slot>/g, ""),
             widget: "/widgets/lectern-widgets.js",
         });
     }
@@ -271,9 +287,10 @@ async function file(response, directory, path) {
 }
 
 async function serve(request, response) {
-    const { pathname } = new URL(request.url, "http://localhost");
-    if (pathname === "/demo/") return page(response);
-    if (pathname.startsWith("/demo/units/")) return page(response, pathname.slice("/demo/units/".length));
+    const { pathname, searchParams } = new URL(request.url, "http://localhost");
+    const role = searchParams.get("role") || "learner";
+    if (pathname === "/demo/") return page(response, role);
+    if (pathname.startsWith("/demo/units/")) return page(response, role, pathname.slice("/demo/units/".length));
     if (pathname.startsWith("/demo/static/")) return file(response, DEMO, pathname.slice("/demo/static/".length));
     if (pathname.startsWith("/widgets/")) return file(response, WIDGETS, pathname.slice("/widgets/".length));
     for (const [method, pattern, handler] of ROUTES) {

@@ -4,23 +4,34 @@
  */
 import { createServer, request as httpRequest } from "node:http";
 
+/** Before every answer, in ms: shows tests that count on being faster than the network. */
+const DELAY = Number(process.env.NETWORK_DELAY_MS || 0);
+
 export async function startNetwork(target) {
     const upstream = new URL(target);
     const network = {
         url: "",
-        /** Every request that came through: { method, path, headers, status }. */
+        /** Every request that came through: { method, path, headers, status (0 until answered), ended (answered whole, or left) }. */
         log: [],
         /** Event streams: bytes per tick and length of a tick in ms; null = as fast as they come. */
         slow: null,
+        /** Event streams go no further than that many bytes of body each, for as long as it is set: what a test does meanwhile may take its time. */
+        hold: null,
         /** The next event streams are each cut after that many bytes of body. */
         cuts: [],
-        /** Connections are dropped before anything is answered. */
+        /** Connections are dropped before anything is answered, and streams that have begun are broken. */
         down: false,
+        /** Bytes of event streams that were passed on. */
+        passed: 0,
+        /** Resolves when the page has read that many bytes of event streams. */
+        read: async () => undefined,
         calm() {
             network.log.length = 0;
             network.slow = null;
+            network.hold = null;
             network.cuts = [];
             network.down = false;
+            network.passed = 0;
         },
         close() {
             server.close();
@@ -30,7 +41,7 @@ export async function startNetwork(target) {
     };
 
     const server = createServer((incoming, outgoing) => {
-        const entry = { method: incoming.method, path: incoming.url, headers: incoming.headers, status: 0 };
+        const entry = { method: incoming.method, path: incoming.url, headers: incoming.headers, status: 0, ended: false };
         network.log.push(entry);
         if (network.down) return incoming.socket.destroy();
         const onward = httpRequest({
@@ -38,13 +49,17 @@ export async function startNetwork(target) {
             port: upstream.port,
             method: incoming.method,
             path: incoming.url,
-            headers: { ...incoming.headers, host: upstream.host },
+            headers: incoming.headers, // with the Host that the browser asked, as a transparent line would
             agent: false,
         });
         incoming.pipe(onward);
         onward.on("error", () => outgoing.destroy());
-        outgoing.on("close", () => onward.destroy());
-        onward.on("response", (response) => {
+        outgoing.on("close", () => {
+            entry.ended = true;
+            onward.destroy();
+        });
+        onward.on("response", async (response) => {
+            if (DELAY) await pause(DELAY);
             entry.status = response.statusCode;
             outgoing.writeHead(response.statusCode, response.headers);
             if (!/^text\/event-stream/.test(response.headers["content-type"] ?? "")) return response.pipe(outgoing);
@@ -52,24 +67,30 @@ export async function startNetwork(target) {
         });
     });
 
+    server.keepAliveTimeout = 0; // else a call on a line that was idle for five seconds may meet its end
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     network.url = `http://127.0.0.1:${server.address().port}`;
     return network;
 }
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** Passes a stream on, in small pieces when the network is slow, and breaks the connection after `budget` bytes. */
 async function pass(from, to, budget, network) {
     to.flushHeaders();
-    let left = budget;
+    let sent = 0;
     try {
         for await (const chunk of from) {
             for (let at = 0; at < chunk.length; ) {
-                const size = Math.min(network.slow?.bytes ?? chunk.length, chunk.length - at, left);
-                if (size <= 0) return await cut(to);
+                while (sent >= (network.hold ?? Infinity) && !network.down && !to.destroyed) await pause(10);
+                if (network.down || to.destroyed) return to.destroy();
+                if (sent >= budget) return await cut(to, network);
+                const size = Math.min(network.slow?.bytes ?? chunk.length, chunk.length - at, budget - sent, (network.hold ?? Infinity) - sent);
                 to.write(chunk.subarray(at, at + size));
                 at += size;
-                left -= size;
-                if (network.slow) await new Promise((resolve) => setTimeout(resolve, network.slow.ms));
+                sent += size;
+                network.passed += size;
+                if (network.slow) await pause(network.slow.ms);
             }
         }
         to.end();
@@ -78,8 +99,8 @@ async function pass(from, to, budget, network) {
     }
 }
 
-/** What was written must have left before the connection breaks, or the cut would come at another byte. */
-async function cut(to) {
-    await new Promise((resolve) => setTimeout(resolve, 30));
+/** The browser drops what the page has not read when a connection breaks, and then the cut would come at another byte. */
+async function cut(to, network) {
+    await network.read(network.passed);
     to.destroy();
 }

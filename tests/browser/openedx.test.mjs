@@ -8,6 +8,7 @@ import { DoorError, camelCased, makeSplitter } from "./openedx/client.mjs";
 import { maskCsrf } from "./openedx/lms.mjs";
 import { PROXIES } from "./openedx/proxies.mjs";
 import { COURSE, LEARNER, POLICY, UNIT, cli, doorTest, openWidget, stage, until } from "./openedx/stage.mjs";
+import { eventually } from "./waiting.mjs";
 
 const FAILED_REQUEST = /^Failed to load resource/;
 const BLOCKED = /has been blocked by CORS policy/;
@@ -124,15 +125,20 @@ for (const [form, place] of Object.entries(FORMS)) {
     doorTest(`${form}: pieces of an answer are shown before the last one is made`, {}, async (page) => {
         const w = await openWidget(page, { ...place(), slot: "stream" });
         const growth = await recordGrowth(page);
-        await stage.upstream.play("chunks?n=12&delay_ms=250");
+        await stage.upstream.play("chunks?n=12&gate=1");
         await w.ask();
-        await page.waitForFunction(() => document.getElementById("answer").textContent.startsWith("word1"));
-        const [call] = await stage.upstream.requests();
-        assert.equal(call.answered_at, null, "the AI service is still writing");
+        for (let n = 1, shown = ""; n <= 12; n++) {
+            const [call] = await stage.upstream.requests();
+            assert.ok(!call?.answered_at, "the AI service is still writing");
+            await stage.upstream.let(n);
+            const longer = async () => (await w.answer.textContent()).length > shown.length;
+            await eventually(longer, true, `piece ${n} is shown before the next is written`);
+            shown = await w.answer.textContent();
+        }
         await w.ended();
         assert.equal(await w.answer.innerText(), words(12));
         const steps = await growth();
-        assert.ok(steps.length >= 6, `twelve pieces, ${steps.length} steps`);
+        assert.ok(steps.length >= 12, `twelve pieces, ${steps.length} steps`);
         for (let i = 1; i < steps.length; i++) assert.ok(steps[i].startsWith(steps[i - 1]), "nothing that was shown is taken back");
     });
 

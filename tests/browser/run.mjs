@@ -26,7 +26,7 @@ if (!existsSync(HERE + "../../web/dist/lectern-widgets.js")) skipAll("the widget
 const fromFile = process.env.DEMO_JSON && JSON.parse(readFileSync(process.env.DEMO_JSON, "utf8")).base_url;
 const given = process.env.BASE_URL || fromFile;
 const mock = given ? null : await startMock();
-const base = (given ?? mock.url).replace(/\/+$/, "");
+const base = (given || mock.url).replace(/\/+$/, "");
 console.log(`browser tests against ${mock ? "the stand-in" : base}`);
 
 /* Pictures of failures of an earlier run would only mislead. */
@@ -35,37 +35,50 @@ for (const name of existsSync(shots) ? readdirSync(shots) : []) if (name.startsW
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
-function note(line) {
-    const match = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)(.*))?$/.exec(line);
-    if (!match) {
-        /* The details of a failure are the indented lines below it. */
-        if (/^ +(error|code|expected|actual|stack|location|failureType):|^ {4,}\S/.test(line) && failing) console.log(line);
-        return;
-    }
-    const [, not, name, skip, why] = match;
-    failing = Boolean(not);
-    totals[not ? "failed" : skip ? "skipped" : "passed"]++;
-    console.log(`${not ? "FAILED " : skip ? "skipped" : "passed "} ${name}${why ?? ""}`);
+/** What a file's lines say; the details of a failure are the indented lines below it. */
+function makeNote() {
+    let failing = false;
+    return (line) => {
+        const match = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)(.*))?$/.exec(line);
+        if (!match) {
+            if (/^ +(error|code|expected|actual|stack|location|failureType):|^ {4,}\S/.test(line) && failing) console.log(line);
+            return;
+        }
+        const [, not, name, skip, why] = match;
+        failing = Boolean(not);
+        totals[not ? "failed" : skip ? "skipped" : "passed"]++;
+        console.log(`${not ? "FAILED " : skip ? "skipped" : "passed "} ${name}${why ?? ""}`);
+    };
 }
 
-let failing = false;
-
 async function runFile(file) {
-    const before = totals.failed;
+    let failed = false;
+    const note = makeNote();
     const child = spawn(process.execPath, ["--test-reporter=tap", HERE + file], {
         env: { ...process.env, BASE_URL: base },
         stdio: ["ignore", "pipe", "inherit"],
     });
-    createInterface({ input: child.stdout }).on("line", note);
+    createInterface({ input: child.stdout }).on("line", (line) => {
+        failed ||= /^not ok /.test(line);
+        note(line);
+    });
     const status = await new Promise((resolve) => child.on("close", resolve));
-    if (status !== 0 && totals.failed === before) {
+    if (status !== 0 && !failed) {
         totals.failed++;
         console.log(`FAILED  ${file} ended with status ${status}`);
     }
 }
 
+/* Two at a time. Files with a daemon of their own run beside others, the longest first; the rest share one daemon and its learner. */
+const OWN = ["console.test.mjs", "widgets.test.mjs", "authors.test.mjs", "path.test.mjs", "openedx.test.mjs"];
 const files = process.argv.length > 2 ? process.argv.slice(2) : readdirSync(HERE).filter((name) => name.endsWith(".test.mjs"));
-for (const file of files.sort()) await runFile(file);
+const waiting = [...OWN.filter((name) => files.includes(name)).map((name) => [name]), files.filter((name) => !OWN.includes(name)).sort()];
+
+async function work() {
+    for (let next = waiting.shift(); next; next = waiting.shift()) for (const file of next) await runFile(file);
+}
+
+await Promise.all([work(), work()]);
 mock?.close();
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exit(totals.failed ? 1 : 0);

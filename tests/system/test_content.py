@@ -4,17 +4,11 @@ import re
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
-from double.upstream import Upstream
 
+pytestmark = pytest.mark.usefixtures("as_before")
 DEMO = "course-v1:Lectern+Demo+2026"
 RUN = "/v1/workflows/run"
 UNIT_KEYS = {"unit_id", "display_name", "category", "blocks"}
-
-
-@pytest.fixture(scope="module")
-def service():
-    with Upstream() as double:
-        yield double
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +18,6 @@ def site(tmp_path_factory, service):
     add_vendor(d, service)
     yield d
     check_end(d)
-
-
-@pytest.fixture(autouse=True)
-def as_before(service):
-    service.default = "ok"
-    service.clear()
 
 
 @pytest.fixture()
@@ -221,5 +209,5 @@ def test_what_was_removed_from_the_demo_stays_away(tmp_path):
     check_end(d)
     d = Daemon(tmp_path / "data")
     listed = d.request("GET", "/v1/profiles", d.admin_key).json["profiles"]
-    assert [p["slug"] for p in listed] == ["demo-mock-stream"]
+    assert [p["slug"] for p in listed] == ["demo-cards", "demo-chat", "demo-grading", "demo-mock-stream", "demo-questions"]
     check_end(d)

@@ -41,13 +41,13 @@ def write_until_killed(data: Path, synchronous: str, acknowledged: int, vfs: boo
         lines.append(line)
     process.send_signal(signal.SIGKILL)
     lines += process.stdout.readlines()
-    assert process.wait(timeout=30) == -signal.SIGKILL
+    assert process.wait(timeout=60) == -signal.SIGKILL
     return [int(line) for line in lines if line.endswith(b"\n")]
 
 
 def stored(data: Path) -> list[int]:
     """What a new process finds."""
-    with closing(sqlite3.connect(data / "lectern.db", timeout=5)) as db:
+    with closing(sqlite3.connect(data / "lectern.db", timeout=60)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'note'").fetchall():
             return []

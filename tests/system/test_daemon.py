@@ -1,4 +1,8 @@
 """The life of the daemon: start, one per data directory, changes from outside, drain, stop."""
+import base64
+import contextlib
+import gzip
+import hashlib
 import json
 import pathlib
 import signal
@@ -9,10 +13,10 @@ import threading
 import time
 
 import pytest
-from conftest import LECTERN, Daemon, add_vendor, check_end, run_lectern, wait_until
+from conftest import LECTERN, Daemon, add_vendor, best_of, check_end, run_lectern, wait_until
 
 
-def start_refused(*args, timeout=20):
+def start_refused(*args, timeout=60):
     done = subprocess.run([LECTERN, "serve", *map(str, args)], capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 1 and "listening" not in done.stdout, done
     return done.stderr
@@ -44,10 +48,34 @@ def test_the_demo_listens_on_loopback_alone(tmp_path):
 def test_without_demo_there_are_no_pages_and_no_demo_site(tmp_path):
     daemon = Daemon(tmp_path / "data", demo=False)
     assert daemon.request("GET", "/healthz").status == 200
-    for path in ("/demo/", "/demo/units/plants", "/demo/static/style.css", "/widgets/lectern-widgets.js"):
+    for path in ("/demo/", "/demo/units/plants", "/demo/static/style.css"):
         assert daemon.request("GET", path).status == 404
     assert json.loads(daemon.cli("--json", "site", "list")) == []
     assert not (daemon.data / "demo.json").exists()
+    check_end(daemon)
+
+
+def test_widgets_are_served_with_and_without_demo_and_kept_by_their_hash(tmp_path):
+    manifest = pathlib.Path(__file__).parents[2] / "web/dist/manifest.json"
+    if not manifest.exists():
+        pytest.skip("the widgets are not built")
+    files = json.loads(manifest.read_text())
+    daemon = Daemon(tmp_path / "data", demo=False)
+    entry = daemon.request("GET", "/widgets/lectern-widgets.js")
+    assert (entry.status, entry.headers["Cache-Control"]) == (200, "no-cache")
+    assert files["lectern-widgets.js"] in entry.body.decode()
+    for name, about in files["files"].items():
+        answer = daemon.request("GET", f"/widgets/{name}")
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+        assert answer.headers["Content-Type"].startswith("text/javascript") and len(answer.body) == about["bytes"]
+        assert about["integrity"] == "sha384-" + base64.b64encode(hashlib.sha384(answer.body).digest()).decode()
+        assert (answer.headers["Vary"], answer.headers["Content-Encoding"]) == ("Accept-Encoding", None)
+        for accepted, packed in [("gzip, br", True), ("br;q=1.0, GZIP ; q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.000", False), ("br", False), ("xgzip", False)]:
+            other = daemon.request("GET", f"/widgets/{name}", headers={"Accept-Encoding": accepted})
+            assert (other.headers["Content-Encoding"] == "gzip", other.headers["Vary"]) == (packed, "Accept-Encoding"), accepted
+            assert (gzip.decompress(other.body) if packed else other.body) == answer.body and other.headers["Content-Type"] == answer.headers["Content-Type"]
+            again = daemon.request("GET", f"/widgets/{name}", headers={"Accept-Encoding": accepted, "If-None-Match": other.headers["ETag"]})
+            assert (again.status, again.body) == (304, b"")
     check_end(daemon)
 
 
@@ -83,11 +111,15 @@ def test_a_bad_data_directory_is_named(tmp_path):
 
 def test_changes_by_commands_are_seen_within_a_second(daemon):
     key = json.loads(daemon.cli("--json", "key", "add", "--role", "site_admin"))["key"]
-    begin = time.time()
-    wait_until(lambda: daemon.request("GET", "/v1/actions", key).status == 200, timeout=5)
-    assert time.time() - begin < 3
+    wait_until(lambda: daemon.request("GET", "/v1/actions", key).status == 200)
+
+    def until_it_is_seen(role=iter(["metrics", "service"] * 5)):
+        new, begin = json.loads(daemon.cli("--json", "key", "add", "--role", next(role)))["key"], time.monotonic()
+        wait_until(lambda: daemon.request("GET", "/v1/actions", new).status != 401)
+        return time.monotonic() - begin
+    best_of(until_it_is_seen, 3)
     daemon.cli("site", "set", "demo", "enabled=false")
-    wait_until(lambda: daemon.request("POST", "/v1/actions/summarise_text", key, {"input": {"text": "A text."}}).json.get("code") == "site_disabled", timeout=5)
+    wait_until(lambda: daemon.request("POST", "/v1/actions/summarise_text", key, {"input": {"text": "A text."}}).json.get("code") == "site_disabled")
 
 
 def test_hangup_reads_the_configuration_and_goes_on(daemon):
@@ -111,7 +143,7 @@ def test_tls_on_the_listener(tmp_path):
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
     daemon = Daemon(tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key))
     assert daemon.base_url.startswith("https://127.0.0.1:")
-    connection = http.client.HTTPSConnection("127.0.0.1", daemon.port, context=ssl.create_default_context(cafile=str(cert)), timeout=10)
+    connection = http.client.HTTPSConnection("127.0.0.1", daemon.port, context=ssl.create_default_context(cafile=str(cert)), timeout=60)
     connection.request("GET", "/healthz")
     assert connection.getresponse().status == 200
     connection.close()
@@ -122,12 +154,11 @@ def test_tls_on_the_listener(tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_at_once_when_nothing_runs(daemon, how):
+def test_it_ends_at_once_when_nothing_runs(tmp_path, how):
+    daemon = Daemon(tmp_path / "data", "--drain-limit", "600")
     connection, response = daemon.open("GET", "/healthz")  # a connection that stays open does not hold it up
     response.read()
-    begin = time.time()
-    assert daemon.stop(how) == 0
-    assert time.time() - begin < 5
+    assert daemon.stop(how, timeout=300) == 0
     connection.close()
 
 
@@ -160,20 +191,20 @@ def test_running_calls_end_well_before_it_stops(daemon, upstream):
     assert states(daemon.data) == ["completed", "completed"]
 
 
-def test_asked_twice_it_cancels_what_runs_and_records_it(daemon, upstream):
+def test_asked_twice_it_cancels_what_runs_and_records_it(tmp_path, upstream):
+    daemon = Daemon(tmp_path / "data", "--drain-limit", "600")
     add_vendor(daemon, upstream)
     upstream.default = "stall"
     thread, _ = ask_in_background(daemon, stream=True)
-    upstream.wait_for(lambda r: r["path"].endswith("/chat/completions"), timeout=10)
+    upstream.wait_for(lambda r: r["path"].endswith("/chat/completions"))
     daemon.process.send_signal(signal.SIGTERM)
+    wait_until(daemon.ending, what="the first signal")
     time.sleep(0.5)
     assert daemon.process.poll() is None
-    begin = time.time()
-    assert daemon.stop() == 0
-    assert time.time() - begin < 8
+    assert daemon.stop(timeout=300) == 0
     thread.join()
     assert states(daemon.data) == ["cancelled"]
-    assert upstream.wait_for(lambda r: r["closed_at"], timeout=5)
+    assert upstream.wait_for(lambda r: r["closed_at"])
 
 
 def test_after_a_kill_nothing_is_running(tmp_path, upstream):
@@ -182,7 +213,8 @@ def test_after_a_kill_nothing_is_running(tmp_path, upstream):
     upstream.default = "endless?delay_ms=20"
     connection, response = daemon.open("POST", "/v1/actions/generate_text", daemon.admin_key, {"input": {"prompt": "x"}, "stream": True})
     shown = response.read1(4096)
-    time.sleep(1.5)  # a checkpoint is written each second
+    with contextlib.closing(sqlite3.connect(daemon.data / "lectern.db")) as database:  # a checkpoint is written each second
+        wait_until(lambda: database.execute("SELECT COUNT(*) FROM ai_call_checkpoint").fetchone()[0] > 0, what="a checkpoint")
     daemon.stop(signal.SIGKILL)
     connection.close()
     daemon = Daemon(tmp_path / "data")

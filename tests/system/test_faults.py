@@ -29,6 +29,7 @@ BAD = ["stall", "stall_head", "stall_mid", "reset", "reset_mid", "close", "close
        "context_window",
        "status?code=400", "status?code=500&body=%7B", "endless?delay_ms=5", "refusal"]
 LOST = ("reset", "close")  # nothing of an answer came: on a kept connection the client sends once more
+LATE = ("upstream_timeout", "timeout")
 INSTANCES = {  # name → plugin, path, more settings; each has a path of its own, by which the double knows it
     "i0": ("openai", "/i0/v1", {"api": "chat"}), "i1": ("openai", "/i1/v1", {"api": "responses"}), "i2": ("openai_compatible", "/i2/v1", {}),
     "i3": ("anthropic", "/i3/v1", {}), "i4": ("gemini", "/i4/v1beta", {}), "i5": ("ollama", "/i5", {}),
@@ -163,9 +164,10 @@ def check_call(number, got, recorded, sent, behaviour):
     slack = 0 if behaviour == "stays" else 1  # who left may have done so between the attempt and its request
     for name in INSTANCES:
         made = [code for provider, code in attempts if provider == name]
+        late = sum(code in LATE for code in made)  # the double of a busy machine may not have seen these before they were given up
         came = [scenario for instance, scenario in sent if instance == name]
         answered = [s for s in came if s not in LOST]
-        assert len(answered) <= len(made) <= len(came) + slack, told
+        assert len(answered) <= len(made) <= len(came) + slack + late, told
     if behaviour != "stays":
         return
     if recorded["state"] == "completed":
@@ -182,7 +184,7 @@ def check_call(number, got, recorded, sent, behaviour):
 
 def code_of_late(attempts):
     """A good answer that was not taken can only have come too late (on a machine that is busy)."""
-    return any(code in ("upstream_timeout", "timeout") for _, code in attempts)
+    return any(code in LATE for _, code in attempts)
 
 
 @pytest.mark.parametrize("breaker_faults", [0, 3], ids=["without breakers", "with breakers"])
@@ -197,9 +199,9 @@ def test_random_faults_leave_nothing_behind(tmp_path, breaker_faults):
         fibers = figure(school, "lectern_fibers")
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             got = dict(zip(clients, pool.map(lambda n: school.call(n, *clients[n]), clients)))
-        wait_until(lambda: figure(school, "lectern_calls_running") == 0, 30, "the end of every call")
-        wait_until(lambda: all(r["answered_at"] or r["closed_at"] for r in school.double.requests()), 10, "the end of every exchange upstream")
-        wait_until(lambda: figure(school, "lectern_fibers") <= fibers, 10, "the end of every fiber")
+        wait_until(lambda: figure(school, "lectern_calls_running") == 0, what="the end of every call")
+        wait_until(lambda: all(r["answered_at"] or r["closed_at"] for r in school.double.requests()), what="the end of every exchange upstream")
+        wait_until(lambda: figure(school, "lectern_fibers") <= fibers, what="the end of every fiber")
         refused = [r["refused"] for r in school.double.requests() if r["refused"]]
         assert not refused, refused
         recorded, sent = calls_of(school), requests_of(school)

@@ -57,7 +57,7 @@ class Forgetful:
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Client(threading.Thread):
@@ -78,7 +78,7 @@ class Client(threading.Thread):
                 time.sleep(0.01)
 
     def ask(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         body = {"user": {"id": f"u{self.ident}", "roles": ["teacher"]}, "input": {"text": TEXT}, "provider": self.provider, "stream": self.stream}
         connection.request("POST", "/v1/actions/summarise_text", json.dumps(body),
                            {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"})
@@ -139,7 +139,7 @@ def kill_under_load(data, key, synchronous, after):
     for client in clients:
         client.going = False
     for client in clients:
-        client.join(30)
+        client.join(60)
         assert not client.is_alive()
     return seen
 
@@ -151,7 +151,9 @@ def test_what_was_shown_is_recorded_after_a_kill_at_any_moment(tmp_path, upstrea
     data = str(tmp_path)
     key = prepare(data, upstream)
     shown = done = 0
-    for _ in range(MOMENTS):
+    for i in range(5 * MOMENTS):
+        if i >= MOMENTS and shown > 100 and done > 20:
+            break  # a busy machine takes more moments for as many answers
         seen = kill_under_load(data, key, "FULL", moments.uniform(0.15, 1.5))
         assert broken_promises(data, seen) == set()
         shown, done = shown + len(seen["shown"]), done + len(seen["done"])
@@ -163,7 +165,7 @@ def test_what_was_shown_is_recorded_after_a_kill_at_any_moment(tmp_path, upstrea
         assert rows(data, "SELECT COUNT(*) FROM ai_call_end WHERE state = 'interrupted'")[0][0] > 0
     finally:
         daemon.kill()
-    print(f"{MOMENTS} kills; {shown} answers were shown, {done} to their end; none without its record")
+    print(f"{i} kills; {shown} answers were shown, {done} to their end; none without its record")
 
 
 def test_without_syncing_the_same_test_fails(tmp_path, upstream):
@@ -171,8 +173,8 @@ def test_without_syncing_the_same_test_fails(tmp_path, upstream):
     data = str(tmp_path)
     key = prepare(data, upstream)
     lost = set()
-    for _ in range(3):
-        seen = kill_under_load(data, key, "OFF", 1.0)
-        assert seen["shown"], "no answer was shown"
-        lost |= broken_promises(data, seen)
+    for after in (1, 1, 1, 2, 4, 8):  # longer on a machine that is busy with other things
+        lost |= broken_promises(data, kill_under_load(data, key, "OFF", after))
+        if lost:
+            break
     assert lost, "nothing was lost with synchronous=OFF: the file system of this test forgets nothing"

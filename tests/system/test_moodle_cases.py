@@ -1,4 +1,5 @@
-"""Reference cases 1 to 16, 22 to 40 and 46 to 65, restated for Lectern's names: one test or more each, against the real binary.
+"""Reference cases 1 to 16, 22 to 65, 74 to 78 (in tests/browser) and 79 to 80 (but for what waits), restated for Lectern's names: one test or more each,
+against the real binary.
 
     python3 tests/system/test_moodle_cases.py      prints case → test → file, and which cases wait for a later issue
 
@@ -174,7 +175,8 @@ def test_case_8_an_instance_has_a_number_its_settings_and_a_row(school, upstream
     """An instance made without `enabled` is enabled: it was made to be used, and it is asked only once it has what it needs."""
     made = change(school, "POST", "/v1/providers", {"name": "new", "plugin": "openai", "config": {"model": "x", "endpoint": upstream.url}}, 201)
     assert isinstance(made["id"], int) and made["enabled"] is True and made["config"] == {"model": "x", "endpoint": upstream.url}
-    assert read(school, f"/v1/providers/{made['id']}") == made == read(school, "/v1/providers/new")
+    alone = {**made, "used_by": None}  # of what only an answer about one says: nothing names it
+    assert read(school, f"/v1/providers/{made['id']}") == alone == read(school, "/v1/providers/new")
     shown = shell(school, "provider", "show", "new")
     assert (shown["id"], shown["config"]["model"]) == (made["id"], "x")
     assert add(school, upstream, "later", enabled=False)["enabled"] is False
@@ -448,7 +450,7 @@ G, C, S, E = "generate_text", "continue_conversation", "summarise_text", "explai
 
 @pytest.mark.parametrize("switches, expected", [
     ({S: False, E: False}, {G, C}), ({G: False, C: False, S: True, E: True}, {S, E}), ({S: True, E: False, G: True, C: True}, {S, G, C}),
-    ({S: False, E: True, G: False, C: False}, {E}), ({G: True, C: True}, {G, C, S, E}), ({"": False, G: True}, set())], ids=str)
+    ({S: False, E: True, G: False, C: False}, {E}), ({G: True, C: True}, {G, C, S, E}), ({"": False, G: True}, set())], ids=lambda v: str(sorted(v)) if isinstance(v, set) else str(v))
 def test_case_32_an_activity_has_the_actions_that_are_not_switched_off(served, switches, expected):
     """A missing switch is on, there and everywhere; and an activity that is off as a whole has no action, whatever its own switches say."""
     for action, on in switches.items():
@@ -717,6 +719,151 @@ def test_case_64_an_answer_without_text_fails_and_names_why(school, upstream, bo
         assert answer["response"]["generated_content"] == word
 
 
+# ---- reports by course and by one's own calls ----
+
+COURSE, ELSEWHERE = "course-v1:Org+Course+Run", "course-v1:Org+Elsewhere+Run"
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """Calls of three students and a teacher in a course, and of two in another one: (user, course) → how many."""
+    d = Daemon(tmp_path_factory.mktemp("counted") / "data")
+    d.cli("site", "set", "demo", "policy_by_lms=true")
+    wait_until(lambda: ask(d, d.service_key, "summarise_text", user={"id": "early", "roles": ["student"]}).status == 200, what="the setting")
+    calls = {("anna", COURSE): 3, ("ben", COURSE): 2, ("cleo", COURSE): 1, ("teacher", COURSE): 1, ("anna", ELSEWHERE): 4, ("dora", ELSEWHERE): 1}
+    for (user, course), n in calls.items():
+        for _ in range(n):
+            answer = ask(d, d.service_key, "summarise_text", user={"id": user, "roles": ["student"]}, context={"course_id": course})
+            assert answer.status == 200, answer
+    yield d, calls
+    check_end(d)
+
+
+def report(daemon, **query):
+    """(user, course) → calls, as the LMS asks for one of its people; or the answer when it is refused."""
+    address = "/v1/reports/usage?" + urllib.parse.urlencode({"group_by": "user,course", **query}, doseq=True)
+    answer = daemon.request("GET", address, daemon.service_key)
+    if answer.status == 403:
+        assert answer.json["code"] == "permission_denied"
+        return "refused"
+    assert answer.status == 200, answer
+    rows = {(row["user"], row["course"]): row["calls"] for row in answer.json["rows"]}
+    assert answer.json["total"]["calls"] == sum(rows.values())
+    return rows
+
+
+def test_case_79_a_teacher_sees_all_of_the_course_and_nothing_of_others(counted):
+    d, calls = counted
+    assert report(d, user_id="teacher", role="teacher", course_id=COURSE) == {key: n for key, n in calls.items() if key[1] == COURSE}
+    assert report(d, user_id="teacher", role="teacher") == "refused"  # the site is not the course
+
+
+def test_case_79_a_student_sees_only_their_own(counted):
+    d, calls = counted
+    assert report(d, user_id="anna", role="student", view="own") == {key: n for key, n in calls.items() if key[0] == "anna"}
+    assert report(d, user_id="anna", role="student", view="own", course_id=COURSE) == {("anna", COURSE): 3}
+    assert report(d, user_id="anna", role="student", course_id=COURSE) == "refused"  # without the restriction to one's own
+    assert report(d, user_id="anna", role="student", view="own", user="ben") == "refused"
+
+
+def test_case_79_a_student_of_a_course_cannot_point_at_another(counted):
+    d, _ = counted
+    assert d.request("GET", "/v1/reports/usage?view=own", d.learner).status == 200
+    from test_roles import take_issuer, token
+    take_issuer(d, d.data.parent / "issuer")
+    bound = token("anna", course_id=COURSE)
+
+    def ask_for(**query):
+        return d.request("GET", "/v1/reports/usage?" + urllib.parse.urlencode({"group_by": "user,course", **query}), bound)
+
+    assert [row["calls"] for row in ask_for(view="own").json["rows"]] == [3]
+    assert ask_for(view="own", course_id=ELSEWHERE).status == ask_for(course_id=ELSEWHERE).status == 403
+
+
+def test_case_79_without_the_permission_there_is_no_report(counted):
+    d, _ = counted
+    assert report(d, user_id="guest", course_id=COURSE) == report(d, user_id="guest", view="own") == "refused"  # nobody there has a role
+
+
+def test_case_79_a_teacher_of_separate_groups_sees_only_their_own(counted):
+    """Groups are the LMS's: it says whom the teacher may see (here where it asks; docs/reports.md has the other ways)."""
+    d, calls = counted
+    teacher = {"user_id": "teacher", "role": "teacher", "visible_user": ["anna", "ben", "dora"]}
+    assert report(d, course_id=COURSE, **teacher) == {("anna", COURSE): 3, ("ben", COURSE): 2}
+    assert report(d, course_id=COURSE, user="cleo", **teacher) == {}
+
+
+def test_case_80_no_course_is_filled_in_later(counted):
+    """It does not apply: the course is written when a call begins, or the call is of none; nothing is looked up afterwards."""
+    d, calls = counted
+    whole = report(d)
+    assert whole == {**calls, **{key: n for key, n in whole.items() if key == ("early", "")}} and ("early", "") in whole
+
+
+# ---- a person's data ----
+
+
+def exported(daemon, user):
+    answer = daemon.request("POST", "/v1/privacy/export", daemon.service_key, {"user_id": user})
+    assert answer.status == 200, answer
+    return [json.loads(line) for line in answer.body.decode().splitlines()]
+
+
+def accept_at(daemon, user, course):
+    body = {"accepted": True, "version": "1", "user": {"id": user, "roles": ["teacher"]}, "context": {"course_id": course}}
+    assert daemon.request("PUT", "/v1/policy", daemon.service_key, body).status == 200
+
+
+def ask_at(daemon, user, course, action="generate_text"):
+    answer = daemon.request("POST", f"/v1/actions/{action}", daemon.service_key, {
+        "input": INPUTS[action], "context": {"course_id": course}, "user": {"id": user, "roles": ["teacher"]}})
+    assert answer.status == 200, answer
+    return answer.json["id"]
+
+
+def contexts(lines):
+    found = [line["context"]["course_id"] for line in lines if line["kind"] == "call"]
+    return found + [json.loads(line["row"]["context"] or "{}").get("course_id", "") for line in lines if line["kind"] == "policy_acceptance"]
+
+
+def test_case_81_policy_and_each_action_add_their_context_for_that_user_and_no_other(served):
+    accept_at(served, "ann", "c1")
+    assert contexts(exported(served, "ann")) == ["c1"] and contexts(exported(served, "bob")) == []
+    accept_at(served, "bob", "c9")
+    ask_at(served, "ann", "c2")
+    ask_at(served, "ann", "c3", "summarise_text")
+    assert contexts(exported(served, "ann")) == ["c2", "c3", "c1"] and contexts(exported(served, "bob")) == ["c9"]
+
+
+@pytest.mark.parametrize("action", ["generate_text", "summarise_text"])
+def test_case_82_an_export_has_context_prompt_content_tokens_model_and_success(served, upstream, action):
+    accept_at(served, "ann", "c1")
+    upstream.default = "ok?text=Clouds%20rain."
+    number = ask_at(served, "ann", "c2", action)
+    lines = exported(served, "ann")
+    call = next(line for line in lines if line["kind"] == "call")
+    assert call["id"] == number and call["action"] == action and call["context"]["course_id"] == "c2" and call["success"] is True
+    assert call["content"][0]["prompt"] and call["content"][0]["generatedcontent"] == "Clouds rain." and call["model"]
+    assert call["usage"]["prompt_tokens"] > 0 and call["usage"]["completion_tokens"] > 0
+    assert call["created_at"] and call["completed_at"] and call["attempts"][0]["instance"] == "vendor"
+    policy = next(line for line in lines if line["kind"] == "policy_acceptance")["row"]
+    assert policy["accepted"] == 1 and policy["version"] == "1" and policy["decided_at"] > 0
+
+
+def test_case_83_deletion_leaves_the_register_rows_without_content_and_removes_policy_rows(served):
+    """Moodle leaves the user's id at the rows, too; here a pseudonym takes its place."""
+    accept_at(served, "ann", "c1")
+    number = ask_at(served, "ann", "c2")
+    job = served.request("POST", "/v1/privacy/erase", served.service_key, {"user_id": "ann"}).json
+    wait_until(lambda: read(served, f"/v1/privacy/jobs/{job['id']}")["state"] == "done", what="the end of the erasure")
+    row = read(served, f"/v1/register/{number}")
+    assert (row["user_id"], row["state"]) == (job["pseudonym"], "completed")
+    assert re.fullmatch("erased-[0-9a-f]{8}", job["pseudonym"]) and "Why does it rain?" not in json.dumps(row)
+    assert '"prompt_tokens": ' in json.dumps(row)
+    assert exported(served, "ann")[1:] == [{"kind": "end", "calls": 0, "records": 0}]
+    assert served.request("GET", "/v1/policy?user_id=ann&role=student", served.service_key).json["accepted"] is False
+
+
 # ---- the table ----
 
 UNIT = {  # case → test elsewhere
@@ -731,6 +878,9 @@ UNIT = {  # case → test elsewhere
         19: "case_19_accepting_the_policy_writes_one_row",
         20: "case_20_a_negative_is_never_kept_as_truth",
         21: "case_21_acceptances_are_cached_purged_and_read_again"}.items()},
+    41: [("tests/unit/test_limits.c", "test_moodle_case_41_and_42"), ("tests/system/test_limits.py", "test_case_41_a_user_s_limit_of_an_instance")],
+    42: [("tests/unit/test_limits.c", "test_moodle_case_41_and_42"), ("tests/system/test_limits.py", "test_case_42_the_limit_for_all_of_an_instance")],
+    **{n: [("tests/unit/test_limits.c", f"test_moodle_case_{n}")] for n in (43, 44, 45)},
     34: [("tests/unit/test_cases.c", "case_34_every_status_of_a_vendor_comes_to_a_code"),
          ("tests/unit/test_cases.c", "case_34_no_failure_is_without_a_status_and_a_text")],
     **{n: [("tests/unit/test_anthropic.c", t)] for n, t in {
@@ -742,20 +892,27 @@ UNIT = {  # case → test elsewhere
     84: [("tests/unit/test_think.c", "blocks_are_cut_out"), ("tests/unit/test_think.c", "null_stays_null")],
 }
 
+BROWSER = {  # case → how the name of each of its tests in tests/browser/widgets/moodle.mjs goes on
+    74: ["the editor's tools are there when placement, provider, permission and the placement's action all are"],
+    75: ["as many buttons as actions: both, one, none; none without the permission"],
+    76: ["the placement's switch shows and hides the tools"],
+    77: ["course assist stands where a page puts it; what a role of a course gives, it gives in that course"],
+    78: ["two actions are two buttons, one is one", "whatever is switched off, there is no button",
+         "the first use opens the panel with the policy", "a course can be switched off before there is any"],
+}
+
 LATER = [  # cases of features that are not there yet: first, last, issue, what it brings
-    (41, 45, "9", "limits of requests by user and site, with their windows"),
     (54, 57, "12", "images of openai"),
     (66, 69, "12", "images of gemini"),
     (70, 73, "12", "Amazon Bedrock"),
-    (74, 78, "10", "the buttons of editor and course assist"),
-    (79, 80, "9", "reports by course and by one's own calls (80: nothing is filled in later, the course is written at the begin)"),
-    (81, 83, "9", "export and erasure of a person's data"),
 ]
 
 
 def table():
     """Case → [(file, test)]."""
     found = {n: list(tests) for n, tests in UNIT.items()}
+    for n, names in BROWSER.items():
+        found[n] = [("tests/browser/widgets/moodle.mjs", f"case {n}: {name}") for name in names]
     for name in [n for n in globals() if n.startswith("test_case_")]:
         found.setdefault(int(name.split("_")[2]), []).append(("tests/system/test_moodle_cases.py", name))
     return found
@@ -772,6 +929,8 @@ def test_each_case_has_a_test_or_an_issue_and_each_test_in_the_table_is_there():
         text = (ROOT / file).read_text()
         if file.endswith(".c"):
             assert re.search(rf"^static void {test}\(void \*\*state\)", text, re.M) and re.search(rf"\({test}\)", text), (file, test)
+        if file.endswith(".mjs"):
+            assert text.count(f'browserTest("{test}"') == 1, (file, test)
 
 
 def main():

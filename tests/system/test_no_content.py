@@ -1,12 +1,11 @@
 """A site that stores no content: the register has every call, the disk has none of what was asked and answered."""
 import json
 import signal
-import time
 import uuid
 
 import pytest
 
-from conftest import Daemon, check_end, wait_until
+from conftest import Daemon, check_end, contents, wait_until
 from double.upstream import Upstream
 
 SITE = "demo"
@@ -25,7 +24,7 @@ def upstream():
 
 def store_content(daemon, wanted):
     daemon.cli("site", "set", SITE, f"store_content={'true' if wanted else 'false'}")
-    time.sleep(1.2)  # the daemon looks for changes twice a second
+    daemon.wait_for_config()
 
 
 @pytest.fixture()
@@ -66,8 +65,7 @@ def stored(daemon, call_id):
 
 def files_with(data, words):
     """Which files of the data directory, WAL and all, hold one of the words."""
-    return [(path.name, word) for path in sorted(data.rglob("*")) if path.is_file()
-            for word in words if word.encode() in path.read_bytes()]
+    return [(path.name, word) for path, content in contents(data) for word in words if word.encode() in content]
 
 
 def test_a_canary_is_found_where_content_is_stored(daemon, upstream):
@@ -75,7 +73,7 @@ def test_a_canary_is_found_where_content_is_stored(daemon, upstream):
     daemon.cli("provider", "add", "vendor", "--plugin", "openai", "--site", SITE, "--config",
                json.dumps({"endpoint": upstream.url, "model": "m", "api_key": "test-key-123"}))
     daemon.cli("site", "set", SITE, "policy_by_lms=true")
-    time.sleep(1.2)
+    daemon.wait_for_config()
     asked, answered = canary("in"), canary("out")
     upstream.default = f"ok?text={answered}"
     answer = run(daemon, asked)

@@ -22,10 +22,10 @@ def started(tmp_path, *options, env=None):
     return daemon
 
 
-def add(daemon, endpoint, name="vendor"):
+def add(daemon, endpoint, name="vendor", connect_ms=60000):
     """The answer to adding a service at that address."""
     return daemon.request("POST", "/v1/providers", daemon.admin_key, {
-        "name": name, "plugin": "openai", "config": {"endpoint": endpoint, "model": "m", "api_key": "key-SECRET", "connect_ms": 2000}})
+        "name": name, "plugin": "openai", "config": {"endpoint": endpoint, "model": "m", "api_key": "key-SECRET", "connect_ms": connect_ms}})
 
 
 # ---- addresses ----
@@ -79,8 +79,11 @@ def test_a_redirect_is_not_followed(plain, upstream):
 
 
 def test_only_the_operator_widens_it(tmp_path, plain):
-    for path in ("/v1/site", "/v1/settings", "/v1/sites/demo"):
+    for path in ("/v1/settings", "/v1/sites/demo"):
         assert plain.request("PATCH", path, plain.admin_key, {"outbound_allow": "10.0.0.0/8"}).status in (404, 405)
+    for body in ({"outbound_allow": "10.0.0.0/8"}, {"settings": {"outbound_allow": "10.0.0.0/8"}}):
+        refused = plain.request("PATCH", "/v1/site", plain.admin_key, body)
+        assert refused.status == 400 and refused.json["field"].endswith("/outbound_allow"), refused
     refused = run_lectern("site", "set", "demo", "outbound_allow=10.0.0.0/8", "--data", plain.data, check=False)
     assert refused.returncode == 1 and "outbound_allow" in refused.stderr
     made = plain.request("POST", "/v1/providers", plain.admin_key, {
@@ -277,7 +280,7 @@ def test_a_proxy_that_misbehaves(tmp_path, service, mode, code, why):
     known = len(service[0].requests())
     with Proxy(service[0].port, mode) as proxy:
         daemon = proxied(tmp_path, service, proxy, user="user:pass-SECRET@")
-        assert add(daemon, "https://vendor.test:8443/v1").status == 201
+        assert add(daemon, "https://vendor.test:8443/v1", connect_ms=2000 if code == "upstream_timeout" else 60000).status == 201
         answer = ask(daemon)
         assert answer.json["code"] == code and why in answer.json["detail"] and "proxy" in answer.json["detail"], answer
         assert len(proxy.heads) >= 1 and len(service[0].requests()) == known

@@ -13,7 +13,7 @@ import time
 import pytest
 from conftest import Daemon, add_vendor, check_end, run_lectern, wait_until
 
-SOON = 10  # seconds; what is refused must not have waited for the load to go, which lasts far longer
+SOON = 25  # seconds; what is refused must not have waited for the load to go, which lasts far longer
 ASK = {"input": {"prompt": "hello"}}
 
 
@@ -39,7 +39,7 @@ class Load:
 
     def begin(self, stream, key):
         body = json.dumps({**ASK, "stream": stream}).encode()
-        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30)
+        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=60)
         s.sendall(b"POST /v1/actions/generate_text HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                   b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (key.encode(), len(body), body))
         return s
@@ -97,7 +97,7 @@ def cancel_all(daemon):
 def test_whatever_ends_a_call_gives_its_room_back(tmp_path, upstream, how):
     daemon = started(tmp_path, "--max-running-calls", "6", "--threads", "3")
     daemon.cli("site", "set", "demo", "max_running_calls=4")
-    time.sleep(1.5)  # the daemon looks for changes twice a second
+    daemon.wait_for_config()
     add_vendor(daemon, upstream)
     for _ in range(2):
         if how == "the vendor refuses":
@@ -111,7 +111,7 @@ def test_whatever_ends_a_call_gives_its_room_back(tmp_path, upstream, how):
             if how == "the call is cancelled":
                 wait_until(lambda: cancel_all(daemon))
             load.leave()
-            wait_until(lambda: figure(daemon, "lectern_calls_running") == 0)
+        wait_until(lambda: figure(daemon, "lectern_calls_running") == 0)
         upstream.default = "ok"
         load = Load(daemon, upstream, 4)  # the whole room of the site is there
         assert ask(daemon).json["code"] == "site_busy"
@@ -136,8 +136,9 @@ def test_one_site_does_not_take_the_room_of_another(tmp_path, upstream):
     learner = daemon.request("POST", "/v1/actions/summarise_text", daemon.learner, summary)
     assert learner.status == 429 and learner.json["title"].startswith("Too many people"), learner
     assert daemon.request("POST", "/v1/actions/summarise_text", other, summary).status == 200
-    refused = daemon.request("GET", "/v1/register?state=refused", daemon.admin_key).json["calls"]
-    assert {c["code"] for c in refused} == {"site_busy"} and len(refused) == 2
+    refused = lambda: daemon.request("GET", "/v1/register?state=refused", daemon.admin_key).json["calls"]
+    wait_until(lambda: len(refused()) == 2, what="their records, for which nobody waited")
+    assert {c["code"] for c in refused()} == {"site_busy"}
     load.leave()
     wait_until(lambda: ask(daemon).status == 200)
     assert json.loads(daemon.cli("--json", "site", "show", "demo"))["max_running_calls"] == 3
@@ -155,7 +156,7 @@ class Clients:
 
     def open(self, source="127.0.0.1"):
         """The status of a request on a new connection, None when it was closed without one; and the fields of the answer."""
-        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=20, source_address=(source, 0))
+        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=60, source_address=(source, 0))
         raw = b""
         try:
             s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -174,9 +175,10 @@ class Clients:
 
 def test_surplus_connections_are_told_so(tmp_path):
     daemon = Daemon(tmp_path / "data", "--max-connections", "5", "--threads", "3")
-    clients = Clients(daemon)
+    clients, begin = Clients(daemon), time.monotonic()
     for _ in range(3):
-        assert [clients.open()[0] for _ in range(5)] == [200] * 5
+        for _ in range(5):  # the connection that asked for the figure may still be counted
+            wait_until(lambda: clients.open()[0] == 200, what="room")
         for _ in range(4):
             status, raw = clients.open()
             assert status == 503 and b"retry-after: 1" in raw and b"connection: close" in raw and b"too many connections" in raw, raw
@@ -186,7 +188,7 @@ def test_surplus_connections_are_told_so(tmp_path):
         wait_until(lambda: figure(daemon, "lectern_http_connections") == 1)  # the one that asks
     assert figure(daemon, "lectern_http_connections_refused_total") >= 12
     lines = [json.loads(line) for line in daemon.log().splitlines() if "http.refused" in line]
-    assert 1 <= len(lines) <= 9  # once a second and loop at most
+    assert 1 <= len(lines) <= 3 * (int(time.monotonic() - begin) + 2)  # once a second and loop at most
     check_end(daemon)
 
 
@@ -229,7 +231,13 @@ def test_without_descriptors_it_refuses_and_recovers(tmp_path, upstream):
     assert response.status == 200 and response.read()
     clients.close()
     load.leave()
-    wait_until(lambda: figure(daemon, "lectern_calls_running") == 0)
+
+    def over():
+        try:
+            return figure(daemon, "lectern_calls_running") == 0 and figure(daemon, "lectern_http_connections") == 2  # the kept one, the one that asks
+        except OSError:
+            return False  # it has no descriptor for the question yet
+    wait_until(over)
     assert [a.status for a in all_at_once(daemon, 2, ask)] == [200] * 2
     assert "Too many open files" in daemon.log()
     keeps.close()
@@ -248,11 +256,10 @@ def states(daemon):
 
 
 def test_a_load_balancer_sees_the_end_before_requests_fail(tmp_path, upstream):
-    daemon = started(tmp_path, "--drain-delay", "4")
+    daemon = started(tmp_path, "--drain-delay", "600")
     add_vendor(daemon, upstream)
     keeps, response = daemon.open("GET", "/readyz")
     assert response.status == 200 and response.read()
-    begin = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
     wait_until(lambda: daemon.request("GET", "/readyz").status == 503)
     keeps.request("GET", "/readyz")
@@ -260,10 +267,18 @@ def test_a_load_balancer_sees_the_end_before_requests_fail(tmp_path, upstream):
     assert response.status == 503 and json.loads(response.read())["status"] == "draining"
     assert daemon.request("GET", "/healthz").status == 200
     assert ask(daemon).status == 200  # what still comes is served
-    assert daemon.stop(signal.SIGCONT) == 0
-    assert 4 <= time.monotonic() - begin < 30
+    assert daemon.stop(signal.SIGTERM) == 0  # asked twice
     assert states(daemon) == ["completed"]
     keeps.close()
+
+
+def test_the_delay_before_the_end_is_as_long_as_was_said(tmp_path):
+    daemon = started(tmp_path, "--drain-delay", "4")
+    begin = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: daemon.request("GET", "/readyz").status == 503)
+    assert daemon.stop(signal.SIGCONT) == 0
+    assert 4 <= time.monotonic() - begin
 
 
 def test_a_second_signal_ends_the_delay_and_what_runs(tmp_path, upstream):
@@ -296,7 +311,7 @@ def test_what_runs_longer_than_the_limit_is_cancelled_and_recorded(tmp_path, ups
 
 
 def test_a_stream_that_ends_within_the_limit_is_whole(tmp_path, upstream):
-    daemon = started(tmp_path, "--drain-limit", "20")
+    daemon = started(tmp_path, "--drain-limit", "600")
     add_vendor(daemon, upstream)
     upstream.default = "chunks?n=20&delay_ms=100"
     answers = []

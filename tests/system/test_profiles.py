@@ -34,7 +34,7 @@ def test_a_profile_is_made_changed_shown_redacted_and_removed(daemon):
     assert [v["version"] for v in admin(daemon, "GET", "/v1/profiles/p/history").json["versions"]] == [2, 1]
     paths = [c["path"] for c in admin(daemon, "GET", "/v1/profiles/p/diff").json["changes"]]
     assert paths == ["/content_patch/x", "/content_patch/orchestrator_class"]
-    assert admin(daemon, "GET", "/v1/profiles/p/usage").json == {"scope_count": 0, "scopes": []}
+    assert admin(daemon, "GET", "/v1/profiles/p/usage").json == {"scope_count": 0, "session_count": 0, "scopes": []}
     assert admin(daemon, "GET", "/v1/profiles").json["count"] == 1
     assert admin(daemon, "DELETE", "/v1/profiles/p").status == 204
     assert admin(daemon, "GET", "/v1/profiles/p").json["code"] == "not_found"
@@ -51,7 +51,7 @@ def test_a_refused_save_lists_everything_that_is_wrong(daemon):
 def test_a_template_that_changes_on_disk_changes_the_profile_without_a_restart(daemon, tmp_path):
     assert admin(daemon, "POST", "/v1/profiles", {"slug": "p", "base_filepath": "mine.json"}).status == 201
     (tmp_path / "templates" / "mine.json").write_text(WHOLE % "Changed")
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while admin(daemon, "GET", "/v1/profiles/p").json["orchestrator_class"] != "Changed":
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -84,6 +84,16 @@ def test_the_profiles_of_a_context_come_with_the_scopes_that_lead_to_them_the_mo
     assert daemon.request("GET", "/v1/profiles?course_id=x", daemon.learner).status == 403
 
 
+def test_a_template_is_described_by_the_comment_at_its_beginning(daemon, tmp_path):
+    (tmp_path / "templates" / "mine.json").write_text("// What it is.\n//  For whom.\n\n// no more\n" + WHOLE % "MockResponse")
+    (tmp_path / "templates" / "bare.json").write_text((WHOLE % "MockResponse").removeprefix("// mine\n"))
+    wanted, until, described = {"mine.json": "What it is.\nFor whom.", "bare.json": ""}, time.monotonic() + 60, {}
+    while not wanted.items() <= described.items():
+        assert time.monotonic() < until, described
+        time.sleep(0.1)
+        described = {t["path"]: t["description"] for t in admin(daemon, "GET", "/v1/templates").json["templates"]}
+
+
 @pytest.mark.parametrize("path, status", [("mine.json", 200), ("none.json", 404), ("%2Fetc%2Fpasswd", 400), ("..%2Fdata%2Fdemo.json", 400)])
 def test_a_template_is_shown_only_from_its_directories(daemon, path, status):
     assert admin(daemon, "GET", "/v1/templates/" + path).status == status
@@ -93,7 +103,7 @@ def test_prompts_over_the_api(daemon):
     made = admin(daemon, "POST", "/v1/prompts", {"slug": "calm", "body": "Be calm."})
     assert made.status == 201, made
     by_id = admin(daemon, "GET", "/v1/prompts/" + made.json["id"].replace("-", "").upper())
-    assert by_id.json == made.json and by_id.json["usage"] == {"profile_count": 0}
+    assert by_id.json == made.json and by_id.json["usage"] == {"profile_count": 0, "profiles": []}
     assert admin(daemon, "PATCH", "/v1/prompts/calm", {"body": "  "}).json["field"] == "/body"
     assert admin(daemon, "PATCH", "/v1/prompts/calm", {"body": "Be very calm."}).json["version"] == 2
     assert len(admin(daemon, "GET", "/v1/prompts/calm/history").json["versions"]) == 2

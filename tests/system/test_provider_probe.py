@@ -101,6 +101,7 @@ def test_profiles_that_name_an_instance_have_a_veto_against_its_going(daemon, up
     assert unknown.status == 400 and unknown.json["errors"] == [
         "content_patch: processor_config.LLMProcessor.provider: the site has no provider instance 'nobody'"], unknown
     assert profile("tutor").status == profile("cards").status == profile("other", "extract").status == 201
+    assert ask("GET", "/v1/providers/vendor").json["used_by"] == "profile 'cards', profile 'tutor'"
     removed = ask("DELETE", "/v1/providers/vendor")
     disabled = ask("PATCH", "/v1/providers/vendor", {"enabled": False, "config": {"model": "other"}})
     renamed = ask("PATCH", "/v1/providers/vendor", {"name": "seller"})
@@ -113,6 +114,7 @@ def test_profiles_that_name_an_instance_have_a_veto_against_its_going(daemon, up
     assert shell.returncode == 1 and "profile 'tutor'" in shell.stderr
     assert ask("PATCH", "/v1/profiles/cards", {"content_patch": ""}).status == 200
     assert ask("DELETE", "/v1/profiles/tutor").status == 204
+    assert ask("GET", "/v1/providers/vendor").json["used_by"] is None
     assert ask("PATCH", "/v1/providers/vendor", {"enabled": False}).status == 200
     assert ask("DELETE", "/v1/providers/vendor").status == 204
 

@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import pathlib
 import socket
+import threading
 import time
 import uuid
 import xml.etree.ElementTree as ET
@@ -298,6 +299,111 @@ def test_a_version_for_a_question_that_has_gone_meanwhile_is_refused(quiz, model
     assert quiz("get_current_session_response")["response"] is None
 
 
+# ---- questions: an author's own changes ----
+
+def made(quiz, model, *names):
+    model.script = writes(*[problem(name) for name in names])
+    return quiz()["response"]["question_slots"]
+
+
+def slots_of(quiz):
+    return quiz("get_questions")["response"]["question_slots"]
+
+
+def without_olx(version):
+    return {k: v for k, v in version.items() if k != "olx"}
+
+
+def test_an_authors_change_is_another_version_which_counts_and_the_others_stay(quiz, model):
+    water, oil = made(quiz, model, "Water", "Oil")
+    base = oil["versions"][0]
+    camel = {"displayName": "Fat", "questionHtml": "<p>Why?</p>", "problemType": "stringresponse", "choices": [], "answerValue": "adhesion", "olx": {"data": "<forged/>"}}
+    model.bodies.clear()
+    answer = quiz("change_question", questionIndex=1, question=camel, basedOn=without_olx(base))
+    assert (answer["status"], answer["response"]["selected"], answer["response"]["history"][0]) == ("completed", 1, base) and model.bodies == []
+    kept = answer["response"]["question"]
+    assert without_olx(kept) == {"display_name": "Fat", "question_html": "<p>Why?</p>", "problem_type": "stringresponse", "choices": [], "answer_value": "adhesion"}
+    assert ET.fromstring(kept["olx"]["data"]).get("display_name") == "Fat"
+    assert slots_of(quiz) == [water, {"versions": [base, kept], "selected": 1}]
+
+
+def test_a_change_of_what_has_changed_meanwhile_is_a_conflict_and_writes_nothing_over(quiz, model):
+    [slot] = made(quiz, model, "Water")
+    base = slot["versions"][0]
+    quiz("change_question", question_index=0, question=problem("Mine"), based_on=base)
+    now = slots_of(quiz)
+    refused = quiz("change_question", 409, question_index=0, question=problem("Yours"), based_on=base)
+    assert (refused["code"], refused["field"]) == ("conflict", "/user_input/based_on") and slots_of(quiz) == now
+    again = quiz("change_question", question_index=0, question=problem("Yours"), based_on=now[0]["versions"][1])
+    assert [v["display_name"] for v in again["response"]["history"]] == ["Water", "Mine", "Yours"]
+
+
+def test_two_changes_at_once_of_one_question_one_is_kept_and_the_other_told(quiz, model):
+    [slot] = made(quiz, model, "Water")
+    body = lambda i: quiz.body("change_question", {"question_index": 0, "question": problem(f"New {i}"), "based_on": slot["versions"][0]})
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda i: quiz.daemon.request("POST", RUN, quiz.daemon.service_key, body(i)).status, range(4)))
+    assert sorted(answers) == [200, 409, 409, 409] and len(slots_of(quiz)[0]["versions"]) == 2
+
+
+def test_which_version_counts_and_what_is_left_out_is_kept_and_save_heeds_it(quiz, model):
+    made(quiz, model, "Water", "Oil", "Ink")
+    model.script = writes(problem("Wax"))
+    quiz("regenerate_question", question_index=1)
+    assert quiz("change_question", question_index=1, selected=0)["response"]["question"]["display_name"] == "Oil"
+    assert quiz("change_question", question_index=2, left_out=True)["response"]["left_out"] is True
+    slots = slots_of(quiz)
+    assert [(s["selected"], s.get("left_out")) for s in slots] == [(0, None), (0, None), (0, True)] and len(slots[1]["versions"]) == 2
+    names = lambda answer: [b.get("display_name") for b in blocks_of(files_of(answer))[1]]
+    assert names(quiz("save")) == ["Water", "Oil"] and names(quiz("save", selected=[2])) == ["Ink"]
+    model.script = writes(problem("Pitch"))
+    assert quiz("regenerate_question", question_index=2)["response"]["left_out"] is True
+    assert "left_out" not in quiz("change_question", question_index=2, left_out=False)["response"]
+    assert names(quiz("save")) == ["Water", "Oil", "Pitch"]
+
+
+@pytest.mark.parametrize("user_input,status,field", [
+    ({}, 404, "/user_input/question_index"), ({"question_index": 5}, 404, "/user_input/question_index"), ({"question_index": -1}, 400, "/user_input/question_index"),
+    ({"question_index": 0, "selected": 1}, 400, "/user_input/selected"), ({"question_index": 0, "selected": "0"}, 400, "/user_input/selected"),
+    ({"question_index": 0, "left_out": 1}, 400, "/user_input/left_out"), ({"question_index": 0, "question": problem("a")}, 400, "/user_input/based_on"),
+    ({"question_index": 0, "based_on": 5}, 400, "/user_input/based_on"), ({"question_index": 0, "question": 5, "based_on": {}}, 400, "/user_input/question"),
+    ({"question_index": 0, "based_on": {}, "question": problem("a", choices=[])}, 400, "/user_input/question/choices"),
+])
+def test_a_change_that_makes_no_sense_is_refused_with_its_place(quiz, model, user_input, status, field):
+    before = made(quiz, model, "Water")
+    refused = quiz("change_question", status, **user_input)
+    assert refused["field"] == field and slots_of(quiz) == before
+
+
+def test_own_versions_count_among_the_newest_twenty(quiz, model):
+    [slot] = made(quiz, model, "V0")
+    base = slot["versions"][0]
+    for i in range(1, 23):
+        answer = quiz("change_question", question_index=0, question=problem(f"V{i}"), based_on=base)["response"]
+        base = answer["question"]
+    assert [v["display_name"] for v in answer["history"]] == [f"V{i}" for i in range(3, 23)] and answer["selected"] == 19
+
+
+def test_the_questions_can_be_gone_on_with_once_they_were_saved(quiz, model):
+    assert quiz("get_questions") == {"response": {"question_slots": None, "collection_name": "", "saved": None}, "status": "no_questions"}
+    slots = made(quiz, model, "Water", "Oil")
+    assert quiz("get_questions")["response"] == {"question_slots": slots, "collection_name": "Tubes", "saved": None}
+    address = quiz("save", library_id="lib:Org:x", selected=[1])["response"]
+    saved = {"url": address, "name": "Tubes", "library_id": "lib:Org:x", "questions": 1}
+    assert quiz("get_questions")["response"] == {"question_slots": slots, "collection_name": "Tubes", "saved": saved}
+    made(quiz, model, "Ink")
+    assert quiz("get_questions")["response"]["saved"] is None
+
+
+def test_questions_are_their_authors_own(site, quiz, model):
+    [slot] = made(quiz, model, "Water")
+    other = Place(site, "quiz")
+    other.unit = quiz.unit
+    assert other("get_questions")["status"] == "no_questions"
+    assert other("change_question", 404, question_index=0, question=problem("a"), based_on=slot["versions"][0])["code"] == "not_found"
+    assert slots_of(quiz) == [slot]
+
+
 # ---- questions: saving ----
 
 def files_of(answer):
@@ -387,7 +493,7 @@ def test_a_collection_is_its_users_own(quiz, site):
 def leave(place, action, user_input, model):
     """Asks and goes before the model has answered; the model's answer comes when the daemon has noticed."""
     data = json.dumps(place.body(action, user_input)).encode()
-    s = socket.create_connection(("127.0.0.1", place.daemon.port), timeout=10)
+    s = socket.create_connection(("127.0.0.1", place.daemon.port), timeout=60)
     s.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n"
               % (RUN.encode(), place.daemon.service_key.encode(), len(data)) + data)
     wait_until(lambda: model.bodies, what="the question to the model")
@@ -398,13 +504,14 @@ def leave(place, action, user_input, model):
 
 @pytest.mark.parametrize("slot", ["quiz", "cards"])
 def test_a_run_that_is_cancelled_keeps_nothing(site, model, slot):
-    place = Place(site, slot)
+    place, noticed = Place(site, slot), threading.Event()
 
     def slow(body):
-        time.sleep(1)
+        noticed.wait(60)
         return "{}"
     model.script = slow
     leave(place, "run", {}, model)
+    noticed.set()
     assert not place.session()
 
 
@@ -435,7 +542,7 @@ def test_a_site_that_stores_no_content_keeps_neither_questions_nor_cards(tmp_pat
     d = prepare(tmp_path, model, store_content=False)
     for slug in ("own-cards", "own-quiz"):
         add_profile(d, slug, BASES[slug])
-    time.sleep(1.2)  # the daemon looks for changes twice a second
+    d.wait_for_config()
     quiz, cards = Place(d, "own-quiz"), Place(d, "own-cards")
     model.script = writes(problem("Water"))
     assert len(quiz()["response"]["question_slots"]) == 1
@@ -551,6 +658,61 @@ def test_cards_that_make_no_sense_are_refused_with_their_place_and_the_stack_sta
     assert cards("get_current_session_response")["cards"] == [card("kept")]
 
 
+def read(cards):
+    answer = cards("get_current_session_response", with_version=True)
+    return answer["cards"], answer["version"]
+
+
+def test_save_with_a_version_replaces_only_what_was_read(cards):
+    version = read(cards)[1]
+    assert cards("save", cards=[card("a"), card("b")], version=version)["status"] == "saved"
+    assert read(cards) == read(cards) and read(cards)[1] != version
+    refused = cards("save", 412, cards=[card("c")], version=version)
+    assert (refused["code"], refused["field"]) == ("precondition_failed", "/user_input/version")
+    stack, version = read(cards)
+    assert stack == [card("a"), card("b")]
+    cards("review", card_id="a", quality=4)
+    assert cards("save", 412, cards=[card("c")], version=version)["code"] == "precondition_failed", "also what was studied counts"
+    assert cards("save", cards=[card("c")], version=read(cards)[1])["status"] == "saved"
+    assert cards("save", cards=[card("d")])["status"] == "saved", "without a version as ever"
+
+
+def test_of_two_that_save_the_same_version_at_once_one_is_refused(cards):
+    cards("save", cards=[card("a")])
+    version = read(cards)[1]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        bodies = [cards.body("save", {"cards": [card(f"of-{i}")], "version": version}) for i in range(4)]
+        statuses = list(pool.map(lambda body: cards.daemon.request("POST", RUN, cards.daemon.service_key, body).status, bodies))
+    assert sorted(statuses) == [200, 412, 412, 412]
+    assert read(cards)[0] == [card(f"of-{statuses.index(200)}")]
+
+
+def test_run_with_replace_takes_the_place_of_all_cards_and_what_fails_takes_none(cards, model):
+    cards("save", cards=[card("a", repetitions=3)])
+    model.script = lambda body: "no cards at all"
+    cards(status=502, num_cards=2, replace=True)
+    assert cards("get_current_session_response")["cards"] == [card("a", repetitions=3)]
+    model.bodies.clear()
+    model.script = deals("a", "b")
+    assert cards(num_cards=2, replace=True)["response"] == [card("a"), card("b")]
+    assert cards("get_current_session_response")["cards"] == [card("a"), card("b")]
+    assert "What is a?" not in asked(model.bodies[0]), "what goes may be asked again"
+
+
+def test_a_full_stack_can_be_replaced(cards, model):
+    cards("save", cards=[card(f"c{i}") for i in range(1000)])
+    model.script = deals("a")
+    cards(num_cards=1, replace=True)
+    assert cards("get_current_session_response")["cards"] == [card("a")]
+
+
+@pytest.mark.parametrize("action,user_input,field", [
+    ("run", {"replace": 1}, "/user_input/replace"), ("get_current_session_response", {"with_version": "yes"}, "/user_input/with_version"),
+    ("save", {"cards": [], "version": 5}, "/user_input/version"), ("save", {"cards": [], "version": "x" * 33}, "/user_input/version")])
+def test_versions_and_flags_that_are_none_are_refused(cards, model, action, user_input, field):
+    assert cards(action, 400, **user_input)["field"] == field and model.bodies == []
+
+
 def test_clear_session_forgets_the_cards(cards):
     cards("save", cards=[card("a")])
     assert cards("clear_session") == {"response": "", "status": "session_cleared"}
@@ -645,16 +807,17 @@ def test_the_doors_client_makes_refines_and_saves_questions(site, here, model):
 
 
 def test_the_doors_client_makes_and_saves_cards_and_sees_how_far_it_is(site, here, model):
-    unit = here()
+    unit, told = here(), threading.Event()
 
     def slow(body):
-        time.sleep(1)
+        told.wait(60)
         return deals("a", "b")(body)
     model.script = slow
     assert door(site, "door-cards", unit, "run_async", {"num_cards": None})["status"] == "processing"
-    done, seen = poll(site, "door-cards", unit)
+    wait_until(lambda: door(site, "door-cards", unit, "get_run_status")["message"] == "Writing the cards.", what="how far it is")
+    told.set()
+    done, _ = poll(site, "door-cards", unit)
     assert done["status"] == "completed" and done["response"] == [card("a"), card("b")]
-    assert "Writing the cards." in seen
     studied = {"id": "a", "question": "Q", "answer": "A", "next_review_time": 5, "interval": 3, "ease_factor": 2.5, "repetitions": 0, "last_reviewed_at": 4}
     assert door(site, "door-cards", unit, "save", {"card_stack": {"cards": [studied], "created_at": 1, "last_studied_at": 2}})["status"] == "saved"
     assert door(site, "door-cards", here(), "get_current_session_response")["cards"] == [

@@ -91,7 +91,7 @@ def test_the_pauses_of_the_original_are_kept_at_speed_one_and_cut_by_the_deadlin
     folder.mkdir(exist_ok=True)
     exchange = {"action": "generate_text", "input": {"prompt": "x"}, "events": [{"after_ms": 1, "text": "a"}, {"after_ms": 60000, "text": "b"}]}
     (folder / "slow.json").write_text(json.dumps({"recording": 1, "exchanges": [exchange]}))
-    tape(site, "slow", speed=1, total_ms=300)
+    tape(site, "slow", speed=1, total_ms=3000)
     connection, response = site.open("POST", "/v1/actions/generate_text", site.teacher, {"input": {"prompt": "x"}, "stream": True})
     kinds = [e.kind for e in read_events(response)]
     connection.close()

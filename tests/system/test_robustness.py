@@ -9,7 +9,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import time
 from urllib.parse import quote
 
 import pytest
@@ -282,8 +281,7 @@ def test_a_cancelled_learner_is_not_told_where_the_vendor_is(daemon, upstream):
 def test_the_first_to_use_up_the_time_is_named(daemon, upstream):
     add_vendor(daemon, upstream)
     daemon.cli("site", "set", "demo", "call_timeout_ms=1000")
-    wait_until(lambda: daemon.request("GET", "/metrics", daemon.admin_key).status == 200)
-    time.sleep(1)  # the daemon sees the change within a second
+    daemon.wait_for_config()
     upstream.default = "stall"
     body = problem(summarise(daemon, daemon.admin_key), 504, "upstream_timeout")
     record = daemon.request("GET", f"/v1/register/{body['id']}", daemon.admin_key).json
@@ -342,12 +340,16 @@ def follow(daemon, seed):
 def test_a_stream_resumed_again_and_again_from_any_thread_loses_and_doubles_nothing(tmp_path, upstream):
     daemon = Daemon(tmp_path / "data", "--threads", "2")
     add_vendor(daemon, upstream)
-    upstream.default = "chunks?n=40&delay_ms=10"
     seed = random.randrange(2**32)
     print(f"seed {seed}")
-    with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        hops = list(pool.map(lambda i: follow(daemon, seed + i), range(24)))
-    assert sum(hops) > 48
+    hops = 0
+    for delay in (10, 40, 160):  # what comes faster than a busy machine can tell of it comes in fewer events
+        upstream.default = f"chunks?n=40&delay_ms={delay}"
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            hops += sum(pool.map(lambda i: follow(daemon, seed + i), range(24)))
+        if hops > 48:
+            break
+    assert hops > 48
     check_end(daemon)
 
 
@@ -356,7 +358,7 @@ def test_streams_that_never_end_are_told_so_when_the_daemon_stops(daemon, upstre
     upstream.default = "endless?delay_ms=20"
     streams = [start_stream(daemon, daemon.admin_key) for _ in range(5)]
     daemon.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
+    wait_until(daemon.ending, what="the first signal")
     daemon.process.send_signal(signal.SIGTERM)  # asked twice: at once
     for connection, events, _ in streams:
         last = list(events)[-1]
@@ -407,9 +409,10 @@ def test_sixty_four_clients_at_once_leave_nothing_behind(daemon, upstream):
         statuses = set(pool.map(one, range(128, 1000)))
     assert statuses <= {200, 403, 502}, statuses
     wait_until(lambda: daemon.request("GET", "/v1/register?state=running", daemon.admin_key).json["calls"] == [], what="the end of all calls")
-    metrics = daemon.request("GET", "/metrics", daemon.admin_key).body.decode()
-    assert "\nlectern_calls_running 0\n" in metrics and "\nlectern_streams_running 0\n" in metrics and "\nlectern_store_failed_total 0\n" in metrics
-    wait_until(lambda: files() <= quiet + 64, timeout=15, what="the closing of connections")  # 64: idle ones to the vendor may be kept
+    for name in ("lectern_calls_running", "lectern_streams_running"):
+        wait_until(lambda: daemon.figure(name) == 0, what=name)
+    assert daemon.figure("lectern_store_failed_total") == 0
+    wait_until(lambda: files() <= quiet + 64, what="the closing of connections")  # 64: idle ones to the vendor may be kept
 
 
 # ---- the command line ----
@@ -422,9 +425,9 @@ def test_an_ask_that_is_told_to_end_is_cancelled_and_not_left_running(daemon, up
     process = subprocess.Popen(
         [LECTERN, "ask", "generate_text", "--input", "x", "--accept-policy", "--data", daemon.data], stderr=subprocess.PIPE, text=True
     )
-    upstream.wait_for(lambda r: r["path"].endswith("/chat/completions"), timeout=10)
+    upstream.wait_for(lambda r: r["path"].endswith("/chat/completions"))
     process.send_signal(signal_sent)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 1
     assert daemon.request("GET", "/v1/register?limit=1", daemon.admin_key).json["calls"][0]["state"] == "cancelled"
 

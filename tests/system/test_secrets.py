@@ -4,14 +4,14 @@ import os
 import pathlib
 
 import pytest
-from conftest import Daemon, run_lectern, wait_until
+from conftest import Daemon, contents, run_lectern, wait_until
 
 KEY, OTHER, SHARED = "sk-canary-8f3b21aa90", "sk-canary-77c0ffee11", "issuer-canary-0123456789abcdef"
 
 
 def holding(folder, text):
     """Files below the folder that hold the text."""
-    return [p.name for p in pathlib.Path(folder).rglob("*") if p.is_file() and text.encode() in p.read_bytes()]
+    return [path.name for path, content in contents(pathlib.Path(folder)) if text.encode() in content]
 
 
 @pytest.fixture

@@ -10,20 +10,14 @@ import urllib.request
 import uuid
 
 import pytest
-from conftest import Daemon, add_vendor, check_end, read_events, run_lectern, wait_until
-from double.upstream import Upstream
+from conftest import Daemon, add_vendor, check_end, contents, read_events, run_lectern, wait_until
 
+pytestmark = pytest.mark.usefixtures("as_before")
 COURSE = "course-v1:Org+Course+Run"
 OTHER = "course-v1:Org+Other+Run"
 UNIT = "block-v1:Org+Course+Run+type@vertical+block@u1"
 RUN = "/v1/workflows/run"
 LEARNER = {"id": "u1", "roles": ["student"]}
-
-
-@pytest.fixture(scope="module")
-def service():
-    with Upstream() as double:
-        yield double
 
 
 def add_chat(daemon, slug, **submission):
@@ -51,12 +45,6 @@ def site(tmp_path_factory, service):
     d = start(tmp_path_factory.mktemp("sessions"), service)
     yield d
     check_end(d)
-
-
-@pytest.fixture(autouse=True)
-def as_before(service):
-    service.default = "ok"
-    service.clear()
 
 
 @pytest.fixture()
@@ -224,7 +212,7 @@ def test_the_turn_is_durable_when_the_streams_end_is_sent(site, service, place):
         text += event.data["text"] if event.kind == "delta" else ""
         if event.kind == "done":
             break
-    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=10) as db:
+    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
         rows = db.execute("SELECT messages, state FROM workflow_submission t JOIN workflow_session s ON s.id = t.session_id WHERE s.uuid = ?",
                           (event.data["session_id"],)).fetchall()
     db.close()
@@ -271,7 +259,7 @@ def test_an_answer_that_breaks_in_mid_sentence_is_stored_marked_interrupted(site
 def test_a_site_without_content_keeps_no_turns(tmp_path, service):
     d = start(tmp_path, service)
     d.cli("site", "set", "demo", "store_content=false")
-    time.sleep(1.2)  # the daemon looks for changes twice a second
+    d.wait_for_config()
     answer = say(d, service, UNIT, "canaryquestion", "canaryanswer")
     assert answer["response"]["response"] == "canaryanswer"
     session = get(d, f"/v1/sessions/{answer['session_id']}")
@@ -279,8 +267,8 @@ def test_a_site_without_content_keeps_no_turns(tmp_path, service):
     assert thread(d, session["id"])["thread"] is None
     say(d, service, UNIT, "next", "b")
     assert sent(service) == [("system", "Be brief."), ("user", "next")]
-    for path in d.data.rglob("*"):
-        assert not path.is_file() or b"canary" not in path.read_bytes(), path
+    for path, content in contents(d.data):
+        assert b"canary" not in content, path
     check_end(d)
 
 
@@ -288,7 +276,7 @@ def test_a_site_without_content_keeps_no_turns(tmp_path, service):
 
 def token(**changes):
     now = int(time.time())
-    claims = {"iss": "lms", "aud": "lectern", "roles": ["student"], "iat": now, "exp": now + 300, **changes}
+    claims = {"iss": "lms", "aud": "lectern", "roles": ["student"], "iat": now, "exp": now + 86400, **changes}
     signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "HS256", "typ": "JWT"}, claims))
     mac = hmac.new(b"a shared secret of the test", signed, hashlib.sha256).digest()
     return (signed + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
@@ -354,7 +342,7 @@ def test_a_token_for_one_course_sees_the_sessions_of_that_course_alone(site, ser
 
 def test_learners_get_the_filtered_thread_and_the_debug_thread_has_everything(site, mine):
     messages = [{"role": "system", "content": "rules"}, {"role": "user", "content": [{"type": "x"}]}, {"role": "user", "content": "seen"}]
-    with sqlite3.connect(site.data / "lectern.db", timeout=10) as db:
+    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
         db.execute("INSERT INTO workflow_submission (uuid, session_id, thread, position, state, messages, created_at)"
                    " SELECT ?, id, thread, 2, 'completed', ?, 1 FROM workflow_session WHERE uuid = ?", (str(uuid.uuid4()), json.dumps(messages), mine))
     db.close()
@@ -420,7 +408,7 @@ def test_clear_and_delete_by_their_owner(site, mine):
     assert thread(site, mine, key=site.learner)["thread"] is None
     assert site.request("DELETE", f"/v1/sessions/{mine}", site.learner).status == 204
     assert site.request("GET", f"/v1/sessions/{mine}", site.learner).status == 404
-    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=10) as db:
+    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
         left = db.execute("SELECT COUNT(*) FROM workflow_submission t LEFT JOIN workflow_session s ON s.id = t.session_id WHERE s.id IS NULL").fetchone()
     db.close()
     assert left == (0,)
@@ -445,12 +433,12 @@ def keep(service, text, answer, before=None):
         del body["previous_response_id"]
     request = urllib.request.Request(service.url + "/responses", json.dumps(body).encode(),
                                      {"Content-Type": "application/json", "Authorization": "Bearer test-key-123"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)["id"]
 
 
 def set_remote(daemon, session, response_id, instance="vendor"):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=10) as db:
+    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("UPDATE workflow_session SET remote_response_id = ?, remote_instance_id ="
                    " COALESCE((SELECT id FROM provider_instance WHERE name = ?), 999) WHERE uuid = ?", (response_id, instance, session))
     db.close()
@@ -488,7 +476,7 @@ def test_the_remote_thread_is_null_without_a_remote_id(site, mine):
 def test_an_answer_that_is_gone_and_an_instance_that_was_removed_are_told_in_the_thread(site, service, kept):
     session, first, second = kept
     request = urllib.request.Request(f"{service.url}/responses/{first}", method="DELETE", headers={"Authorization": "Bearer test-key-123"})
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
     answer = thread(site, session, "remote")["thread"]
     assert answer[0]["id"] == first and "not_found" in answer[0]["error"] and set(answer[0]) == {"id", "error"}
     assert answer[1]["id"] == second

@@ -1,6 +1,7 @@
 """What a stream promises, through the real daemon: no event waits for a timer, none is lost or doubled by leaving and coming back, a
 client that does not read costs little, and no stream starves the others."""
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import Daemon, check_end, read_events, wait_until
+from conftest import Daemon, best_of, check_end, read_events, wait_until
 
 WAIT_S = 60
 PIECES = ["Water", " rises,", " falls", " and", " flows."]  # white space at the end of a piece waits for what follows it
@@ -176,7 +177,7 @@ class Site:
                         json.dumps({"endpoint": self.service.url, "model": "m", "api_key": "test-key-123"}))
         self.daemon.cli("site", "set", "demo", "--json-patch", json.dumps({"resume_grace_ms": grace_s * 1000, "policy_by_lms": True}))
         self.key = self.daemon.admin_key
-        time.sleep(1.2)  # the daemon looks for changes twice a second
+        self.daemon.wait_for_config()
 
     def post(self, prompt, port=None, **options):
         return Client(port or self.daemon.port, "POST", "/v1/actions/generate_text", self.key, {
@@ -241,12 +242,18 @@ ROUNDS, ROUNDS_LIMIT_S = 200, 4  # a delay of 40 ms in each round would make 8 s
 
 
 def test_no_event_waits_for_a_timer(site):
-    client, call, _ = site.begin("ping-pong")
-    start = time.monotonic()
-    ping_pong(client, call, 0, ROUNDS, ROUNDS_LIMIT_S)
-    print(f"{(time.monotonic() - start) / ROUNDS * 1000:.2f} ms for each round")
-    call.end()
-    check_whole(client.read_all(), " ".join(f"piece{i}" for i in range(ROUNDS)))
+    attempts = itertools.count()
+
+    def rounds():
+        client, call, _ = site.begin(f"ping-pong-{next(attempts)}")
+        start = time.monotonic()
+        ping_pong(client, call, 0, ROUNDS, WAIT_S)
+        took = time.monotonic() - start
+        print(f"{took / ROUNDS * 1000:.2f} ms for each round")
+        call.end()
+        check_whole(client.read_all(), " ".join(f"piece{i}" for i in range(ROUNDS)))
+        return took
+    best_of(rounds, ROUNDS_LIMIT_S)
 
 
 def test_the_check_above_sees_a_delay(site):
@@ -440,7 +447,7 @@ def rss(daemon):
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
 
 
-def standstill(value, seconds=1.0):
+def standstill(value, seconds=3.0):
     """Waits until value() has not changed for so long; the value."""
     end, last, since = time.monotonic() + WAIT_S, value(), time.monotonic()
     while time.monotonic() - since < seconds:
@@ -473,7 +480,7 @@ def test_a_client_that_does_not_read_stops_the_service_and_can_come_back(one_thr
     assert stopped_at < 3_000
     assert grown < 32 * 1024 * 1024  # sanitizers keep what is freed; the log is 64 KiB, buffers of the answer's text some MiB at most
     port = client.sock.getsockname()[1]
-    wait_until(lambda: f"127.0.0.1:{port}" not in connections(site.daemon), 20, "the end of the client's connection")
+    wait_until(lambda: f"127.0.0.1:{port}" not in connections(site.daemon), WAIT_S, "the end of the client's connection")
     parked_at = standstill(lambda: hose.said)
     print(f"parked, and stopped again after {parked_at} kB")
     assert parked_at - stopped_at < 1_000
@@ -536,7 +543,7 @@ def test_a_firehose_starves_no_slow_stream(one_thread):
     try:
         site.daemon.cli("provider", "add", "hose", "--plugin", "openai", "--site", "demo", "--config", json.dumps(
             {"endpoint": f"http://127.0.0.1:{int(service.stdout.readline())}/v1", "model": "m", "api_key": "test-key-123"}))
-        time.sleep(1.2)
+        site.daemon.wait_for_config()
         greedy = subprocess.Popen([sys.executable, "-c", GREEDY, str(site.daemon.port), site.key], stdout=subprocess.PIPE)
         greedy.stdout.read(2)  # it runs
         streams = [site.begin(f"slow-{i}") for i in range(slow)]

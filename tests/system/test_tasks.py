@@ -8,8 +8,8 @@ import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
-from double.upstream import Upstream
 
+pytestmark = pytest.mark.usefixtures("as_before")
 COURSE = "course-v1:Org+Course+Run"
 OTHER = "course-v1:Org+Other+Run"
 UNIT = "block-v1:Org+Course+Run+type@vertical+block@u1"
@@ -18,29 +18,8 @@ U1, U2 = {"id": "u1", "roles": ["student"]}, {"id": "u2", "roles": ["student"]}
 ENDED = ("completed", "failed", "timeout", "cancelled")
 
 
-@pytest.fixture(scope="module")
-def service():
-    with Upstream() as double:
-        yield double
-
-
-@pytest.fixture(autouse=True)
-def as_before(service):
-    service.default = "ok"
-    service.queue = []
-    service.clear()
-
-
 def set_site(daemon, **settings):
     daemon.cli("site", "set", "demo", "--json-patch", json.dumps(settings))
-
-
-def wait_for_config(daemon):
-    """The daemon has read what the command line changed."""
-    def newest():
-        with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=10) as db:
-            return db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0]
-    wait_until(lambda: figure(daemon, "lectern_config_generation") >= newest(), what="the new configuration")
 
 
 def figure(daemon, name):
@@ -56,7 +35,7 @@ def prepare(daemon, service, **settings):
                 "content_patch": {"processor_config": {"LLMProcessor": {"prompt": "Be brief.", "stream": slug == "chat"}}, **patch}}
         assert daemon.request("POST", "/v1/profiles", daemon.admin_key, body).status == 201
         assert daemon.request("POST", "/v1/scopes", daemon.admin_key, {"profile_id": slug, "ui_slot_selector_id": slug}).status == 201
-    wait_for_config(daemon)
+    daemon.wait_for_config()
     return daemon
 
 
@@ -88,7 +67,7 @@ def look(daemon, task, key=None, status=200, user=None):
     return answer.json
 
 
-def end_of(daemon, task, timeout=15):
+def end_of(daemon, task, timeout=60):
     return wait_until(lambda: (t := look(daemon, task))["state"] in ENDED and t, timeout, "the end of the task")
 
 
@@ -97,7 +76,7 @@ def wait_running(daemon, task):
 
 
 def rows(daemon, sql, *values):
-    with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=10) as db:
+    with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
         return db.execute(sql, values).fetchall()
 
 
@@ -115,7 +94,7 @@ def test_a_task_is_accepted_at_once_and_has_the_answer_of_a_run_in_the_end(site,
     assert answer.status == 202 and answer.headers["Location"] == f"/v1/tasks/{answer.json['task_id']}"
     task = end_of(site, answer.json["task_id"])
     assert (task["state"], task["profile"], task["action"], task["user_id"], task["attempt"]) == ("completed", "ask", "run", "u1", 1)
-    assert task["progress"] == {"message": ""} and "error" not in task
+    assert task["progress"] == {"message": "Done.", "fraction": 1} and "error" not in task
     assert task["created_at"] <= task["started_at"] <= task["completed_at"]
     now = site.request("POST", RUN, site.service_key, {"context": {"ui_slot_selector_id": "ask"}, "user_input": "Why?", "user": U1}).json
     assert task["result"].keys() == now.keys() and task["result"]["response"] == now["response"] == {"response": "Because.", "status": "completed"}
@@ -183,11 +162,20 @@ def test_the_same_key_and_body_is_the_same_task_and_another_body_a_conflict(site
     assert ask(site, "once", headers=key) == task
     end_of(site, task)
     assert ask(site, "once", headers=key) == task
-    assert ask(site, "twice", headers=key, status=409)["code"] == "conflict"
+    assert ask(site, "twice", headers=key, status=409)["code"] == "idempotency_key_reused"
     assert len(service.requests()) == 1
     others = [ask(site, "once", headers=key, user=U2), ask(site, "once")]
     assert len({task, *others}) == 3
     [end_of(site, other) for other in others]
+
+
+def test_how_the_body_is_written_means_nothing(site):
+    body = {"context": {"course_id": COURSE, "location_id": UNIT, "ui_slot_selector_id": "ask"}, "user_input": "once", "async": True, "user": U1}
+    other = json.dumps({name: dict(reversed(v.items())) if isinstance(v, dict) else v for name, v in reversed(body.items())}, indent=2)
+    headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
+    first, again = (site.request("POST", RUN, site.service_key, text, headers) for text in (json.dumps(body), other))
+    assert (first.status, again.status, again.json["task_id"]) == (202, 202, first.json["task_id"]), again
+    end_of(site, first.json["task_id"])
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b", "caf\u00e9"])
@@ -207,38 +195,100 @@ def test_ten_at_once_with_one_key_are_one_task(site, service):
 
 # ---- following ----
 
-def test_events_tell_the_state_then_the_end(site, service):
-    service.default = "ok?text=Because.&first_ms=800"
+def states(events):
+    return [e.data["state"] for e in events if e.kind == "status"]
+
+
+def test_events_tell_the_states_how_far_it_is_then_the_end(site, service):
+    service.default = "ok?text=Because.&gate=1"
     task = ask(site)
-    events = site.stream("GET", f"/v1/tasks/{task}/events", site.admin_key)
-    assert [e.kind for e in events[:-1]] == ["status"] * (len(events) - 1) and events[-1].kind == "done"
-    assert [e.id for e in events] == list(range(1, len(events) + 1))
-    states = [e.data["state"] for e in events[:-1]]
-    assert states in (["queued", "running"], ["running"])
+    connection, response = site.open("GET", f"/v1/tasks/{task}/events", site.admin_key)
+    stream = read_events(response)
+    events = [next(stream) for _ in range(3)]
+    service.let = 100
+    events += stream
+    connection.close()
+    assert [e.kind for e in events] == ["status"] * 3 + ["done"] and [e.id for e in events] == [1, 2, 3, 4]
+    assert [e.data for e in events[:3]] == [{"state": "queued", "message": ""}, {"state": "running", "message": ""},
+                                            {"state": "running", "message": "Asking the model.", "fraction": 0.3}]
     assert events[-1].data == look(site, task)
 
 
-def test_whoever_comes_back_is_told_how_it_is_now(site, service):
+def test_whoever_comes_back_goes_on_behind_the_last_event(site, service):
     service.default = "stall"
     task = ask(site)
-    wait_running(site, task)
-    connection, response = site.open("GET", f"/v1/tasks/{task}/events", site.admin_key, headers={"Last-Event-ID": "7"})
-    first = next(read_events(response))
-    assert (first.kind, first.id, first.data["state"]) == ("status", 8, "running")
+    events_of = f"/v1/tasks/{task}/events"
+    connection, response = site.open("GET", events_of, site.admin_key)
+    stream = read_events(response)
+    seen = [next(stream) for _ in range(2)]
+    connection.close()
+    connection, response = site.open("GET", events_of, site.admin_key, headers={"Last-Event-ID": "2"})
+    seen.append(next(read_events(response)))
     connection.close()
     cancel(site, task)
     end_of(site, task)
-    events = site.stream("GET", f"/v1/tasks/{task}/events", site.admin_key, headers={"Last-Event-ID": "8"})
-    assert [(e.kind, e.id) for e in events] == [("status", 9), ("error", 10)]
-    assert events[-1].data["code"] == "cancelled" and events[-1].data["id"] == task
-    assert site.request("GET", f"/v1/tasks/{task}/events", site.admin_key, headers={"Last-Event-ID": "x"}).status == 400
+    seen += site.stream("GET", events_of, site.admin_key, headers={"Last-Event-ID": "3"})
+    assert [(e.kind, e.id) for e in seen] == [("status", 1), ("status", 2), ("status", 3), ("error", 4)]
+    assert seen[-1].data["code"] == "cancelled" and seen[-1].data["id"] == task
+    all_of_it = [(e.kind, e.id, e.data) for e in site.stream("GET", events_of, site.admin_key)]
+    assert [e[:2] for e in all_of_it] == [(e.kind, e.id) for e in seen]
+    for after in range(1, 4):
+        rest = site.stream("GET", events_of, site.admin_key, headers={"Last-Event-ID": str(after)})
+        assert [(e.kind, e.id) for e in rest] == [e[:2] for e in all_of_it[after:]]
+    assert site.request("GET", events_of, site.admin_key, headers={"Last-Event-ID": "4"}).status == 204, "browsers then stop coming back"
+    for wrong in ("x", "-1", "5", "99999999999999999999"):
+        assert site.request("GET", events_of, site.admin_key, headers={"Last-Event-ID": wrong}).status == 400
+
+
+def test_all_who_follow_see_the_same_events(site, service):
+    service.default = "ok?gate=1"
+    task, seen, begun = ask(site), [], threading.Barrier(9)
+
+    def follow():
+        connection, response = site.open("GET", f"/v1/tasks/{task}/events", site.admin_key)
+        begun.wait(60)
+        seen.append([(e.kind, e.id) for e in read_events(response)])
+        connection.close()
+    threads = [threading.Thread(target=follow) for _ in range(8)]
+    [t.start() for t in threads]
+    begun.wait(60)
+    service.let = 100
+    [t.join() for t in threads]
+    assert len(seen) == 8 and all(s == [("status", 1), ("status", 2), ("status", 3), ("done", 4)] for s in seen)
+
+
+def test_events_go_on_after_a_crash_in_the_next_process(tmp_path, service):
+    d = prepare(Daemon(tmp_path / "data"), service)
+    service.default = "stall"
+    task = ask(d)
+    connection, response = d.open("GET", f"/v1/tasks/{task}/events", d.admin_key)
+    stream = read_events(response)
+    seen = [next(stream) for _ in range(3)]
+    d.stop(signal.SIGKILL)
+    connection.close()
+    service.default = "ok"
+    d = again(d)
+    seen += d.stream("GET", f"/v1/tasks/{task}/events", d.admin_key, headers={"Last-Event-ID": "3"})
+    assert [(e.kind, e.id) for e in seen] == [("status", i) for i in range(1, 7)] + [("done", 7)]
+    assert states(seen) == ["queued", "running", "running", "queued", "running", "running"]
+    assert d.stop() == 0
+    d = again(d, "--task-workers", "0")
+    told = d.stream("GET", f"/v1/tasks/{task}/events", d.admin_key)
+    assert [(e.kind, e.id, e.data) for e in told] == [(e.kind, e.id, e.data) for e in seen]
+    check_end(d)
+
+
+def test_a_retry_is_told(site, service):
+    service.queue = ["status?code=503"]
+    events = site.stream("GET", f"/v1/tasks/{ask(site)}/events", site.admin_key)
+    assert states(events) == ["queued", "running", "running"] * 2 and events[-1].kind == "done"
 
 
 def test_a_silent_task_is_kept_open_by_comments(site, service):
     service.default = "stall"
     task = ask(site)
     wait_running(site, task)
-    connection, response = site.open("GET", f"/v1/tasks/{task}/events", site.admin_key, timeout=40)
+    connection, response = site.open("GET", f"/v1/tasks/{task}/events", site.admin_key, timeout=60)
     lines = []
     while b":\n" not in lines:
         lines.append(response.readline())
@@ -291,10 +341,11 @@ def session_action(daemon, action, location, text=None, status=200):
 def test_run_async_processes_and_get_run_status_gives_the_result_itself(site, service):
     place = f"block-v1:Org+Course+Run+type@vertical+block@{uuid.uuid4().hex}"
     assert session_action(site, "get_run_status", place) == {"status": "idle"}
-    service.default = "ok?text=Because.&first_ms=600"
+    service.default = "ok?text=Because.&gate=1"
     begun = session_action(site, "run_async", place, "Why?")
     assert begun["status"] == "processing" and begun["message"] and look(site, begun["task_id"])["action"] == "run"
     assert session_action(site, "get_run_status", place)["status"] == "processing"
+    service.let = 100
     end_of(site, begun["task_id"])
     assert session_action(site, "get_run_status", place) == {"response": "Because.", "status": "completed"}
     history = json.loads(session_action(site, "run", place)["response"])
@@ -318,10 +369,47 @@ def test_the_door_polls_the_same_two_actions(site, service):
     assert (done["response"], done["status"]) == ("Because.", "completed")
 
 
+def door(daemon, action, **context):
+    where = json.dumps({"courseId": COURSE, "locationId": UNIT, "uiSlotSelectorId": "chat", **context}).replace(" ", "").replace('"', "%22").replace("+", "%2B")
+    answer = daemon.request("POST", "/openedx-ai-extensions/v1/workflows/?context=" + where, daemon.learner, {"action": action, "user_input": "Why?"})
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def test_the_door_says_how_far_it_is_and_polls_on_over_a_crash(tmp_path, service):
+    d = prepare(Daemon(tmp_path / "data"), service)
+    service.default = "stall"
+    begun = door(d, "run_async")
+    said = wait_until(lambda: (a := door(d, "get_run_status"))["message"] == "Asking the model." and a, what="the message")
+    assert (said["status"], said["task_id"]) == ("processing", begun["task_id"])
+    d.stop(signal.SIGKILL)
+    service.default = "ok?text=Because."
+    d = again(d)
+    done = wait_until(lambda: (a := door(d, "get_run_status"))["status"] != "processing" and a, what="the answer")
+    assert (done["response"], done["status"]) == ("Because.", "completed")
+    assert rows(d, "SELECT COUNT(*), MAX(attempt) FROM workflow_task") == [(1, 2)] and rows(d, "SELECT COUNT(*) FROM workflow_task_result") == [(1,)]
+    check_end(d)
+
+
+def test_at_the_door_a_second_run_takes_the_place_of_the_first(site, service):
+    place = {"locationId": f"block-v1:Org+Course+Run+type@vertical+block@{uuid.uuid4().hex}"}
+    service.default = "ok?text=Because."
+    first, second = door(site, "run_async", **place), door(site, "run_async", **place)
+    assert first["task_id"] != second["task_id"]
+    assert {end_of(site, t["task_id"])["state"] for t in (first, second)} == {"completed"}
+    service.default = "status?code=400"
+    third = door(site, "run_async", **place)
+    end_of(site, third["task_id"])
+    failed = door(site, "get_run_status", **place)
+    assert failed["status"] == "error" and failed["error"] and "upstream" not in failed["error"]
+    assert door(site, "clear_session", **place)["status"] == "session_cleared"
+    assert door(site, "get_run_status", **place)["status"] == "idle"
+
+
 # ---- limits of time, retries ----
 
 def test_at_the_soft_limit_the_run_ends_and_what_was_received_is_stored(tmp_path, service):
-    d = prepare(Daemon(tmp_path / "data"), service, task_soft_limit_ms=1500, task_hard_limit_ms=20000)
+    d = prepare(Daemon(tmp_path / "data"), service, task_soft_limit_ms=5000, task_hard_limit_ms=60000)
     service.default = "stall_mid?n=3&text=one two three four five six"
     task = end_of(d, ask(d, slot="chat"))
     assert (task["state"], task["error"]["code"], task["attempt"]) == ("timeout", "timeout", 1)
@@ -330,6 +418,40 @@ def test_at_the_soft_limit_the_run_ends_and_what_was_received_is_stored(tmp_path
     thread = d.request("GET", f"/v1/sessions/{session['id']}/thread", d.admin_key).json["thread"]
     assert [m["role"] for m in thread] == ["user", "assistant"] and thread[1]["content"].startswith("one") and thread[1]["interrupted"]
     check_end(d)
+
+
+def test_a_task_is_told_to_end_after_270_s_and_is_over_after_300_unless_the_site_says_otherwise(site):
+    shown = json.loads(site.cli("--json", "site", "show", "demo"))
+    assert (shown["task_soft_limit_ms"], shown["task_hard_limit_ms"]) == (270000, 300000)
+
+
+def test_get_run_status_says_that_a_run_took_too_long(tmp_path, service):
+    d = prepare(Daemon(tmp_path / "data"), service, task_soft_limit_ms=1000, task_hard_limit_ms=20000)
+    place = f"block-v1:Org+Course+Run+type@vertical+block@{uuid.uuid4().hex}"
+    service.default = "stall"
+    end_of(d, session_action(d, "run_async", place, "Why?")["task_id"])
+    status = session_action(d, "get_run_status", place)
+    assert status["status"] == "timeout" and status["error"] and set(status) == {"status", "error"}
+    check_end(d)
+
+
+def test_limits_of_time_are_the_sites_and_270_and_300_seconds_if_it_says_nothing(site):
+    limits = lambda: {k: json.loads(site.cli("site", "show", "demo", "--json"))[k] for k in ("task_soft_limit_ms", "task_hard_limit_ms")}
+    assert limits() == {"task_soft_limit_ms": 270000, "task_hard_limit_ms": 300000}
+    set_site(site, task_soft_limit_ms=5000, task_hard_limit_ms=6000)
+    assert limits() == {"task_soft_limit_ms": 5000, "task_hard_limit_ms": 6000}
+    set_site(site, task_hard_limit_ms=4000)
+    assert limits()["task_hard_limit_ms"] == 5000, "not below the soft one"
+    set_site(site, task_soft_limit_ms=270000, task_hard_limit_ms=300000)
+    assert limits() == {"task_soft_limit_ms": 270000, "task_hard_limit_ms": 300000}
+
+
+def test_a_fault_that_does_not_pass_is_tried_three_times_with_growing_pauses(site, service):
+    service.default = "status?code=503"
+    task = end_of(site, ask(site), 40)
+    assert (task["state"], task["error"]["code"], task["attempt"]) == ("failed", "upstream_unavailable", 3)
+    first, second, third = [r["at"] for r in service.requests()]
+    assert second - first >= 2 and third - second >= 8, "never early"
 
 
 def test_a_fault_that_may_pass_is_tried_again(site, service):
@@ -364,13 +486,15 @@ def test_as_many_may_wait_as_the_site_says(tmp_path, service):
 
 def test_only_so_many_run_at_once_and_all_have_their_turn(tmp_path, service):
     d = prepare(Daemon(tmp_path / "data", "--task-workers", "3"), service)
-    service.default = "ok?first_ms=150"
+    service.default = "ok?first_ms=150&gate=1"
     made = [ask(d, user=u) for u in (U1, U2) for _ in range(6)]
-    most = 0
+    wait_until(lambda: figure(d, "lectern_tasks_running") >= 1, what="the first")
+    service.let = 100
+    most = 1
     while any(look(d, t)["state"] not in ENDED for t in made):
         most = max(most, figure(d, "lectern_tasks_running"))
     assert 1 <= most <= 3 and {look(d, t)["state"] for t in made} == {"completed"}
-    assert figure(d, 'lectern_tasks_ended_total{state="completed"}') == 12
+    wait_until(lambda: figure(d, 'lectern_tasks_ended_total{state="completed"}') == 12, what="the figure")
     check_end(d)
 
 
@@ -437,6 +561,7 @@ def test_a_cancel_that_nobody_noticed_holds_after_the_crash(tmp_path, service):
     service.default = "stall"
     task = ask(d)
     wait_running(d, task)
+    wait_until(lambda: len(service.requests()) == 1, what="the call upstream")
     d.stop(signal.SIGKILL)
     assert json.loads(d.cli("task", "cancel", task, "--json"))["state"] == "cancelling"
     d = again(d)
@@ -472,6 +597,22 @@ def test_a_stop_that_cannot_wait_puts_tasks_back(tmp_path, service):
     check_end(d)
 
 
+def test_what_a_stop_breaks_off_in_mid_answer_is_stored_once_by_the_next_attempt(tmp_path, service):
+    d = prepare(Daemon(tmp_path / "data", "--drain-limit", "1"), service)
+    service.default = "stall_mid?n=3&text=one two three four five six"
+    task = ask(d, slot="chat")
+    wait_until(lambda: rows(d, "SELECT COUNT(*) FROM ai_call_checkpoint") > [(0,)], what="a part of the answer")
+    assert d.stop() == 0
+    assert rows(d, "SELECT state FROM workflow_task") == [("queued",)] and rows(d, "SELECT COUNT(*) FROM workflow_submission") == [(0,)]
+    service.default = "ok?text=whole"
+    d = again(d)
+    assert (lambda t: (t["state"], t["attempt"]))(end_of(d, task)) == ("completed", 2)
+    session = d.request("GET", "/v1/sessions?user=u1", d.admin_key).json["sessions"][0]
+    thread = d.request("GET", f"/v1/sessions/{session['id']}/thread", d.admin_key).json["thread"]
+    assert [(m["content"], m.get("interrupted")) for m in thread] == [("Why?", None), ("whole", None)]
+    check_end(d)
+
+
 def test_ended_tasks_go_when_their_time_is_over(tmp_path, service):
     d = prepare(Daemon(tmp_path / "data"), service, task_kept_s=1)
     task = end_of(d, ask(d))
@@ -479,7 +620,8 @@ def test_ended_tasks_go_when_their_time_is_over(tmp_path, service):
     time.sleep(1.1)
     d = again(d, "--task-workers", "0")
     wait_until(lambda: d.request("GET", f"/v1/tasks/{task['id']}", d.admin_key).status == 404, what="the sweep")
-    assert rows(d, "SELECT (SELECT COUNT(*) FROM workflow_task), (SELECT COUNT(*) FROM workflow_task_result)") == [(0, 0)]
+    left = "SELECT (SELECT COUNT(*) FROM workflow_task), (SELECT COUNT(*) FROM workflow_task_result), (SELECT COUNT(*) FROM workflow_task_event)"
+    assert rows(d, left) == [(0, 0, 0)]
     check_end(d)
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 
 import pytest
-from conftest import Daemon, add_vendor, check_end, wait_until
+from conftest import Daemon, add_vendor, check_end, read_events, wait_until
 
 COURSE = "course-v1:Org+Course+Run"
 DEMO = "course-v1:Lectern+Demo+2026"
@@ -182,7 +182,7 @@ def test_a_course_text_that_gives_orders_cannot_make_an_unlisted_tool_run(site, 
 def test_a_model_that_never_stops_asking_is_stopped(site, model):
     model.script = lambda body: [("roll_dice", {})]
     answer = run(site, "dice", status=502)
-    assert answer["code"] == "upstream_invalid"
+    assert (answer["code"], answer["detail"]) == ("upstream_invalid", "the model asks for tools without end")
     assert len(model.bodies) == 11 and model.bodies[-1]["tool_choice"] == "none" and "tool_choice" not in model.bodies[-2]
 
 
@@ -195,7 +195,15 @@ def test_too_many_calls_in_one_answer_are_not_made(site, model):
     model.script = once([("roll_dice", {})] * 40)
     run(site, "dice")
     told = results(model.bodies[1])
-    assert len(told) == 40 and sum(t.startswith("Error executing tool: ") for t in told) == 8
+    assert len(told) == 40 and told[32:] == ["Error executing tool: no more calls are allowed. Answer with what is known."] * 8
+    assert all(marked(t) for t in told[:32])
+
+
+def test_the_limit_of_calls_is_one_of_the_whole_answer_not_of_a_round(site, model):
+    model.script = lambda body: "Done." if len(results(body)) >= 40 else [("roll_dice", {})] * 8
+    run(site, "dice")
+    told = results(model.bodies[-1])
+    assert [t.startswith("Error executing tool: no more calls") for t in told] == [False] * 32 + [True] * 8
 
 
 def test_a_long_result_is_cut_and_the_model_knows(site, model):
@@ -286,17 +294,74 @@ def test_another_course_is_described_only_to_who_has_a_role_there_or_sets_up_wor
 
 CALLS = [("roll_dice", {"n_dice": 2}), ("roll_dice", {"n_dice": 0}), ("no_such_tool", {"a": 1}), ("roll_dice", "{broken"), ("get_location_link", {})]
 STATES = ["done", "failed", "failed", "failed", "done"]
+TOLD = [("roll_dice", "running"), ("roll_dice", "done"), ("roll_dice", "running"), ("roll_dice", "failed"), ("roll_dice", "failed"),
+        ("get_location_link", "running"), ("get_location_link", "done")]
 
 
 def test_a_stream_tells_which_tool_is_running_done_or_failed(site, model):
     model.script = once(CALLS)
     events = site.stream("POST", RUN, site.learner, {"stream": True, "user_input": "Go.", "context": {
         "course_id": DEMO, "location_id": "membrane", "ui_slot_selector_id": "tools"}})
-    told = [(e.data["name"], e.data["state"]) for e in events if e.kind == "tool"]
-    assert told == [("roll_dice", "running"), ("roll_dice", "done"), ("roll_dice", "running"), ("roll_dice", "failed"), ("roll_dice", "failed"),
-                    ("get_location_link", "running"), ("get_location_link", "done")]
+    assert [(e.data["name"], e.data["state"]) for e in events if e.kind == "tool"] == TOLD
+    assert [e.data for e in events if e.kind == "status"] == [{"message": "Asking the model.", "fraction": 0.3}] and events[1].kind == "status"
     assert events[0].kind == "start" and events[-1].kind == "done" and events[-1].data["response"]["response"] == "Done."
     assert all(set(e.data) == {"name", "state"} for e in events if e.kind == "tool")
+
+
+def test_a_run_is_cancelled_by_its_id_also_behind_its_first_call(site, model):
+    asked, go = threading.Event(), threading.Event()
+
+    def second_round_hangs(body):
+        if results(body):
+            asked.set()
+            go.wait(60)
+            return "Done."
+        return [("roll_dice", {})]
+
+    model.script = second_round_hangs
+    connection, response = site.open("POST", RUN, site.learner, {"stream": True, "user_input": "Go.", "context": {
+        "course_id": DEMO, "location_id": "membrane", "ui_slot_selector_id": "tools"}})
+    events = read_events(response)
+    start = next(events).data["id"]
+    assert asked.wait(60)
+    cancelled = site.request("DELETE", f"/v1/actions/calls/{start}", site.learner)
+    assert (cancelled.status, cancelled.json["cancelled"]) == (200, True), cancelled
+    last = list(events)[-1]
+    go.set()
+    connection.close()
+    assert (last.kind, last.data["code"]) == ("error", "cancelled")
+
+
+def test_those_who_follow_a_task_are_told_of_its_tools_in_this_process_and_in_the_next(tmp_path, model):
+    d = Daemon(tmp_path / "data")
+    add_vendor(d, model)
+    d.cli("site", "set", "demo", "policy_by_lms=true")
+    d.request("POST", "/v1/profiles", d.admin_key, {"slug": "course", "base_filepath": "base/blank.json5",
+                                                    "content_patch": {"processor_config": {"LLMProcessor": {"enabled_tools": "__all__"}}}})
+    model.script = once(CALLS)
+    wait_until(lambda: run_or_not(d) == 200, what="the setting")
+    answer = d.request("POST", RUN, d.admin_key, {"profile": "course", "user_input": "Go.", "async": True, "context": {
+        "course_id": DEMO, "location_id": "membrane"}})
+    assert answer.status == 202, answer
+    address = f"/v1/tasks/{answer.json['task_id']}/events"
+    events = d.stream("GET", address, d.admin_key)
+    assert [(e.data["name"], e.data["state"]) for e in events if e.kind == "tool"] == TOLD
+    assert [e.id for e in events] == list(range(1, len(events) + 1)) and events[-1].kind == "done"
+    assert [(e.kind, e.data["message"]) for e in events[:3]] == [("status", ""), ("status", ""), ("status", "Asking the model.")]
+    asked = events[-1].data["result"]["calls"][0]
+    assert [t["state"] for t in stored_tools(d, asked)] == STATES, "the register has them too"
+    assert d.stop() == 0
+    d = Daemon(d.data, "--task-workers", "0")
+    whole = [(e.kind, e.id, e.data) for e in events]
+    assert [(e.kind, e.id, e.data) for e in d.stream("GET", address, d.admin_key)] == whole
+    for after in range(1, len(whole)):
+        rest = d.stream("GET", address, d.admin_key, headers={"Last-Event-ID": str(after)})
+        assert [(e.kind, e.id, e.data) for e in rest] == whole[after:]
+    check_end(d)
+
+
+def run_or_not(d):
+    return d.request("POST", RUN, d.admin_key, {"profile": "course", "user_input": "Go.", "user": {"id": "u", "roles": ["student"]}}).status
 
 
 def stored_tools(site, call):

@@ -6,17 +6,11 @@ import time
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
-from double.upstream import Upstream
 
+pytestmark = pytest.mark.usefixtures("as_before")
 COURSE = "course-v1:Org+Course+Run"
 UNIT = "block-v1:Org+Course+Run+type@vertical+block@u1"
 RUN = "/v1/workflows/run"
-
-
-@pytest.fixture(scope="module")
-def service():
-    with Upstream() as double:
-        yield double
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +34,6 @@ def site(tmp_path_factory, service):
         assert answer.status == 201, answer
     yield d
     check_end(d)
-
-
-@pytest.fixture(autouse=True)
-def as_before(service):
-    service.default = "ok"
-    service.clear()
 
 
 def add_profile(daemon, slug, base, patch):
@@ -136,7 +124,7 @@ def test_an_action_that_the_orchestrator_does_not_declare_is_unknown(site):
 def test_a_profile_that_has_become_unreadable_is_refused_with_what_is_wrong(site, profile):
     import sqlite3
     slug = profile()
-    with sqlite3.connect(site.data / "lectern.db", timeout=10) as db:
+    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
         db.execute("UPDATE workflow_profile SET base_filepath = 'gone.json5' WHERE slug = ?", (slug,))
         db.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
     db.close()
@@ -335,14 +323,16 @@ def test_an_upstream_that_breaks_in_mid_sentence_ends_the_stream_with_an_error_a
 
 
 def test_a_stream_that_was_left_is_resumed_where_it_stopped(site, service):
-    service.default = "chunks?n=20&delay_ms=20"
+    service.default = "chunks?n=20&gate=1"
+    service.let = 5
     connection, response = site.open("POST", RUN, site.admin_key, {"profile": "ask", "user_input": "?", "stream": True})
     before = []
     for event in read_events(response):
         before.append(event)
-        if event.kind == "delta" and len(before) > 4:
+        if event.kind == "delta":
             break
     connection.close()
+    service.let = 20
     after = site.stream("GET", f"/v1/actions/calls/{before[0].data['id']}/stream", site.admin_key, headers={"Last-Event-ID": str(before[-1].id)})
     assert [e.id for e in before + after] == list(range(1, len(before) + len(after) + 1))
     text = "".join(e.data["text"] for e in before + after if e.kind == "delta")
@@ -354,6 +344,7 @@ def test_a_run_is_cancelled_by_its_id(site, service):
     connection, response = site.open("POST", RUN, site.admin_key, {"profile": "ask", "user_input": "?", "stream": True})
     events = read_events(response)
     start = next(events)
+    wait_until(service.requests, what="the call upstream")
     assert site.request("DELETE", f"/v1/actions/calls/{start.data['id']}", site.admin_key).status == 200
     last = list(events)[-1]
     connection.close()

@@ -62,7 +62,7 @@ def key_set(*keys):
 
 def claims(**changes):
     now = int(time.time())
-    c = {"iss": "https://lms.example/oauth2", "aud": "openedx", "sub": "u1", "iat": now, "exp": now + 300, **changes}
+    c = {"iss": "https://lms.example/oauth2", "aud": "openedx", "sub": "u1", "iat": now, "exp": now + 86400, **changes}
     return {name: value for name, value in c.items() if value is not None}
 
 
@@ -91,7 +91,7 @@ class KeyServer:
 
             def do_GET(self):
                 outer.asked += 1
-                outer.gate.wait(30)
+                outer.gate.wait(60)
                 body = json.dumps(key_set(*outer.keys)).encode() if outer.status == 200 else b"no"
                 self.send_response(outer.status)
                 self.send_header("Content-Type", "application/json")

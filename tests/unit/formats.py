@@ -178,14 +178,15 @@ def html_text(fragment):
 
 
 def nasty(rng, most=8):
+    """Anything but NUL, which no question may hold."""
     while True:
-        text = "".join(rng.choice(NASTY) for _ in range(rng.randrange(1, most)))
+        text = "".join(rng.choice(NASTY).replace("\0", "") for _ in range(rng.randrange(1, most)))
         if words(text):
             return text
 
 
 def random_problem(rng, kind):
-    problem = {"display_name": nasty(rng), "question_html": "Q " + "".join(rng.choice(PIECES[:8] + NASTY) for _ in range(rng.randrange(8))),
+    problem = {"display_name": nasty(rng), "question_html": "Q " + "".join(rng.choice(PIECES[:8] + NASTY).replace("\0", "") for _ in range(rng.randrange(8))),
                "problem_type": kind,
                "choices": [], "answer_value": "", "tolerance": "", "explanation": rng.choice(["", nasty(rng)]),
                "demand_hints": [nasty(rng) for _ in range(rng.randrange(4))]}

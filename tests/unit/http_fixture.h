@@ -29,7 +29,7 @@
 
 #define UNUSED_FN __attribute__((unused))
 
-enum { WAIT_S = 20, BUF = 1 << 20 };
+enum { WAIT_S = 60, BUF = 1 << 20 };
 
 /* ---- a thread with a loop and a server ---- */
 

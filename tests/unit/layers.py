@@ -10,15 +10,18 @@ ALLOWED = {
     "io": ["base", "text"],
     "store": ["base", "text", "io"],
     "core": ["base", "text", "io", "store"],
+    "plugin": ["base", "text", "io", "store", "core"],
     "content": ["base", "text", "io", "store", "core"],
     "guard": ["base", "text", "io", "store", "core"],
     "tools": ["base", "text", "io", "store", "core", "guard"],
-    "workflows": ["base", "text", "io", "store", "core", "guard", "tools"],
+    "workflows": ["base", "text", "io", "store", "core", "plugin", "guard", "tools"],
+    "privacy": ["base", "text", "io", "store", "core", "workflows"],
     "actions": ["base", "text", "io", "store", "core", "guard"],
     "providers": ["base", "text", "io", "store", "core"],
-    "api": ["base", "text", "io", "store", "core", "guard", "tools", "workflows"],
-    "cli": ["base", "text", "io", "store", "core", "content", "guard", "tools", "workflows", "actions", "providers", "api"],
-    "daemon": ["base", "text", "io", "store", "core", "content", "guard", "tools", "workflows", "actions", "providers", "api", "cli"],
+    "api": ["base", "text", "io", "store", "core", "plugin", "guard", "tools", "workflows", "privacy"],
+    "cli": ["base", "text", "io", "store", "core", "plugin", "content", "guard", "tools", "workflows", "privacy", "actions", "providers", "api"],
+    "embed": ["base", "text", "io", "store", "core", "plugin", "actions", "providers", "cli"],
+    "daemon": ["base", "text", "io", "store", "core", "plugin", "content", "guard", "tools", "workflows", "privacy", "actions", "providers", "api", "cli"],
 }
 
 root = pathlib.Path(sys.argv[1]) / "src"

@@ -82,7 +82,7 @@ static enum lt_code check_input(const char *name, const struct lt_json *input)
 static void the_actions_are_registered(void **state)
 {
     static const char *const names[] = {"continue_conversation", "embed_text", "explain_text", "generate_flashcard",
-                                        "generate_question", "generate_text", "summarise_text"};
+                                        "generate_question", "generate_text", "grade_response", "summarise_text"};
     assert_int_equal(lt_registry_count(LT_KIND_ACTION), LT_COUNT(names));
     for (size_t i = 0; i < LT_COUNT(names); i++) {
         const struct lt_action *a = action(names[i]);

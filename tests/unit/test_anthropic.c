@@ -27,7 +27,7 @@ static const struct answer_reader reader = {&lt_anthropic_format, new_state};
 #define BLOCK(text) "{\"type\":\"text\",\"text\":\"" text "\"}"
 #define THOUGHT "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"s\"}"
 #define TOOL(id, name, input) "{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"" name "\",\"input\":" input "}"
-#define GOOD(text, reason) LT_OK, text, reason, "msg_1", "claude-x", NULL, {18, 120, 138, -1}, NULL
+#define GOOD(text, reason) LT_OK, text, reason, "msg_1", "claude-x", NULL, {18, 120, 138, -1, -1}, NULL
 
 #define EVENT(type, members) "event: " type "\ndata: {\"type\":\"" type "\"" members "}\n\n"
 #define START EVENT("message_start", ",\"message\":{" HEAD ",\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":18," \
@@ -58,15 +58,15 @@ static const struct answer_row rows[] = {
            "\"input\":{\"query\":\"q\"}},{\"type\":\"web_search_tool_result\",\"content\":[]}," BLOCK("A")), false, GOOD("A", "stop")},
     {"tool calls", WHOLE("\"tool_use\"", BLOCK("A") "," TOOL("t1", "find", "{\"a\":1}") "," TOOL("t2", "now", "{}")), false,
      LT_OK, "A", "tool_calls", "msg_1", "claude-x", "[" OPENAI_CALL("t1", "find", "\"{\\\"a\\\":1}\"") "," OPENAI_CALL("t2", "now", "\"{}\"") "]",
-     {18, 120, 138, -1}, NULL},
+     {18, 120, 138, -1, -1}, NULL},
     {"usage with a cache",
      "{" HEAD ",\"content\":[" BLOCK("A") "],\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":7,\"cache_creation_input_tokens\":2,"
-     "\"cache_read_input_tokens\":4,\"output_tokens\":5}}", false, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {13, 5, 18, 4}, NULL},
+     "\"cache_read_input_tokens\":4,\"output_tokens\":5}}", false, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {13, 5, 18, 4, -1}, NULL},
     {"usage missing", "{" HEAD ",\"content\":[" BLOCK("A") "]}", false, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, UNKNOWN, NULL},
     {"usage of wrong types", "{" HEAD ",\"content\":[" BLOCK("A") "],\"usage\":{\"input_tokens\":\"7\",\"output_tokens\":-4}}", false,
      LT_OK, "A", "stop", "msg_1", "claude-x", NULL, UNKNOWN, NULL},
     {"usage that overflows", "{" HEAD ",\"content\":[" BLOCK("A") "],\"usage\":{\"input_tokens\":9223372036854775807,\"cache_read_input_tokens\":1}}",
-     false, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {-1, -1, -1, 1}, NULL},
+     false, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {-1, -1, -1, 1, -1}, NULL},
     {"refusal", WHOLE("\"refusal\"", ""), false, BAD(LT_ECONTENT_REFUSED, "refusal")},
     {"refusal in the middle", WHOLE("\"refusal\"", BLOCK("A")), false, BAD(LT_ECONTENT_REFUSED, "refusal")},
     {"refusal explained",
@@ -102,9 +102,9 @@ static const struct answer_row rows[] = {
      START BEGIN("0", TOOL("t1", "find", "{}")) INPUT("0", "") INPUT("0", "{\\\"a\\\"") INPUT("0", ":1}") STOP("0")
          BEGIN("1", TOOL("t2", "now", "{}")) INPUT("1", "") STOP("1") ENDING("tool_use"), true,
      LT_OK, "", "tool_calls", "msg_1", "claude-x", "[" OPENAI_CALL("t1", "find", "\"{\\\"a\\\":1}\"") "," OPENAI_CALL("t2", "now", "\"{}\"") "]",
-     {18, 120, 138, -1}, NULL},
+     {18, 120, 138, -1, -1}, NULL},
     {"tool call whole at its start", START BEGIN("0", TOOL("t1", "find", "{\"a\":1}")) ENDING("tool_use"), true,
-     LT_OK, "", "tool_calls", "msg_1", "claude-x", "[" OPENAI_CALL("t1", "find", "\"{\\\"a\\\":1}\"") "]", {18, 120, 138, -1}, NULL},
+     LT_OK, "", "tool_calls", "msg_1", "claude-x", "[" OPENAI_CALL("t1", "find", "\"{\\\"a\\\":1}\"") "]", {18, 120, 138, -1, -1}, NULL},
     {"the vendor's tool",
      START BEGIN("0", "{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{}}") INPUT("0", "{\\\"query\\\":1}") STOP("0")
          BEGIN("1", BLOCK("A")) ENDING("end_turn"), true, GOOD("A", "stop")},
@@ -115,9 +115,9 @@ static const struct answer_row rows[] = {
     {"usage as sums",
      "data: {\"type\":\"message_start\",\"message\":{" HEAD ",\"usage\":{\"input_tokens\":7,\"cache_read_input_tokens\":4,\"output_tokens\":1}}}\n\n"
      TEXT("A") EVENT("message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"input_tokens\":9,\"cache_read_input_tokens\":null,"
-                     "\"output_tokens\":5}") EVENT("message_stop", ""), true, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {13, 5, 18, 4}, NULL},
+                     "\"output_tokens\":5}") EVENT("message_stop", ""), true, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {13, 5, 18, 4, -1}, NULL},
     {"output only begun to be counted", START TEXT("A") EVENT("message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\"}") EVENT("message_stop", ""),
-     true, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {18, -1, -1, -1}, NULL},
+     true, LT_OK, "A", "stop", "msg_1", "claude-x", NULL, {18, -1, -1, -1, -1}, NULL},
     {"more behind the end", START TEXT("A") ENDING("end_turn") TEXT("B") "data: rubbish\n\n", true, GOOD("A", "stop")},
     {"refusal of a stream", START TEXT("A") ENDING("refusal"), true, BAD(LT_ECONTENT_REFUSED, "refusal")},
     {"ends without message_stop", START TEXT("A") EVENT("message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\"}"), true,
@@ -154,7 +154,7 @@ static void case_63_64_what_an_answer_comes_to(void **state)
         {"64 refusal", WHOLE("\"refusal\"", ""), false, BAD(LT_ECONTENT_REFUSED, "refusal")},
         {"64 thought", WHOLE("\"end_turn\"", THOUGHT "," BLOCK("A")), false, GOOD("A", "stop")},
         {"64 tool_use", WHOLE("\"tool_use\"", TOOL("t", "f", "{}")), false, LT_OK, "", "tool_calls", "msg_1", "claude-x",
-         "[" OPENAI_CALL("t", "f", "\"{}\"") "]", {18, 120, 138, -1}, NULL},
+         "[" OPENAI_CALL("t", "f", "\"{}\"") "]", {18, 120, 138, -1, -1}, NULL},
     };
     check_rows(cases, LT_COUNT(cases), &reader);
 }
@@ -311,6 +311,38 @@ static void case_62_system_messages_stand_at_the_top(void **state)
     assert_string_equal(member(text, "/messages"), "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"," MARK "}]}]");
 }
 
+static void the_callers_wish_for_the_cache_goes_before_the_instances_setting(void **state)
+{
+    static const struct {
+        const char *config;
+        enum lt_wish wish;
+        bool marked;
+    } cases[] = {
+        {KEY, LT_WISH_NONE, true},
+        {KEY, LT_WISH_NO, false},
+        {KEY, LT_WISH_YES, true},
+        {"{\"api_key\":\"k\",\"prompt_cache\":false}", LT_WISH_NONE, false},
+        {"{\"api_key\":\"k\",\"prompt_cache\":false}", LT_WISH_YES, true},
+    };
+    struct lt_message messages[] = {{.role = LT_STR("system"), .content = LT_STR("Be brief.")},
+                                    {.role = LT_STR("user"), .content = LT_STR("Hi")},
+                                    {.role = LT_STR("assistant"), .content = LT_STR("Hello")},
+                                    {.role = LT_STR("user"), .content = LT_STR("Why?")}};
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        call_new(cases[i].config, NULL);
+        client.call.messages = messages;
+        client.call.messages_n = 4;
+        client.call.cache = cases[i].wish;
+        const char *text = body(), *mark = strstr(text, MARK);
+        assert_int_equal(mark != NULL, cases[i].marked);
+        if (cases[i].marked) { /* on the instructions and on the last message */
+            assert_non_null(strstr(member(text, "/system"), MARK));
+            assert_non_null(strstr(member(text, "/messages/2"), MARK));
+            assert_null(strstr(strstr(mark + 1, MARK) + 1, MARK));
+        }
+    }
+}
+
 static void members_are_made_of_call_and_settings(void **state)
 {
     static const struct {
@@ -360,7 +392,7 @@ static void a_tool_conversation_is_sent_in_full(void **state)
     const char *text = body();
     assert_string_equal(
         member(text, "/messages"),
-        "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Please provide the requested information based on the context above.\"}]},"
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Please do what the instructions ask, with what they bring along.\"}]},"
         "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"Hello!\"}]},"
         "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"What is this?\"},"
         "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"iVBO\"}},"
@@ -639,6 +671,7 @@ int main(void)
         S(case_60_61_max_tokens_and_temperature),
         S(temperature_or_top_p),
         S(case_62_system_messages_stand_at_the_top),
+        S(the_callers_wish_for_the_cache_goes_before_the_instances_setting),
         S(members_are_made_of_call_and_settings),
         S(a_tool_conversation_is_sent_in_full),
         S(tool_choices),

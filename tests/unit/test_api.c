@@ -1,11 +1,14 @@
-/* Finding routes, and the table of streams. */
+/* Finding routes, the table of streams, lists of tags. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
+#include "api/etag.h"
+#include "api/list.h"
 #include "api/routes.h"
+#include "core/permission.h"
 
 /* ---- routes ---- */
 
@@ -79,9 +82,14 @@ static void the_table_is_sound(void **state)
         bool writes = strcmp(r->method, "GET") != 0 && strcmp(r->method, "DELETE") != 0;
         print_message("%s %s\n", r->method, r->path);
         assert_non_null(r->handle);
-        assert_true(r->permission[0] && r->summary[0]);
-        assert_int_equal(writes, r->request_schema != NULL);
-        assert_int_equal(writes, r->body_max > 0);
+        bool anybody = strcmp(r->permission, "public") == 0 || strcmp(r->permission, "caller") == 0;
+        bool bodiless = strcmp(r->path, "/openai/v1/responses/{id}/cancel") == 0; /* its clients send none, nor a type of it */
+        assert_true(anybody || lt_permission_known(lt_str(r->permission))); /* else nobody could be given it */
+        assert_true(r->summary[0]);
+        assert_int_equal(writes && !bodiless, r->request_schema != NULL);
+        assert_int_equal(writes && !bodiless, r->body_max > 0);
+        struct lt_list_spec list;
+        assert_true(!r->list || lt_list_spec(r->list, &list));
         if (r->request_schema)
             assert_int_equal(lt_schema_compile_text(f->arena, r->request_schema, &schema, &err), LT_OK);
         if (r->response_schema)
@@ -189,6 +197,40 @@ static void what_ended_is_kept_for_its_time(void **state)
     lt_streams_free(s);
 }
 
+/* ---- tags ---- */
+
+static void a_tag_is_found_in_a_list(void **state)
+{
+    static const struct {
+        const char *list, *tag;
+        bool strong, weak;
+    } cases[] = {
+        {"\"a\"", "\"a\"", true, true},
+        {" \"b\" ,\t\"a\"", "\"a\"", true, true},
+        {"\"b\",\"a\",", "\"a\"", true, true},
+        {"W/\"a\"", "\"a\"", false, true},
+        {"W/\"b\", \"a\"", "\"a\"", true, true},
+        {"*", "\"a\"", true, true},
+        {" * ", "\"a\"", true, true},
+        {"\"a,b\"", "\"a,b\"", true, true},
+        {"\"a,b\"", "\"a\"", false, false},
+        {"a", "\"a\"", false, false},
+        {"\"a", "\"a\"", false, false},
+        {"x, \"a\"", "\"a\"", false, false},
+        {"\"b\" x \"a\"", "\"a\"", false, false},
+        {"\"b\", *", "\"a\"", false, false},
+        {"w/\"a\"", "\"a\"", false, false},
+        {"W/", "\"a\"", false, false},
+        {"\"", "\"\"", false, false},
+        {"", "\"a\"", false, false},
+        {",,,", "\"a\"", false, false},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        assert_int_equal(lt_etag_listed(lt_str(cases[i].list), lt_str(cases[i].tag), false), cases[i].strong);
+        assert_int_equal(lt_etag_listed(lt_str(cases[i].list), lt_str(cases[i].tag), true), cases[i].weak);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_found_by_its_site_and_knows_its_owner),
         cmocka_unit_test(ended_streams_are_bounded),
         cmocka_unit_test(what_ended_is_kept_for_its_time),
+        cmocka_unit_test(a_tag_is_found_in_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

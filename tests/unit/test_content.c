@@ -252,6 +252,47 @@ static void a_sequence_has_sequence_id_display_name_retrieval_mode_and_units(voi
 }
 
 /* The limit's share is each block's, in characters; a block that is shorter does not give its rest away; what is cut says so. */
+static enum lt_code say_problems(const struct lt_connector *self, const struct lt_content_query *q, struct lt_content *ret, struct lt_error *err)
+{
+    static const char *const when[] = {"always", "", "never", "finished", "attempted", "Always"};
+    struct lt_content_block *blocks = LT_NEW_ARRAY(q->arena, struct lt_content_block, LT_COUNT(when));
+    struct lt_content_unit *unit = LT_NEW(q->arena, struct lt_content_unit);
+    (void)self;
+    (void)err;
+    for (size_t i = 0; i < LT_COUNT(when); i++)
+        blocks[i] = (struct lt_content_block){.id = LT_STR("p"), .category = LT_STR("problem"), .display_name = LT_STR("P"), .text = LT_STR("2 + 2?"),
+                                              .answers = LT_STR("Answer: 4"), .showanswer = lt_str(when[i])};
+    *unit = (struct lt_content_unit){.id = LT_STR("u"), .category = LT_STR("vertical"), .display_name = LT_STR("U"), .blocks = blocks,
+                                     .blocks_n = LT_COUNT(when)};
+    *ret = (struct lt_content){.mode = q->mode, .units = unit, .units_n = 1};
+    return LT_OK;
+}
+
+static void answers_of_problems_are_given_only_when_showanswer_is_always(void **state)
+{
+    struct world *w = *state;
+    struct lt_content content;
+    struct lt_str json_text, plain;
+    struct script script = {0};
+    add(w, 0, "a", &script);
+    connectors[0].location_content = say_problems;
+    lt_registry_seal();
+    ok(w, lt_content_location(&w->query, &content, &w->err));
+    for (size_t i = 0; i < content.units[0].blocks_n; i++)
+        assert_true(lt_str_is(content.units[0].blocks[i].text, i == 0 ? "2 + 2?\nAnswer: 4" : "2 + 2?"));
+    ok(w, lt_content_json(w->arena, &content, &json_text, &w->err));
+    ok(w, lt_content_plain(w->arena, &content, &plain, &w->err));
+    const struct lt_str written[] = {json_text, plain};
+    for (size_t i = 0; i < LT_COUNT(written); i++) {
+        const char *first = memmem(written[i].p, written[i].n, "Answer", 6);
+        assert_non_null(first);
+        assert_null(memmem(first + 1, written[i].n - (size_t)(first + 1 - written[i].p), "Answer", 6));
+    }
+    w->query.char_limit = 6 * 8; /* answers count like any text */
+    ok(w, lt_content_location(&w->query, &content, &w->err));
+    assert_true(lt_str_is(content.units[0].blocks[0].text, "2 + 2?\nA") && content.units[0].blocks[0].cut && !content.units[0].blocks[1].cut);
+}
+
 static void char_limit_splits_evenly_over_the_blocks(void **state)
 {
     struct world *w = *state;
@@ -461,6 +502,7 @@ int main(void)
         T(a_token_for_one_course_reads_no_other),
         T(a_unit_has_unit_id_display_name_category_and_blocks),
         T(a_sequence_has_sequence_id_display_name_retrieval_mode_and_units),
+        T(answers_of_problems_are_given_only_when_showanswer_is_always),
         T(char_limit_splits_evenly_over_the_blocks),
         T(course_info_has_the_fields_asked_for_and_the_outline_on_demand),
         T(an_outline_of_any_depths_is_written_whole_and_in_order),

@@ -95,7 +95,7 @@ static enum lt_code scripted(struct lt_provider_run *run, struct lt_error *err)
         }
     run->result.model = LT_STR("scripted-1");
     run->result.finish_reason = LT_STR("stop");
-    run->result.usage = (struct lt_usage){9, 12, -1, -1};
+    run->result.usage = (struct lt_usage){9, 12, -1, -1, -1};
     return LT_OK;
 }
 
@@ -296,10 +296,10 @@ static void with_policy(struct world *w)
 static void case_19(struct world *w)
 {
     with_policy(w);
-    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
-    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err)); /* a second time is no error */
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), LT_STR(""), &w->err));
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), LT_STR(""), &w->err)); /* a second time is no error */
     assert_int_equal(count(w, "SELECT COUNT(*) FROM policy_acceptance WHERE user_id = 'u1' AND accepted = 1"), 1);
-    assert_int_equal(lt_policy_accept(w->store, &w->caller, LT_STR("2"), LT_STR(""), &w->err), LT_ECONFLICT);
+    assert_int_equal(lt_policy_accept(w->store, &w->caller, LT_STR("2"), LT_STR(""), LT_STR(""), &w->err), LT_ECONFLICT);
 }
 static void case_19_accepting_the_policy_writes_one_row(void **state)
 {
@@ -335,7 +335,7 @@ static void case_21(struct world *w)
     static const bool expected[] = {true, true, false};
     for (int i = 0; i < 2; i++) {
         w->caller.user_id = lt_str(users[i]);
-        OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+        OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), LT_STR(""), &w->err));
     }
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 3; i++) {
@@ -361,13 +361,13 @@ static void case_21_acceptances_are_cached_purged_and_read_again(void **state)
 static void withdrawn(struct world *w)
 {
     with_policy(w);
-    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), LT_STR(""), &w->err));
     assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
     OK(lt_policy_withdraw(w->store, &w->caller, &w->err));
     OK(lt_policy_withdraw(w->store, &w->caller, &w->err)); /* a second time changes nothing */
     assert_int_equal(count(w, "SELECT COUNT(*) FROM policy_acceptance"), 2);
     assert_int_equal(process(w, "{\"prompt\":\"x\"}", false).error.code, LT_EPOLICY);
-    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), LT_STR(""), &w->err));
     assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
     OK(lt_admin_policy_set(w->store, LT_STR("s"), LT_STR("2"), LT_STR("Be kinder."), &w->err));
     reload(w);
@@ -495,7 +495,7 @@ static void the_next_instance_is_asked_before_one_is_asked_again(void **state)
 
 static void circuit(struct world *w)
 {
-    add_instance(w, "a", true, "{\"fail\":\"upstream_unavailable\",\"until\":3,\"say\":[],\"retries\":0,\"breaker_faults\":3,\"breaker_open_ms\":150,"
+    add_instance(w, "a", true, "{\"fail\":\"upstream_unavailable\",\"until\":3,\"say\":[],\"retries\":0,\"breaker_faults\":3,\"breaker_open_ms\":800,"
                                "\"answers\":[\"\",\"\",\"\",\"well\"]}");
     reload(w);
     const struct lt_provider_instance *a = w->caller.site->instances[0];
@@ -509,7 +509,8 @@ static void circuit(struct world *w)
     assert_int_equal(r.error.retry_after_s, 1);
     assert_int_equal(r.attempts_n, 0);
     assert_int_equal(provider_calls, 3); /* it was left alone */
-    lt_fiber_sleep(200);
+    for (int i = 0; i < 600 && lt_provider_circuit(w->manager, a).state != LT_BREAKER_HALF_OPEN; i++)
+        lt_fiber_sleep(100);
     assert_int_equal(lt_provider_circuit(w->manager, a).state, LT_BREAKER_HALF_OPEN);
     assert_true(process(w, "{\"prompt\":\"x\"}", false).success);
     assert_int_equal(lt_provider_circuit(w->manager, a).state, LT_BREAKER_CLOSED);
@@ -647,9 +648,9 @@ static void gates(struct world *w)
     q.place = (struct lt_place){LT_STR("c1"), LT_STR("b1"), LT_STR("editor")};
     struct lt_call_result r;
     OK(lt_admin_site_set(w->store, LT_STR("s"), parse(w, "{\"enabled\":false}"), &w->err));
-    OK(lt_admin_place_switch(w->store, LT_STR("s"), LT_STR("c1"), LT_STR(""), LT_STR(""), 0, &w->err));
-    OK(lt_admin_place_switch(w->store, LT_STR("s"), LT_STR("c2"), LT_STR("b1"), LT_STR("generate_text"), 0, &w->err));
-    OK(lt_admin_placement_switch(w->store, LT_STR("s"), LT_STR("editor"), LT_STR("generate_text"), 0, &w->err));
+    OK(lt_admin_place_switch(w->store, LT_STR("s"), LT_STR("c1"), LT_STR(""), LT_STR(""), 0, 0, &w->err));
+    OK(lt_admin_place_switch(w->store, LT_STR("s"), LT_STR("c2"), LT_STR("b1"), LT_STR("generate_text"), 0, 0, &w->err));
+    OK(lt_admin_placement_switch(w->store, LT_STR("s"), LT_STR("editor"), LT_STR("generate_text"), 0, 0, &w->err));
     reload(w);
     assert_int_equal(lt_process_action(w->manager, &q, &r), LT_ESITE_DISABLED);
     OK(lt_admin_site_set(w->store, LT_STR("s"), parse(w, "{\"enabled\":true}"), &w->err));
@@ -682,7 +683,7 @@ static void gates(struct world *w)
     OK(lt_admin_provider_set(w->store, LT_STR("s"), LT_STR("first"), parse(w, "{\"enabled\":true}"), &w->err));
     reload(w);
     q.config = w->config;
-    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), &w->err));
+    OK(lt_policy_accept(w->store, &w->caller, LT_STR("1"), LT_STR(""), LT_STR(""), &w->err));
     assert_true(lt_action_available(w->manager, w->config, &w->caller, &q.place, LT_STR("generate_text"), &why));
     assert_int_equal(lt_process_action(w->manager, &q, &r), LT_OK);
     assert_int_equal(provider_calls, 1);
@@ -915,8 +916,10 @@ static void site_lists(struct world *w)
         {"{\"lms_hosts\":[\"\"]}", "/lms_hosts/0"},
         {"{\"openedx_policy\":\"lectern\"}", NULL},
         {"{\"openedx_policy\":\"nobody\"}", "/openedx_policy"},
+        {"{\"door_policy\":\"lectern\"}", NULL},
+        {"{\"door_policy\":\"\"}", "/door_policy"},
     };
-    assert_false(w->caller.site->openedx_policy_by_lectern);
+    assert_false(w->caller.site->openedx_policy_by_lectern || w->caller.site->door_policy_by_lectern);
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         w->err = (struct lt_error){0};
         print_message("%s\n", cases[i].patch);
@@ -925,7 +928,7 @@ static void site_lists(struct world *w)
     }
     reload(w);
     const struct lt_site *s = w->caller.site;
-    assert_true(s->cors_origins_n == 3 && s->lms_hosts_n == 2 && s->cms_hosts_n == 1 && s->openedx_policy_by_lectern);
+    assert_true(s->cors_origins_n == 3 && s->lms_hosts_n == 2 && s->cms_hosts_n == 1 && s->openedx_policy_by_lectern && s->door_policy_by_lectern);
     assert_true(lt_str_is(s->lms_hosts[1], "lms.example:8000"));
 }
 static void a_site_lists_its_hosts_and_the_origins_of_its_pages(void **state)

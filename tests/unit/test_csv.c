@@ -84,7 +84,7 @@ static void a_record_has_at_most_64_fields(void **state)
 
 static void what_is_written_reads_back(void **state)
 {
-    static const char *const pieces[] = {"a", ",", "\"", "\n", "\r\n", " ", "é", "\r"};
+    static const char *const pieces[] = {"a", ",", "\"", "\n", "\r\n", " ", "é", "\r", "#"};
     unsigned seed = (unsigned)time(NULL);
     print_message("seed %u\n", seed);
     srand(seed);
@@ -118,12 +118,53 @@ static void what_is_written_reads_back(void **state)
     }
 }
 
+static const struct {
+    const char *text, *cell;
+} cells[] = {
+    {"Why does it rain?", "Why does it rain?"}, {"", ""}, {" plain ", " plain "}, {"a=b", "a=b"}, {"1-2", "1-2"}, {"a,b", "\"a,b\""},
+    {"say \"so\"", "\"say \"\"so\"\"\""}, {"#", "\"#\""}, {"=1+1", "\"'=1+1\""}, {"+1", "\"'+1\""}, {"-1", "\"'-1\""}, {"@SUM(A1)", "\"'@SUM(A1)\""},
+    {"=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""}, {"\t=1", "\"'\t=1\""}, {"\r=1", "\"'\r=1\""}, {"\n=1", "\"'\n=1\""}, {"  =1", "\"'  =1\""},
+    {"\xEF\xBC\x9D" "1", "\"'\xEF\xBC\x9D" "1\""}, {"\xEF\xBC\xA0", "\"'\xEF\xBC\xA0\""}, {"'=1", "'=1"},
+};
+
+static void no_text_of_a_table_is_a_formula(void **state)
+{
+    struct lt_buf out;
+    lt_buf_init(&out, 4096);
+    for (size_t i = 0; i < LT_COUNT(cells); i++) {
+        struct lt_csv_row row = lt_csv_row(&out);
+        lt_buf_reset(&out);
+        lt_csv_text(&row, lt_str(cells[i].text));
+        assert_true(lt_str_is(lt_buf_str(&out), cells[i].cell));
+    }
+    lt_buf_free(&out);
+}
+
+static void a_row_has_cells_with_commas_between_and_ends_in_crlf(void **state)
+{
+    struct lt_buf out;
+    lt_buf_init(&out, 4096);
+    struct lt_csv_row row = lt_csv_row(&out);
+    lt_csv_text(&row, LT_STR(""));
+    lt_csv_int(&row, -5);
+    lt_csv_known_int(&row, -1);
+    lt_csv_known_int(&row, 0);
+    lt_csv_text(&row, LT_STR("x"));
+    lt_csv_row_end(&row);
+    lt_csv_int(&row, 7);
+    lt_csv_row_end(&row);
+    assert_true(lt_str_is(lt_buf_str(&out), ",-5,,0,x\r\n7\r\n"));
+    lt_buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements_of_rfc_4180),
         cmocka_unit_test(a_record_has_at_most_64_fields),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(no_text_of_a_table_is_a_formula),
+        cmocka_unit_test(a_row_has_cells_with_commas_between_and_ends_in_crlf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

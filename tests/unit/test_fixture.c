@@ -229,7 +229,7 @@ static void a_fixture_is_imported_with_its_ids_and_specificity_is_computed_anew(
     assert_false(x->enabled);
     lt_scope_set_unref(scopes);
     const struct lt_json *history;
-    RIG_WRITTEN(r, history, rig_ok(r, lt_profile_history(r->store, p, 10, w, &r->err)));
+    RIG_WRITTEN(r, history, rig_ok(r, lt_profile_history(r->store, p, INT64_MAX, 10, w, &r->err)));
     assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(history, "/0/changed_by")), "ann"));
 }
 
@@ -283,7 +283,7 @@ static void the_same_id_is_changed_and_keeps_its_history(void **state)
     assert_int_equal(q->version, 2);
     assert_true(lt_str_is(q->body, "New."));
     const struct lt_json *history;
-    RIG_WRITTEN(r, history, rig_ok(r, lt_prompt_history(r->store, q, 10, w, &r->err)));
+    RIG_WRITTEN(r, history, rig_ok(r, lt_prompt_history(r->store, q, INT64_MAX, 10, w, &r->err)));
     assert_int_equal(lt_json_len(history), 2);
 }
 

@@ -57,7 +57,10 @@ static const struct {
      "/choices"},
     {"two that say the same", "choiceresponse", ",\"choices\":[{\"text\":\"a b\",\"is_correct\":true},{\"text\":\" a  b\\n\",\"is_correct\":false}]",
      "/choices"},
-    {"a choice without text", "choiceresponse", ",\"choices\":[{\"text\":\" \\u0000\",\"is_correct\":true}]", "/choices/0/text"},
+    {"a choice without text", "choiceresponse", ",\"choices\":[{\"text\":\" \\u0001\",\"is_correct\":true}]", "/choices/0/text"},
+    {"NUL in a choice", "choiceresponse", ",\"choices\":[{\"text\":\"a\\u0000b\",\"is_correct\":true}]", "/choices/0/text"},
+    {"NUL in a hint", "stringresponse", ",\"answer_value\":\"a\",\"demand_hints\":[\"a\",\"\\u0000\"]", "/demand_hints/1"},
+    {"NUL in an answer", "stringresponse", ",\"answer_value\":\"\\u0000\"", "/answer_value"},
     {"a choice that may be right", "choiceresponse", ",\"choices\":[{\"text\":\"a\",\"is_correct\":\"true\"}]", "/choices/0/is_correct"},
     {"feedback that is no text", "choiceresponse", ",\"choices\":[{\"text\":\"a\",\"is_correct\":true,\"feedback\":1}]", "/choices/0/feedback"},
     {"a number with choices", "numericalresponse", ",\"choices\":" TWO ",\"answer_value\":\"1\"", "/choices"},
@@ -103,7 +106,7 @@ static void a_question_that_shows_nothing_is_not_written(void **state)
     assert_string_equal(err.field, "/question_html");
     assert_int_equal(lt_question_qti(arena, &p, "a", &text, &err), LT_EINVALID_INPUT);
     assert_int_equal(lt_questions_moodle_xml(arena, &p, 1, LT_STR(""), &text, &err), LT_EINVALID_INPUT);
-    assert_string_equal(err.field, "/question_html");
+    assert_string_equal(err.field, "/0/question_html");
 }
 
 static const struct {

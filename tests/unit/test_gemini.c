@@ -27,7 +27,7 @@ static const struct answer_reader reader = {&lt_gemini_format, new_state};
 #define WHOLE(parts, reason) "{\"candidates\":[" CANDIDATE(parts, reason) "]," USAGE "," NAMES "}"
 #define PART(text) "{\"text\":\"" text "\"}"
 #define CALLED(name, args) "{\"functionCall\":{\"name\":\"" name "\",\"args\":" args "}}"
-#define GOOD(text, reason) LT_OK, text, reason, "r1", "gemini-x", NULL, {11, 568, 579, -1}, NULL
+#define GOOD(text, reason) LT_OK, text, reason, "r1", "gemini-x", NULL, {11, 568, 579, -1, -1}, NULL
 
 #define EVENT(json) "data: " json "\r\n\r\n"
 #define TEXT(text) EVENT("{\"candidates\":[{\"content\":{\"parts\":[" PART(text) "],\"role\":\"model\"},\"index\":0}]," EARLY "," NAMES "}")
@@ -54,18 +54,18 @@ static const struct answer_row rows[] = {
     "{\"functionCall\":{\"name\":\"now\"}}",
                          "\"STOP\""), false,
      LT_OK, "", "tool_calls", "r1", "gemini-x", "[" OPENAI_CALL("x", "find", "\"{\\\"a\\\":1}\"") "," OPENAI_CALL("call_7_2", "now", "\"{}\"") "]",
-     {11, 568, 579, -1}, NULL},
+     {11, 568, 579, -1, -1}, NULL},
     {"usage missing", "{\"candidates\":[" CANDIDATE(PART("A"), "\"STOP\"") "]," NAMES "}", false, LT_OK, "A", "stop", "r1", "gemini-x", NULL,
      UNKNOWN, NULL},
     {"usage with a cache and tools",
      "{\"candidates\":[" CANDIDATE(PART("A"), "\"STOP\"") "],\"usageMetadata\":{\"promptTokenCount\":11,\"toolUsePromptTokenCount\":2,"
      "\"cachedContentTokenCount\":4,\"candidatesTokenCount\":5,\"totalTokenCount\":18}," NAMES "}", false,
-     LT_OK, "A", "stop", "r1", "gemini-x", NULL, {13, 5, 18, 4}, NULL},
+     LT_OK, "A", "stop", "r1", "gemini-x", NULL, {13, 5, 18, 4, -1}, NULL},
     {"usage without candidates",
      "{\"candidates\":[" CANDIDATE(PART("A"), "\"STOP\"") "],\"usageMetadata\":{\"promptTokenCount\":11,\"totalTokenCount\":18}," NAMES "}", false,
-     LT_OK, "A", "stop", "r1", "gemini-x", NULL, {11, 7, 18, -1}, NULL},
+     LT_OK, "A", "stop", "r1", "gemini-x", NULL, {11, 7, 18, -1, -1}, NULL},
     {"usage of the prompt alone", "{\"candidates\":[" CANDIDATE(PART("A"), "\"STOP\"") "]," EARLY "," NAMES "}", false,
-     LT_OK, "A", "stop", "r1", "gemini-x", NULL, {11, -1, -1, -1}, NULL},
+     LT_OK, "A", "stop", "r1", "gemini-x", NULL, {11, -1, -1, -1, -1}, NULL},
     {"usage of wrong types", "{\"candidates\":[" CANDIDATE(PART("A"), "\"STOP\"") "],\"usageMetadata\":\"much\"," NAMES "}", false,
      LT_OK, "A", "stop", "r1", "gemini-x", NULL, UNKNOWN, NULL},
     {"bare", "{\"candidates\":[{\"content\":{\"parts\":[" PART("A") "]}}],\"responseId\":7}", false, LT_OK, "A", "stop", NULL, NULL, NULL,
@@ -114,11 +114,11 @@ static const struct answer_row rows[] = {
      "\"STOP\"")), true,
      LT_OK, "", "tool_calls", "r1", "gemini-x", "[" OPENAI_CALL("call_7_1", "find", "\"{\\\"a\\\":1}\"") "," OPENAI_CALL("call_7_2", "now", "\"{}"
      "\"") "]",
-     {11, 568, 579, -1}, NULL},
+     {11, 568, 579, -1, -1}, NULL},
     {"usage in the end alone", EVENT("{\"candidates\":[{\"content\":{\"parts\":[" PART("A") "]}}]}")
      EVENT("{\"candidates\":[{\"finishReason\":\"STOP\"}]}")
          EVENT("{" USAGE "," NAMES "}"), true, GOOD("A", "stop")},
-    {"filtered in the stream", TEXT("A") EVENT(ONLY("SAFETY")), true, LT_OK, "A", "content_filter", "r1", "gemini-x", NULL, {11, -1, -1, -1}, NULL},
+    {"filtered in the stream", TEXT("A") EVENT(ONLY("SAFETY")), true, LT_OK, "A", "content_filter", "r1", "gemini-x", NULL, {11, -1, -1, -1, -1}, NULL},
     {"filtered at once", EVENT(ONLY("SAFETY")), true, BAD(LT_ECONTENT_REFUSED, "SAFETY")},
     {"prompt of a stream blocked", EVENT(BLOCKED("SAFETY")), true, BAD(LT_ECONTENT_REFUSED, "SAFETY")},
     {"ends in the middle", TEXT("A"), true, INVALID("ended in the middle")},

@@ -15,7 +15,7 @@
 struct script {
     const char *answer;
     size_t cut;          /* after so many bytes of it a pause of 2 ms; 0 = none */
-    const char *later;   /* sent 20 ms afterwards, unasked */
+    const char *later;   /* sent when the caller has done with the answer, unasked */
     bool close, reset, stall;
 };
 
@@ -25,6 +25,8 @@ static struct {
     struct script scripts[8]; /* for the 1st, 2nd, … request; the last one repeats */
     int scripts_n;
     _Atomic int accepted, requests, sent, ended;
+    _Atomic int done;         /* with what scripts do behind their answers */
+    _Atomic int closed;       /* by the caller */
     pthread_mutex_t lock;
     char seen[70000];         /* the last request */
     size_t seen_n, first_read;
@@ -58,6 +60,7 @@ static bool read_request(int fd, char *buf, size_t size)
 static bool play(int fd, const struct script *s, char *buf, size_t size)
 {
     size_t n = s->answer ? strlen(s->answer) : 0;
+    int closed = up.closed;
     if (s->cut > 0 && s->cut < n) {
         send(fd, s->answer, s->cut, MSG_NOSIGNAL);
         usleep(2000);
@@ -67,8 +70,10 @@ static bool play(int fd, const struct script *s, char *buf, size_t size)
         send(fd, s->answer + from, n - from, MSG_NOSIGNAL);
     up.sent++;
     if (s->later) {
-        usleep(20000);
+        for (int i = 0; i < WAIT_S * 1000 && up.closed == closed; i++)
+            usleep(1000);
         send(fd, s->later, strlen(s->later), MSG_NOSIGNAL);
+        up.done++;
     }
     if (s->stall)
         while (recv(fd, buf, size, 0) > 0)
@@ -83,16 +88,18 @@ static void *serve(void *arg)
     int fd = (int)(intptr_t)arg, one = 1;
     char *buf = malloc(sizeof(up.seen));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    while (read_request(fd, buf, sizeof(up.seen))) {
+    struct script script = {.answer = NULL};
+    bool stays = true;
+    while (stays && read_request(fd, buf, sizeof(up.seen))) {
         pthread_mutex_lock(&up.lock);
         int i = up.requests++;
-        struct script script = up.scripts[i < up.scripts_n ? i : up.scripts_n - 1];
+        script = up.scripts[i < up.scripts_n ? i : up.scripts_n - 1];
         pthread_mutex_unlock(&up.lock);
-        if (!play(fd, &script, buf, sizeof(up.seen)))
-            break;
+        stays = play(fd, &script, buf, sizeof(up.seen));
     }
     close(fd);
     free(buf);
+    up.done += !stays && !script.stall;
     up.ended++;
     return NULL;
 }
@@ -136,7 +143,7 @@ static void up_plays(int n, const struct script *scripts)
     pthread_mutex_lock(&up.lock);
     memcpy(up.scripts, scripts, sizeof(*scripts) * (size_t)n);
     up.scripts_n = n;
-    up.accepted = up.requests = up.sent = up.ended = 0;
+    up.accepted = up.requests = up.sent = up.done = up.ended = 0;
     pthread_mutex_unlock(&up.lock);
 }
 #define PLAY(...) up_plays((int)(sizeof((struct script[]){__VA_ARGS__}) / sizeof(struct script)), (struct script[]){__VA_ARGS__})
@@ -187,6 +194,7 @@ static void do_call(struct call *k)
         lt_http_reply_finish(reply);
     else
         lt_http_reply_close(reply);
+    up.closed++;
 }
 
 static void call_fiber(void *arg)
@@ -579,11 +587,12 @@ static void test_idle_connections_are_watched(void **state)
     wait_for_idle(0); /* the server left */
 }
 
-/* Two calls with a pause between them in which the loop does not turn: what came meanwhile has been told to nobody yet. */
+/* Two calls; the loop does not turn between them: what comes then has been told to nobody yet. */
 static void call_twice(void *arg)
 {
     do_call(arg);
-    usleep(100000);
+    for (int i = 0; i < WAIT_S * 1000 && up.done == 0; i++)
+        usleep(1000);
     do_call(arg);
 }
 

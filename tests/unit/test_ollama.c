@@ -25,7 +25,7 @@ struct scenario {
 #define LINE(text) "{\"model\":\"m:1\"," SAID(text) ",\"done\":false}\n"
 #define LAST "{\"model\":\"m:1\"," SAID("") ",\"done_reason\":\"stop\",\"done\":true," COUNTS "}\n"
 #define CALL(id, name, arguments) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":" arguments "}}"
-#define GOOD(text) LT_OK, text, "stop", "m:1", NULL, {11, 568, 579, -1}, NULL
+#define GOOD(text) LT_OK, text, "stop", "m:1", NULL, {11, 568, 579, -1, -1}, NULL
 #define BAD(code, detail) code, NULL, NULL, NULL, NULL, UNKNOWN, detail
 #define INVALID(detail) BAD(LT_EUPSTREAM_INVALID, detail)
 
@@ -34,7 +34,7 @@ static const struct scenario scenarios[] = {
     {"text", "{\"model\":\"m:1\"," SAID("Hello") ",\"done_reason\":\"stop\",\"done\":true," COUNTS "}", false, GOOD("Hello")},
     {"without counts", "{\"model\":\"m:1\"," SAID("A") ",\"done\":true}", false, LT_OK, "A", "stop", "m:1", NULL, UNKNOWN, NULL},
     {"prompt in the cache", "{\"model\":\"m:1\"," SAID("A") ",\"done\":true,\"eval_count\":3}", false,
-     LT_OK, "A", "stop", "m:1", NULL, {-1, 3, -1, -1}, NULL},
+     LT_OK, "A", "stop", "m:1", NULL, {-1, 3, -1, -1, -1}, NULL},
     {"counts of wrong types", "{" SAID("A") ",\"done\":true,\"eval_count\":\"3\",\"prompt_eval_count\":-2}", false,
      LT_OK, "A", "stop", "", NULL, UNKNOWN, NULL},
     {"length", "{" SAID("A") ",\"done_reason\":\"length\",\"done\":true}", false, LT_OK, "A", "length", "", NULL, UNKNOWN, NULL},
@@ -78,7 +78,7 @@ static const struct scenario scenarios[] = {
      "{\"message\":{\"content\":\"\",\"tool_calls\":[{\"function\":{\"index\":0,\"name\":\"f\",\"arguments\":{}}}]},\"done\":false}\n"
      "{\"message\":{\"content\":\"\",\"tool_calls\":[{\"function\":{\"index\":0,\"name\":\"f\",\"arguments\":{\"a\":[]}}}]},\"done\":false}\n" LAST,
      true, LT_OK, "", "tool_calls", "m:1",
-     "[" CALL("call_7_1", "f", "\"{}\"") "," CALL("call_7_2", "f", "\"{\\\"a\\\":[]}\"") "]", {11, 568, 579, -1}, NULL},
+     "[" CALL("call_7_1", "f", "\"{}\"") "," CALL("call_7_2", "f", "\"{\\\"a\\\":[]}\"") "]", {11, 568, 579, -1, -1}, NULL},
     {"ends in the middle", LINE("A"), true, INVALID("ended in the middle")},
     {"ends in a line", LINE("A") "{\"done\":tr", true, INVALID("not JSON")},
     {"nothing came", "", true, INVALID("ended in the middle")},

@@ -41,7 +41,7 @@ struct scenario {
 #define USAGE "\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":568,\"total_tokens\":579}"
 #define WHOLE(message) "{" HEAD "," USAGE ",\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"message\":{" message "}}]}"
 #define OK(text_) {LT_OK, text_, "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, UNKNOWN, NULL}
-#define OK_USAGE(text_) {LT_OK, text_, "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {11, 568, 579, -1}, NULL}
+#define OK_USAGE(text_) {LT_OK, text_, "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {11, 568, 579, -1, -1}, NULL}
 #define BAD(code_, detail_) {.code = code_, .detail = detail_}
 #define INVALID(detail_) BAD(LT_EUPSTREAM_INVALID, detail_)
 #define CALL(id, name, arguments) \
@@ -67,17 +67,17 @@ static const struct scenario scenarios[] = {
      "{" HEAD ",\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":3},\"choices\":[{\"message\":{\"content\":\"A\"},"
      "\"finish_reason\":\"stop\"}]}",
      false,
-     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {2, 3, 5, -1}, NULL}},
+     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {2, 3, 5, -1, -1}, NULL}},
     {"usage with what was in the cache",
      "{" HEAD ",\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":3,\"total_tokens\":23,\"prompt_tokens_details\":{\"cached_tokens\":16}},"
      "\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"stop\"}]}",
      false,
-     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {20, 3, 23, 16}, NULL}},
+     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {20, 3, 23, 16, -1}, NULL}},
     {"the cache in DeepSeek's words",
      "{" HEAD ",\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":3,\"total_tokens\":23,\"prompt_cache_hit_tokens\":4},"
      "\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"stop\"}]}",
      false,
-     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {20, 3, 23, 4}, NULL}},
+     {LT_OK, "A", "stop", "c-1", "gpt-4o-2024-05-13", "fp_1", NULL, {20, 3, 23, 4, -1}, NULL}},
     {"a filter that lets nothing through", "{\"choices\":[{\"message\":{\"content\":null},\"finish_reason\":\"content_filter\"}]}", false,
      BAD(LT_ECONTENT_REFUSED, "filter")},
     {"a filter that cuts",
@@ -631,7 +631,7 @@ static const struct {
      "{\"model\":\"m\"," U M ",\"temperature\":0}"},
     {"\"model\":\"m\",\"body\":{\"messages\":[],\"model\":\"evil\",\"stream\":true}", NULL, false, "{\"model\":\"m\"," U M "}"},
     {"\"model\":\"m\"", "{\"extra\":{\"max_completion_tokens\":7,\"frequency_penalty\":0.5}}", false,
-     "{\"model\":\"m\"," U M ",\"max_completion_tokens\":7,\"frequency_penalty\":0.5}"},
+     "{\"model\":\"m\"," U M ",\"frequency_penalty\":0.5,\"max_completion_tokens\":7}"},
 };
 
 static void bodies_are_made_of_call_and_settings(void **state)
@@ -668,6 +668,36 @@ static void the_callers_values_go_first(void **state)
         assert_int_equal(client_run(), LT_OK);
         server_stop();
         assert_string_equal(request_body(0), expected[i]);
+    }
+}
+
+#define TOKEN(t) "{\"token\":\"" t "\",\"logprob\":-0.5,\"bytes\":[65],\"top_logprobs\":[]}"
+#define LOGPROBS(list) "\"logprobs\":{\"content\":[" list "],\"refusal\":null}"
+
+/* Probabilities come with the whole answer, or piece by piece. */
+static void probabilities_and_penalties_are_asked_for_and_read(void **state)
+{
+    static const char *const answers[] = {
+        "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"AB\"}," LOGPROBS(TOKEN("A") "," TOKEN("B"))
+        ",\"finish_reason\":\"stop\"}]}",
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}," LOGPROBS(TOKEN("A")) "}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"B\"}," LOGPROBS(TOKEN("B")) "}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"};
+    for (size_t i = 0; i < 2; i++) {
+        server_forget();
+        add_play(reply_bytes("200 OK", i ? IS_STREAM : IS_JSON, answers[i], false), 7, KEEP);
+        server_start();
+        client_new("\"model\":\"m\"", NULL, i == 1);
+        client.call.logprobs = true;
+        client.call.top_logprobs = 2;
+        client.call.frequency_penalty = json("-0.5");
+        client.call.presence_penalty = json("0");
+        client.call.parallel_tool_calls = json("false");
+        assert_int_equal(client_run(), LT_OK);
+        server_stop();
+        assert_non_null(strstr(request_body(0), ",\"parallel_tool_calls\":false,\"frequency_penalty\":-0.5,\"presence_penalty\":0,"
+                                                "\"logprobs\":true,\"top_logprobs\":2}"));
+        assert_text(lt_json_text(arena, client.run.result.logprobs), "{\"content\":[" TOKEN("A") "," TOKEN("B") "]}");
     }
 }
 
@@ -1198,6 +1228,36 @@ static void models_are_listed(void **state)
     }
 }
 
+/* Whether an instance is asked to keep conversations: provider, config, settings of the action. */
+static void threads_are_kept_where_the_responses_api_answers_and_nobody_says_store_false(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct lt_provider *provider;
+        const char *config, *settings;
+        bool kept;
+    } cases[] = {
+        {&lt_provider_openai, "{}", "{}", true},
+        {&lt_provider_openai, "{\"endpoint\":\"https://api.openai.com/v1/\",\"api\":\"auto\"}", "{}", true},
+        {&lt_provider_openai, "{\"endpoint\":\"https://other.example/v1\"}", "{}", false},
+        {&lt_provider_openai, "{\"endpoint\":\"https://other.example/v1\",\"api\":\"auto\"}", "{}", false},
+        {&lt_provider_openai, "{\"endpoint\":\"https://other.example/v1\",\"api\":\"responses\"}", "{}", true},
+        {&lt_provider_openai, "{\"api\":\"chat\"}", "{}", false},
+        {&lt_provider_openai, "{\"api\":\"responses\",\"body\":{\"store\":false}}", "{}", false},
+        {&lt_provider_openai, "{\"api\":\"responses\",\"body\":{\"store\":true}}", "{\"extra\":{\"store\":false}}", false},
+        {&lt_provider_openai, "{\"api\":\"responses\"}", "{\"extra\":{\"store\":true}}", true},
+        {&lt_provider_openai, "{\"api\":\"chat\",\"body\":{\"store\":true}}", "{}", false},
+        {&lt_provider_openai_compatible, "{\"endpoint\":\"https://other.example/v1\"}", "{}", false},
+        {&lt_provider_openai_compatible, "{\"endpoint\":\"https://other.example/v1\",\"api\":\"auto\"}", "{}", true},
+        {&lt_provider_openai_compatible, "{\"endpoint\":\"https://other.example/v1\",\"api\":\"responses\"}", "{}", true},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_provider_instance instance = {.provider = cases[i].provider, .config = json(cases[i].config)};
+        if (cases[i].provider->keeps_threads(&instance, json(cases[i].settings)) != cases[i].kept)
+            fail_msg("%s %s: %d", cases[i].config, cases[i].settings, cases[i].kept);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1212,11 +1272,13 @@ int main(void)
         T(retry_after_is_seconds_or_a_date),
         T(the_providers_are_registered),
         T(configured_says_what_is_missing),
+        T(threads_are_kept_where_the_responses_api_answers_and_nobody_says_store_false),
         T(settings_are_checked_by_their_schema),
         S(answers_over_the_wire),
         S(answers_of_the_other_kind),
         S(bodies_are_made_of_call_and_settings),
         S(the_callers_values_go_first),
+        S(probabilities_and_penalties_are_asked_for_and_read),
         S(a_tool_conversation_is_sent_in_full),
         S(address_and_headers_follow_the_settings),
         S(unusable_settings_send_nothing),

@@ -210,6 +210,56 @@ static void the_last_of_two_fields_counts(void **state)
     assert_true(lt_str_is(lt_request_host(r), "lms.example"));
 }
 
+/* fields: X-Forwarded-For in one or two lines; is NULL: nobody is told, or it is this machine. */
+static void the_client_is_the_last_that_is_no_proxy_of_ours(void **state)
+{
+    static const struct {
+        const char *peer, *first, *second, *is;
+    } cases[] = {
+        {"192.0.2.1:40000", NULL, NULL, "192.0.2.1"},
+        {"[2001:db8::1]:40000", NULL, NULL, "2001:db8::1"},
+        {"[::ffff:192.0.2.1]:40000", NULL, NULL, "192.0.2.1"},
+        {"192.0.2.1:40000", "203.0.113.1", NULL, "192.0.2.1"}, /* nobody whom we trust says so */
+        {"127.0.0.1:40000", NULL, NULL, NULL},
+        {"[::1]:40000", NULL, NULL, NULL}, /* this machine, though it is no proxy here */
+        {"local", "203.0.113.1", NULL, NULL},
+        {"127.0.0.1:40000", "203.0.113.1", NULL, "203.0.113.1"},
+        {"127.0.0.1:40000", "9.9.9.9, 203.0.113.1", NULL, "203.0.113.1"},
+        {"127.0.0.1:40000", "203.0.113.1, 10.1.2.3", NULL, "203.0.113.1"},
+        {"127.0.0.1:40000", "203.0.113.1,10.1.2.3 , 127.0.0.1,", NULL, "203.0.113.1"},
+        {"127.0.0.1:40000", "203.0.113.1, 10.2.2.3", NULL, "10.2.2.3"},
+        {"127.0.0.1:40000", "203.0.113.1", "10.1.2.3", "203.0.113.1"},
+        {"127.0.0.1:40000", "10.1.2.3", "203.0.113.1", "203.0.113.1"},
+        {"127.0.0.1:40000", "10.1.2.3, 10.1.2.4", NULL, NULL},
+        {"127.0.0.1:40000", "203.0.113.1:4711", NULL, "203.0.113.1"},
+        {"127.0.0.1:40000", "[2001:db8::1]:4711", NULL, "2001:db8::1"},
+        {"127.0.0.1:40000", "2001:db8::1", NULL, "2001:db8::1"},
+        {"127.0.0.1:40000", "203.0.113.1, unknown", NULL, NULL},
+        {"127.0.0.1:40000", "203.0.113.1, _hidden, 10.1.2.3", NULL, NULL},
+        {"127.0.0.1:40000", "203.0.113.1, ::1", NULL, NULL},
+        {"127.0.0.1:40000", "", NULL, NULL},
+        {"127.0.0.1:40000", ",,,", ",", NULL},
+        {"127.0.0.1:40000", "203.0.113.256", NULL, NULL},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct asked a;
+        struct lt_ip ip;
+        char text[LT_IP_TEXT] = "";
+        struct lt_request *r = request(&a, cases[i].peer, false, NULL, NULL);
+        const char *const fields[] = {cases[i].first, cases[i].second};
+        for (size_t f = 0; f < 2 && fields[f]; f++)
+            a.fields[a.http.head.fields_n++] = (struct lt_http_field){LT_STR("X-Forwarded-For"), lt_str(fields[f])};
+        r->arena = lt_arena_new();
+        print_message("case %zu\n", i);
+        assert_int_equal(lt_request_client(r, &ip), cases[i].is != NULL);
+        if (cases[i].is) {
+            lt_ip_format(&ip, text);
+            assert_string_equal(text, cases[i].is);
+        }
+        lt_arena_free(r->arena);
+    }
+}
+
 static void an_origin_is_ours_or_not(void **state)
 {
     static const struct {
@@ -287,6 +337,7 @@ int main(void)
         cmocka_unit_test(what_is_no_token_matches_nothing),
         cmocka_unit_test(the_host_is_what_a_trusted_proxy_says),
         cmocka_unit_test(the_last_of_two_fields_counts),
+        cmocka_unit_test(the_client_is_the_last_that_is_no_proxy_of_ours),
         cmocka_unit_test(an_origin_is_ours_or_not),
         cmocka_unit_test(the_host_says_which_service_is_asked),
     };

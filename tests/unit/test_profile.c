@@ -212,7 +212,7 @@ static void history_tells_who_and_when_and_a_diff_what_changed(void **state)
     rig_ok(r, add(r, "{slug: 'p', base_filepath: 'whole.json', content_patch: '{a: {b: 1, c: 2, api_key: \\'one\\'}}'}"));
     rig_ok(r, change(r, "p", "{slug: 'p2', description: 'd', content_patch: '{a: {b: 1, c: 3, api_key: \\'two\\'}, \\'x/y\\': true}'}"));
     rig_ok(r, change(r, "p2", "{content_patch: '/* only words */ {a: {b: 1, c: 3, api_key: \\'two\\'}, \\'x/y\\': true}'}"));
-    RIG_WRITTEN(r, history, rig_ok(r, lt_profile_history(r->store, find(r, "p2"), 10, w, &r->err)));
+    RIG_WRITTEN(r, history, rig_ok(r, lt_profile_history(r->store, find(r, "p2"), INT64_MAX, 10, w, &r->err)));
     assert_int_equal(lt_json_len(history), 3);
     assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(history, "/0/changed_by")), "bob"));
     assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(history, "/2/changed_by")), "ann"));
@@ -268,8 +268,9 @@ static void removing_a_profile_removes_its_scopes_and_usage_counts_them(void **s
     rig_ok(r, add(r, "{slug: 'p', base_filepath: 'whole.json'}"));
     rig_ok(r, lt_scope_add(r->store, LT_STR("one"), rig_json(r, "{profile_id: 'p', ui_slot_selector_id: 's'}"), &id, &r->err));
     rig_ok(r, lt_scope_set_load(r->store, NULL, &scopes, &r->err));
-    RIG_WRITTEN(r, usage, lt_profile_usage(w, scopes, find(r, "p")));
+    RIG_WRITTEN(r, usage, lt_profile_usage(w, scopes, find(r, "p"), 3));
     assert_int_equal(lt_json_int64_or(lt_json_get(usage, "scope_count"), 0), 1);
+    assert_int_equal(lt_json_int64_or(lt_json_get(usage, "session_count"), 0), 3);
     assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(usage, "/scopes/0/ui_slot_selector_id")), "s"));
     lt_scope_set_unref(scopes);
     rig_ok(r, lt_profile_remove(r->store, LT_STR("one"), LT_STR("p"), &r->err));

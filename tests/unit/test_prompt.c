@@ -89,7 +89,7 @@ static void every_change_is_a_version_with_who_and_when(void **state)
     rig_ok(r, lt_prompt_change(r->store, LT_STR("one"), LT_STR("a"), rig_json(r, "{body: 'two'}"), LT_STR("bob"), &r->err));
     rig_load(r);
     assert_int_equal(find(r, "a")->version, 2);
-    RIG_WRITTEN(r, history, rig_ok(r, lt_prompt_history(r->store, find(r, "a"), 10, w, &r->err)));
+    RIG_WRITTEN(r, history, rig_ok(r, lt_prompt_history(r->store, find(r, "a"), INT64_MAX, 10, w, &r->err)));
     assert_int_equal(lt_json_len(history), 2);
     assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(history, "/0/changed_by")), "bob"));
     assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(history, "/1/changed_by")), "ann"));
@@ -110,6 +110,7 @@ static void a_prompt_tells_how_many_profiles_use_it_and_is_not_removed_while_one
     rig_load(r);
     RIG_WRITTEN(r, shown, lt_prompt_write(w, r->set, find(r, "a")));
     assert_int_equal(lt_json_int64_or(lt_json_at_pointer(shown, "/usage/profile_count"), -1), 1);
+    assert_true(lt_str_is(lt_json_str(lt_json_at_pointer(shown, "/usage/profiles/0")), "p"));
     assert_int_equal(lt_prompt_remove(r->store, r->set, LT_STR("one"), LT_STR("a"), &r->err), LT_ECONFLICT);
     rig_ok(r, lt_profile_remove(r->store, LT_STR("one"), LT_STR("p"), &r->err));
     rig_load(r);

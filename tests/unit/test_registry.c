@@ -96,6 +96,46 @@ static void names_are_found_exactly(void **state)
     assert_null(lt_registry_find(LT_KIND_ACTION, LT_STR("course_assist")));
 }
 
+static enum lt_code not_dice(void *ctx, const struct lt_entry *e)
+{
+    (*(int *)ctx)++;
+    return strcmp(e->name, "dice") == 0 ? LT_ECONFIG : LT_OK;
+}
+
+static void changes_are_seen_at_once_and_what_was_found_stays_good(void **state)
+{
+    static const struct lt_entry old = {LT_KIND_TOOL, "coin", "", "", "p", 1, 0, 100, NULL}, other = {LT_KIND_TOOL, "card", "", "", "q", 1, 0, 100, NULL},
+                                 service = {LT_KIND_SERVICE, "luck", "", "", "p", 1, 0, 100, NULL}, new = {LT_KIND_TOOL, "coin", "", "", "p", 2, 0, 100, NULL},
+                                 refused = {LT_KIND_TOOL, "dice", "", "", "p", 2, 0, 100, NULL};
+    const struct lt_entry *out[4];
+    struct lt_error err;
+    int asked = 0;
+    lt_registry_add(&old, &err);
+    lt_registry_add(&other, &err);
+    lt_registry_add(&service, &err);
+    lt_registry_seal();
+    const struct lt_entry *found = lt_registry_find(LT_KIND_TOOL, LT_STR("coin"));
+    lt_registry_open();
+    assert_int_equal(lt_registry_take_out(LT_STR("p"), out, 4), 1); /* not its services */
+    assert_ptr_equal(out[0], &old);
+    assert_ptr_equal(lt_registry_find(LT_KIND_TOOL, LT_STR("coin")), found); /* nothing is seen yet */
+    assert_int_equal(lt_registry_add(&new, &err), LT_OK);
+    assert_int_equal(lt_registry_add(&refused, &err), LT_OK);
+    lt_registry_each_new(not_dice, &asked);
+    lt_registry_seal();
+    assert_int_equal(asked, 2);
+    assert_ptr_equal(lt_registry_find(LT_KIND_TOOL, LT_STR("coin")), &new);
+    assert_null(lt_registry_find(LT_KIND_TOOL, LT_STR("dice")));
+    assert_ptr_equal(lt_registry_find(LT_KIND_SERVICE, LT_STR("luck")), &service);
+    size_t counted = lt_registry_count(LT_KIND_TOOL);
+    lt_registry_open();
+    assert_int_equal(lt_registry_take_out(LT_STR("p"), out, 0), 1);
+    lt_registry_seal();
+    assert_int_equal(lt_registry_count(LT_KIND_TOOL), counted - 1);
+    assert_non_null(lt_registry_at(LT_KIND_TOOL, counted - 1)); /* who counted before may go on */
+    assert_int_equal(lt_registry_add(&new, &err), LT_ECONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +144,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_is_added_after_the_seal, reset),
         cmocka_unit_test_setup(selection_does_not_depend_on_the_order_of_loading, reset),
         cmocka_unit_test_setup(names_are_found_exactly, reset),
+        cmocka_unit_test_setup(changes_are_seen_at_once_and_what_was_found_stays_good, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

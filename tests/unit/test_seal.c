@@ -165,6 +165,27 @@ static void a_file_that_cannot_be_trusted_is_refused(void **state)
     lt_keyring_free(r);
 }
 
+static void what_is_signed_is_of_one_text_one_purpose_and_one_key(void **state)
+{
+    uint8_t mac[LT_MAC_SIZE];
+    bool known;
+    write_keys(A "\n" B, 0600);
+    struct lt_keyring *r = ring();
+    struct lt_str first = lt_str(lt_keyring_id(r, 0)), second = lt_str(lt_keyring_id(r, 1)), as_text = {(char *)mac, sizeof(mac)};
+    lt_keyring_mac(r, 0, "heads", LT_STR("text"), mac);
+    assert_true(lt_keyring_mac_ok(r, first, "heads", LT_STR("text"), as_text, &known));
+    assert_true(known);
+    assert_false(lt_keyring_mac_ok(r, first, "heads", LT_STR("texT"), as_text, NULL));
+    assert_false(lt_keyring_mac_ok(r, first, "anchors", LT_STR("text"), as_text, NULL));
+    assert_false(lt_keyring_mac_ok(r, second, "heads", LT_STR("text"), as_text, &known));
+    assert_true(known);
+    assert_false(lt_keyring_mac_ok(r, LT_STR("00000000"), "heads", LT_STR("text"), as_text, &known));
+    assert_false(known);
+    as_text.n--;
+    assert_false(lt_keyring_mac_ok(r, first, "heads", LT_STR("text"), as_text, NULL));
+    lt_keyring_free(r);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -173,6 +194,7 @@ int main(void)
         T(no_changed_character_goes_unseen),
         T(earlier_keys_open_and_the_first_seals),
         T(a_made_file_is_private_random_and_left_alone),
+        T(what_is_signed_is_of_one_text_one_purpose_and_one_key),
         T(a_file_that_cannot_be_trusted_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,7 +317,85 @@ static void a_turn_above_its_limits_is_refused_and_nothing_is_stored(void **stat
     rig_ok(r, lt_session_add_turn(r->store, &s, &turn, NULL, &r->err));
 }
 
-static void without_store_content_only_remote_id_and_metadata_are_kept(void **state)
+static void two_turns_that_went_on_from_one_answer_leave_no_remote_id(void **state)
+{
+    struct rig *r = *state;
+    struct lt_session first = new_session(r);
+    struct lt_turn_message m = {.role = LT_STR("user"), .text = LT_STR("x")};
+    struct lt_turn turn = {.store_content = true, .messages = &m, .messages_n = 1, .remote_response_id = LT_STR("r1"), .remote_instance_id = 5};
+    rig_ok(r, lt_session_add_turn(r->store, &first, &turn, NULL, &r->err));
+    struct lt_session read = again(r, &first);
+    turn.remote_response_id = LT_STR("r2");
+    rig_ok(r, lt_session_add_turn(r->store, &read, &turn, NULL, &r->err));
+    assert_true(lt_str_is(again(r, &first).remote_response_id, "r2"));
+    turn.remote_response_id = LT_STR("r3"); /* begun when r1 was the last */
+    rig_ok(r, lt_session_add_turn(r->store, &read, &turn, NULL, &r->err));
+    struct lt_session now = again(r, &first);
+    assert_int_equal(now.turns, 3);
+    assert_int_equal(now.remote_response_id.n, 0);
+    assert_int_equal(now.remote_instance_id, 0);
+}
+
+/* "n" grows by one. The first time somebody else is faster, when `rival` says how. */
+struct counting {
+    struct rig *r;
+    const struct lt_session *session;
+    const char *rival;
+    int asked;
+};
+
+static enum lt_code count_up(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch,
+                             struct lt_error *err)
+{
+    struct counting *c = ctx;
+    if (c->asked++ == 0 && c->rival)
+        rig_ok(c->r, lt_session_merge_metadata(c->r->store, c->session, rig_json(c->r, c->rival), &c->r->err));
+    int64_t n = lt_json_int64_or(lt_json_get(metadata, "n"), 0);
+    return lt_json_parse(arena, lt_printf(arena, "{\"n\":%" PRId64 "}", n + 1), LT_JSON_STRICT, ret_patch, err);
+}
+
+/* What goes with a change: asked so many times, it says yes or no and adds a statement that fits or does not. */
+struct company {
+    int asked;
+    bool no, misfit;
+};
+
+static bool add_company(void *ctx, struct lt_tx *tx)
+{
+    struct company *c = ctx;
+    c->asked++;
+    LT_TX(tx, "UPDATE site SET name = 'with it' WHERE slug = $1", LT_TEXTZ(c->misfit ? "none" : "one"));
+    lt_tx_expect(tx, 1);
+    return !c->no;
+}
+
+static void what_goes_with_a_turn_or_a_change_is_stored_with_it_or_neither_is(void **state)
+{
+    struct rig *r = *state;
+    struct lt_session s = new_session(r);
+    struct company no = {.no = true}, misfit = {.misfit = true}, yes = {0};
+    struct lt_session_with with_no = {add_company, &no}, with_misfit = {add_company, &misfit}, with_yes = {add_company, &yes};
+    struct counting counting = {.r = r, .session = &s};
+    struct lt_turn_message m = {.role = LT_STR("user"), .text = LT_STR("x")};
+    struct lt_turn turn = {.store_content = true, .messages = &m, .messages_n = 1, .with = &with_no};
+    assert_int_equal(lt_session_add_turn(r->store, &s, &turn, NULL, &r->err), LT_ECANCELLED);
+    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, &with_no, &r->err), LT_ECANCELLED);
+    turn.with = &with_misfit;
+    assert_int_equal(lt_session_add_turn(r->store, &s, &turn, NULL, &r->err), LT_ENOT_FOUND);
+    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, &with_misfit, &r->err), LT_ECONFLICT);
+    assert_int_equal(again(r, &s).turns, 0);
+    assert_true(lt_str_is(again(r, &s).metadata, "{}"));
+    assert_int_equal(count(r, "SELECT COUNT(*) FROM site WHERE name = 'with it'"), 0);
+    turn.with = &with_yes;
+    rig_ok(r, lt_session_add_turn(r->store, &s, &turn, NULL, &r->err));
+    assert_int_equal(count(r, "SELECT COUNT(*) FROM site WHERE name = 'with it'"), 1);
+    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &counting, &with_yes, &r->err));
+    assert_int_equal(again(r, &s).turns, 1);
+    assert_true(lt_str_is(again(r, &s).metadata, "{\"n\":1}"));
+    assert_int_equal(no.asked + yes.asked, 4);
+}
+
+static void without_store_content_only_metadata_are_kept(void **state)
 {
     struct rig *r = *state;
     struct lt_session s = new_session(r);
@@ -329,7 +407,8 @@ static void without_store_content_only_remote_id_and_metadata_are_kept(void **st
     rig_ok(r, lt_session_merge_metadata(r->store, &s, rig_json(r, "{task: 1}"), &r->err));
     struct lt_session now = again(r, &s);
     assert_int_equal(now.turns, 0);
-    assert_true(lt_str_is(now.remote_response_id, "r1"));
+    assert_int_equal(now.remote_response_id.n, 0);
+    assert_int_equal(now.remote_instance_id, 0);
     assert_true(lt_str_is(now.metadata, "{\"task\":1}"));
     assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_submission"), 0);
 }
@@ -431,32 +510,14 @@ static void metadata_are_merged_and_null_removes(void **state)
     assert_int_equal(lt_session_merge_metadata(r->store, &s, rig_json(r, text), &r->err), LT_ETOO_LARGE);
 }
 
-/* "n" grows by one. The first time somebody else is faster, when `rival` says how. */
-struct counting {
-    struct rig *r;
-    const struct lt_session *session;
-    const char *rival;
-    int asked;
-};
-
-static enum lt_code count_up(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch,
-                             struct lt_error *err)
-{
-    struct counting *c = ctx;
-    if (c->asked++ == 0 && c->rival)
-        rig_ok(c->r, lt_session_merge_metadata(c->r->store, c->session, rig_json(c->r, c->rival), &c->r->err));
-    int64_t n = lt_json_int64_or(lt_json_get(metadata, "n"), 0);
-    return lt_json_parse(arena, lt_printf(arena, "{\"n\":%" PRId64 "}", n + 1), LT_JSON_STRICT, ret_patch, err);
-}
-
 static void a_change_sees_what_is_there_and_is_asked_again_when_somebody_was_faster(void **state)
 {
     struct rig *r = *state;
     struct lt_session s = new_session(r);
     struct counting plain = {.r = r, .session = &s}, raced = {.r = r, .session = &s, .rival = "{n: 10, other: true}"};
-    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &plain, &r->err));
+    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &plain, NULL, &r->err));
     assert_true(lt_str_is(again(r, &s).metadata, "{\"n\":1}"));
-    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &raced, &r->err));
+    rig_ok(r, lt_session_change_metadata(r->store, &s, count_up, &raced, NULL, &r->err));
     assert_int_equal(raced.asked, 2);
     assert_true(lt_str_is(again(r, &s).metadata, "{\"n\":11,\"other\":true}"));
 }
@@ -471,12 +532,12 @@ static void a_change_that_fails_or_meets_another_thread_or_no_session_changes_no
     struct rig *r = *state;
     struct lt_session s = new_session(r);
     struct counting counting = {.r = r, .session = &s};
-    assert_int_equal(lt_session_change_metadata(r->store, &s, refuse, NULL, &r->err), LT_EINVALID_INPUT);
+    assert_int_equal(lt_session_change_metadata(r->store, &s, refuse, NULL, NULL, &r->err), LT_EINVALID_INPUT);
     rig_ok(r, lt_session_clear(r->store, &s, &r->err));
-    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, &r->err), LT_ENOT_FOUND);
+    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, NULL, &r->err), LT_ENOT_FOUND);
     assert_true(lt_str_is(again(r, &s).metadata, "{}"));
     rig_ok(r, lt_session_remove(r->store, &s, &r->err));
-    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, &r->err), LT_ENOT_FOUND);
+    assert_int_equal(lt_session_change_metadata(r->store, &s, count_up, &counting, NULL, &r->err), LT_ENOT_FOUND);
     assert_int_equal(counting.asked, 0);
 }
 
@@ -675,7 +736,9 @@ int main(void)
         T(sessions_are_listed_newest_first_by_filter_and_cursor),
         T(a_turn_is_one_submission_with_its_messages_and_the_sessions_remote_id_in_one_unit),
         T(a_turn_above_its_limits_is_refused_and_nothing_is_stored),
-        T(without_store_content_only_remote_id_and_metadata_are_kept),
+        T(two_turns_that_went_on_from_one_answer_leave_no_remote_id),
+        T(what_goes_with_a_turn_or_a_change_is_stored_with_it_or_neither_is),
+        T(without_store_content_only_metadata_are_kept),
         T(clearing_begins_a_new_thread_and_the_old_turns_are_shown_nowhere_but_counted),
         T(a_turn_that_began_before_a_clear_belongs_to_the_cleared_thread),
         T(removing_a_session_removes_its_turns_and_a_late_turn_is_not_found),

@@ -137,7 +137,7 @@ static void test_writing(void **state)
 
 /* ---- what the log keeps ---- */
 
-static const char *const type_names[] = {"start", "delta", "status", "tool", "done", "error"};
+static const char *const type_names[] = {"start", "delta", "status", "tool", "approval", "done", "error"};
 
 /* A random event's data: mostly short, sometimes longer than any piece. */
 static struct lt_str random_data(unsigned *seed, char *out)

@@ -662,7 +662,7 @@ static void an_idle_store_moves_the_wal_into_the_database(void **state)
 {
     must_write(note(1, "moved soon"));
     off_t before = size_of("");
-    uint64_t deadline = lt_mono_ms() + 30000;
+    uint64_t deadline = lt_mono_ms() + 60000;
     while (size_of("") == before && lt_mono_ms() < deadline)
         usleep(20000);
     assert_true(size_of("") > before);
@@ -855,7 +855,7 @@ static void a_patient_unit_is_written_without_and_with_a_wait(void **state)
 {
     struct lt_commit commit;
     lt_store_post(store, note(1, "nobody waits"));
-    for (uint64_t end = lt_mono_ms() + 10000; notes() != 1 && lt_mono_ms() < end;)
+    for (uint64_t end = lt_mono_ms() + 60000; notes() != 1 && lt_mono_ms() < end;)
         usleep(1000);
     assert_int_equal(notes(), 1);
     assert_int_equal(lt_store_submit_patient(store, note(2, "awaited at last"), &commit, NULL), LT_OK);

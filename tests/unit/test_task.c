@@ -9,6 +9,7 @@
 #include "io/worker.h"
 #include "workflow_rig.h"
 #include "workflows/orchestrator.h"
+#include "workflows/task_event.h"
 #include "workflows/task_queue.h"
 
 #define NOW INT64_C(1700000000000)
@@ -130,7 +131,61 @@ static void late_progress_of_an_attempt_that_is_over_is_lost(void **state)
     lt_task_post_progress(r->store, &ref, &p);
     struct lt_task_ref next = {t.id, 1};
     rig_ok(r, lt_task_claim(r->store, &next, &r->err)); /* behind it in the queue of writes */
-    assert_string_equal(again(r, &t).message.p, "last words");
+    assert_string_equal(again(r, &t).message.p, ""); /* of the new attempt */
+}
+
+/* "number:state:text" of each behind `after`, parted by spaces. */
+static const char *events(struct rig *r, const struct lt_workflow_task *t, int64_t after)
+{
+    struct lt_task_event *list;
+    struct lt_str all = LT_STR("");
+    size_t n;
+    rig_ok(r, lt_task_events(r->store, r->arena, t->id, after, 100, &list, &n, &r->err));
+    for (size_t i = 0; i < n; i++)
+        all = lt_printf(r->arena, "%.*s%s%d:%.*s:%.*s", LT_FMT(all), i ? " " : "", (int)list[i].number, LT_FMT(list[i].state), LT_FMT(list[i].text));
+    return lt_strz(r->arena, all);
+}
+
+static void events_are_numbered_without_a_gap_and_only_of_the_attempt_that_has_the_task(void **state)
+{
+    struct rig *r = *state;
+    struct stand s = stand(r);
+    struct lt_workflow_task t = add(&s, "u"), other = add(&s, "u");
+    struct lt_task_ref first = claimed(r, &t), unclaimed = {other.id, 1};
+    struct lt_progress half = {.message = "half", .fraction = 0.5};
+    int64_t last;
+    lt_task_post_progress(r->store, &first, &half);
+    lt_task_post_tool(r->store, &first, "roll_dice", "running");
+    lt_task_post_tool(r->store, &unclaimed, "roll_dice", "running"); /* it waits */
+    lt_task_post_tool(r->store, &first, "roll_dice", "failed");
+    rig_ok(r, end(r, &first, LT_TASK_QUEUED, LT_EUPSTREAM_UNAVAILABLE, 0));
+    lt_task_post_tool(r->store, &first, "roll_dice", "done"); /* it has the task no more */
+    struct lt_task_ref second = {t.id, 1};
+    rig_ok(r, lt_task_claim(r->store, &second, &r->err));
+    lt_task_post_progress(r->store, &first, &half); /* nor now */
+    lt_task_post_progress(r->store, &second, &half);
+    rig_ok(r, end(r, &second, LT_TASK_COMPLETED, LT_OK, 0));
+    lt_task_post_progress(r->store, &second, &half); /* it has ended */
+    rig_ok(r, lt_task_last_event(r->store, other.id, &last, &r->err));
+    assert_int_equal(last, 1);
+    assert_string_equal(events(r, &t, 0), "1:queued: 2:running: 3:running:half 4:running:roll_dice 5:failed:roll_dice 6:queued: 7:running: "
+                                          "8:running:half");
+    assert_string_equal(events(r, &t, 6), "7:running: 8:running:half");
+    assert_string_equal(events(r, &t, 8), "");
+}
+
+static void a_task_tells_no_more_than_so_many_events_but_all_its_states(void **state)
+{
+    struct rig *r = *state;
+    struct stand s = stand(r);
+    struct lt_workflow_task t = add(&s, "u");
+    struct lt_task_ref ref = claimed(r, &t);
+    int64_t last;
+    for (int i = 0; i < LT_TASK_EVENTS_MAX + 50; i++)
+        lt_task_post_tool(r->store, &ref, "roll_dice", "done");
+    rig_ok(r, end(r, &ref, LT_TASK_QUEUED, LT_EUPSTREAM_UNAVAILABLE, 0));
+    rig_ok(r, lt_task_last_event(r->store, t.id, &last, &r->err));
+    assert_int_equal(last, LT_TASK_EVENTS_MAX + 1);
 }
 
 static void what_was_asked_for_comes_back_as_it_was(void **state)
@@ -200,7 +255,7 @@ static void a_key_names_one_task_of_one_user_also_when_no_more_may_wait(void **s
     assert_true(a.id != b.id);
     rig_ok(r, lt_task_add(request_of(&s, "u"), LT_STR("k"), hash, &b, &r->err));
     assert_int_equal(a.id, b.id);
-    assert_int_equal(lt_task_add(request_of(&s, "u"), LT_STR("k"), other_hash, &b, &r->err), LT_ECONFLICT);
+    assert_int_equal(lt_task_add(request_of(&s, "u"), LT_STR("k"), other_hash, &b, &r->err), LT_EKEY_REUSED);
     assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_task"), 2);
 }
 
@@ -378,6 +433,20 @@ static void only_what_ended_long_enough_ago_goes(void **state)
     assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_task_result"), 0);
     assert_int_equal(again(r, &waits).state, LT_TASK_QUEUED);
     lt_clock_freeze(0);
+}
+
+static void all_of_a_task_goes_with_its_site(void **state)
+{
+    struct rig *r = *state;
+    struct stand s = stand(r);
+    struct lt_workflow_task t = add(&s, "u");
+    struct lt_task_ref ref = claimed(r, &t);
+    rig_ok(r, end(r, &ref, LT_TASK_COMPLETED, LT_OK, 0));
+    assert_int_not_equal(count(r, "SELECT COUNT(*) FROM workflow_task_event"), 0);
+    rig_ok(r, lt_admin_site_remove(r->store, LT_STR("one"), &r->err));
+    assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_task_event"), 0);
+    assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_task_result"), 0);
+    assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_task_input"), 0);
 }
 
 static void results_of_a_site_that_keeps_no_content_go_after_an_hour(void **state)
@@ -569,6 +638,8 @@ int main(void)
         TEST(one_of_two_claims_has_the_task),
         TEST(only_the_attempt_that_has_the_task_ends_it_and_only_once),
         TEST(late_progress_of_an_attempt_that_is_over_is_lost),
+        TEST(events_are_numbered_without_a_gap_and_only_of_the_attempt_that_has_the_task),
+        TEST(a_task_tells_no_more_than_so_many_events_but_all_its_states),
         TEST(what_was_asked_for_comes_back_as_it_was),
         TEST(limits_count_what_waits_and_nothing_else),
         TEST(input_above_the_limit_is_refused),
@@ -579,6 +650,7 @@ int main(void)
         cmocka_unit_test(an_attempt_comes_out_as_the_table_says),
         TEST(what_ran_waits_again_until_it_has_been_tried_often_enough),
         TEST(only_what_ended_long_enough_ago_goes),
+        TEST(all_of_a_task_goes_with_its_site),
         TEST(results_of_a_site_that_keeps_no_content_go_after_an_hour),
         TEST(progress_is_seen_at_once_written_seldom_and_its_last_word_kept),
         TEST(a_run_that_hears_nothing_is_over_at_the_hard_limit_and_its_answer_is_not_stored),

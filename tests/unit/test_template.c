@@ -270,7 +270,7 @@ static void all_templates_that_are_shipped_are_whole(void **state)
     struct world *w = *state;
     const char *dirs[] = {getenv("LECTERN_TEMPLATES") ? getenv("LECTERN_TEMPLATES") : "share/templates"};
     static const char *const names[] = {"base/summary", "base/custom_prompt", "base/chat", "base/chat_with_tools", "base/question_builder",
-                                        "base/flash_cards", "base/grading", "base/blank", "mock/mock", "mock/mock_streaming"};
+                                        "base/flash_cards", "base/grading", "base/grading_draft", "base/blank", "mock/mock", "mock/mock_streaming"};
     struct lt_template_set *set = lt_template_set_load(dirs, 1, NULL);
     for (size_t i = 0; i < LT_COUNT(names); i++) {
         const struct lt_template *t;

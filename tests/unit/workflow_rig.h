@@ -48,7 +48,7 @@ static struct lt_workflow_set *rig_load(struct rig *r)
     return set;
 }
 
-static const struct lt_json *rig_json(struct rig *r, const char *text)
+static __attribute__((unused)) const struct lt_json *rig_json(struct rig *r, const char *text)
 {
     const struct lt_json *v = NULL;
     rig_ok(r, lt_json_parse(r->arena, lt_str_copy(r->arena, lt_str(text)), LT_JSON_JSON5, &v, &r->err));

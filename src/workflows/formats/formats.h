@@ -2,7 +2,7 @@
  * Questions as files that learning platforms read: Open edX (OLX), Moodle (Moodle XML) and everything that takes QTI 2.1. Whatever the
  * texts hold, the result is well-formed and tells them as they are; the question's HTML goes through lt_html_fragment(). Results lie in the
  * arena. Any thread; nothing blocks. Errors: those of html_fragment.h and xml_write.h, and LT_EINVALID_INPUT for a question in whose HTML
- * nothing can be seen.
+ * nothing can be seen; of several questions the pointer begins with its index.
  */
 #pragma once
 #include "workflows/formats/question.h"

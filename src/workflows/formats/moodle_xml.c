@@ -166,8 +166,11 @@ enum lt_code lt_questions_moodle_xml(struct lt_arena *arena, const struct lt_que
     lt_xml_open(&xml, "quiz");
     if (category.n > 0)
         write_category(&xml, category);
-    for (size_t i = 0; i < n && !code; i++)
+    for (size_t i = 0; i < n && !code; i++) {
         code = write_question(&xml, &problems[i], err);
+        if (code && err)
+            lt_error_under(err, lt_strz(arena, lt_printf(arena, "/%zu", i)));
+    }
     lt_xml_close(&xml);
     enum lt_code ended = lt_xml_end(&xml, &text, code ? NULL : err);
     if (!code && !ended)

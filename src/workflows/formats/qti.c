@@ -298,6 +298,8 @@ enum lt_code lt_questions_qti_package(struct lt_arena *arena, const struct lt_qu
     for (size_t i = 0; i < n && !code; i++) {
         files[i + 1].path = lt_printf(arena, "items/item-%zu.xml", i + 1);
         code = lt_question_qti(arena, &problems[i], lt_strz(arena, lt_printf(arena, "item-%zu", i + 1)), &files[i + 1].text, err);
+        if (code && err)
+            lt_error_under(err, lt_strz(arena, lt_printf(arena, "/%zu", i)));
     }
     files[0].path = LT_STR("imsmanifest.xml");
     if (!code)

@@ -26,6 +26,8 @@ static enum lt_code read_text(struct lt_arena *arena, const struct lt_json *v, c
         return LT_OK;
     if (!lt_json_is(v, LT_JSON_STRING))
         return lt_fail_field(err, LT_EINVALID_INPUT, pointer, "must be a text");
+    if (memchr(lt_json_str(v).p, '\0', lt_json_str(v).n))
+        return lt_fail_field(err, LT_EINVALID_INPUT, pointer, "must not hold the character NUL");
     *ret = lt_str_trim(lt_xml_clean(arena, lt_json_str(v)));
     if (characters(*ret) > max)
         return lt_fail_field(err, LT_EINVALID_INPUT, pointer, "is longer than %zu characters", max);
@@ -234,7 +236,7 @@ enum lt_code lt_question_read(struct lt_arena *arena, const struct lt_json *json
     if (!lt_json_is(json, LT_JSON_OBJECT))
         return lt_fail(err, LT_EINVALID_INPUT, "a question must be an object");
     if (read_type(json, ret, err) || read_needed(arena, lt_json_get(json, "display_name"), "/display_name", 255, &ret->display_name, err) ||
-        read_needed(arena, lt_json_get(json, "question_html"), "/question_html", LT_QUESTION_TEXT_MAX, &ret->question_html, err) ||
+        read_needed(arena, lt_json_get(json, "question_html"), "/question_html", LT_QUESTION_HTML_MAX, &ret->question_html, err) ||
         read_choices(arena, json, ret, err) || read_answer(arena, json, ret, err) ||
         read_text(arena, lt_json_get(json, "explanation"), "/explanation", LT_QUESTION_TEXT_MAX, &ret->explanation, err) ||
         read_hints(arena, json, ret, err))

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "text/json.h"
 
-enum { LT_QUESTION_CHOICES_MAX = 20, LT_QUESTION_HINTS_MAX = 10, LT_QUESTION_TEXT_MAX = 20000 /* characters of the longest text */ };
+enum { LT_QUESTION_CHOICES_MAX = 20, LT_QUESTION_HINTS_MAX = 10, LT_QUESTION_TEXT_MAX = 20000, LT_QUESTION_HTML_MAX = 400000 /* characters */ };
 
 enum lt_question_type {
     LT_QUESTION_MULTIPLE_CHOICE, /* one of several, as radio buttons */

@@ -3,6 +3,7 @@
  * those that are there, whatever unit they come from.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/secret.h"
@@ -20,6 +21,7 @@ enum {
     INSTRUCTION_MAX = 4000,            /* bytes */
     LANGUAGE_MAX = 64,
     WRITTEN_MAX = 8 << 20,             /* bytes of JSON made here */
+    VERSION_HEX = 32,
 };
 
 /* ---- the stack ---- */
@@ -60,6 +62,25 @@ static void write_list(struct lt_jw *w, const struct stack *stack)
     lt_jw_end(w);
 }
 
+/* Names the cards as they are kept: another one as soon as anything of them has changed. */
+static struct lt_str version_of(struct lt_arena *arena, const struct lt_json *metadata)
+{
+    const struct lt_json *list = lt_json_get(metadata, "cards");
+    struct lt_str text = lt_json_is(list, LT_JSON_ARRAY) ? lt_json_text(arena, list) : LT_STR("");
+    uint8_t hash[32];
+    char hex[VERSION_HEX + 1];
+    lt_sha256(text.p, text.n, hash);
+    lt_hex(hash, VERSION_HEX / 2, hex);
+    return lt_str_copy(arena, lt_str(hex));
+}
+
+static enum lt_code read_flag(const struct lt_json *input, const char *name, const char *field, bool *ret, struct lt_error *err)
+{
+    const struct lt_json *v = lt_input_get(input, name);
+    *ret = lt_json_bool_or(v, false);
+    return v && !lt_json_is(v, LT_JSON_BOOL) ? lt_fail_field(err, LT_EINVALID_INPUT, field, "must be true or false") : LT_OK;
+}
+
 /* {"cards", "location_id"?}: what the session keeps. location NULL: as it was. */
 static enum lt_code make_patch(struct lt_arena *arena, const struct stack *stack, const struct lt_str *location, const struct lt_json **ret,
                                struct lt_error *err)
@@ -82,6 +103,7 @@ static enum lt_code make_patch(struct lt_arena *arena, const struct stack *stack
 struct wish {
     int64_t count;
     struct lt_str instruction, language; /* "" = none */
+    bool replace;                      /* what is there goes when the new cards come */
 };
 
 static enum lt_code read_wish(const struct lt_json *input, struct wish *ret, struct lt_error *err)
@@ -92,7 +114,7 @@ static enum lt_code read_wish(const struct lt_json *input, struct wish *ret, str
         lt_input_text(input, "extra_instructions", INSTRUCTION_MAX, &ret->instruction, err) ||
         lt_input_text(input, "language", LANGUAGE_MAX, &ret->language, err))
         return lt_error_under(err, "/user_input");
-    return LT_OK;
+    return read_flag(input, "replace", "/user_input/replace", &ret->replace, err);
 }
 
 static void write_existing(struct lt_jw *w, const struct stack *stack)
@@ -134,6 +156,7 @@ struct addition {
     struct lt_arena *arena;            /* of the run */
     const struct lt_json *cards;       /* as the model gave them */
     struct lt_str location;
+    bool replaces;
     struct stack added;                /* as they were put on the stack */
 };
 
@@ -158,6 +181,8 @@ static enum lt_code add_cards(void *ctx, struct lt_arena *arena, const struct lt
     size_t more = lt_json_len(a->cards);
     if (read_kept(arena, metadata, &before, err))
         return lt_error_wrap(err, "cards of the session");
+    if (a->replaces)
+        before.n = 0;
     if (before.n + more > CARDS_MAX)
         return lt_fail(err, LT_ETOO_LARGE, "a stack has at most %d cards", CARDS_MAX);
     struct stack all = {.list = LT_NEW_ARRAY(a->arena, struct lt_card, before.n + more), .n = before.n};
@@ -173,6 +198,17 @@ static enum lt_code add_cards(void *ctx, struct lt_arena *arena, const struct lt
     return make_patch(arena, &all, &a->location, ret_patch, err);
 }
 
+static void answer_cards(void *ctx, bool kept, struct lt_jw *response)
+{
+    const struct addition *a = ctx;
+    (void)kept;
+    lt_jw_obj(response);
+    lt_jw_key(response, "response");
+    write_list(response, &a->added);
+    lt_jw_kstrz(response, "status", "completed");
+    lt_jw_end(response);
+}
+
 static enum lt_code ask_for_cards(struct lt_workflow_run *run, const struct wish *wish, const struct stack *stack, struct addition *ret,
                                   struct lt_error *err)
 {
@@ -180,13 +216,15 @@ static enum lt_code ask_for_cards(struct lt_workflow_run *run, const struct wish
     struct lt_generation generation = {.processor = &lt_llm_processor, .functions = functions, .action = "generate_flashcard"};
     const struct lt_json *response;
     struct lt_str text;
-    lt_run_progress(run, "Reading the course text.", 0.1);
     if (lt_generate_text(run, &text, err) || make_input(run->request->arena, text, stack, wish, &generation.input, err))
         return err->code;
     lt_run_progress(run, "Writing the cards.", 0.3);
     if (lt_generate(run, &generation, &response, err))
         return err->code;
-    *ret = (struct addition){.arena = run->request->arena, .cards = lt_json_get(response, "cards"), .location = run->request->location_id};
+    *ret = (struct addition){.arena = run->request->arena,
+                             .cards = lt_json_get(response, "cards"),
+                             .location = run->request->location_id,
+                             .replaces = wish->replace};
     return LT_OK;
 }
 
@@ -199,21 +237,18 @@ static enum lt_code make_cards(struct lt_workflow_run *run, struct lt_jw *respon
     if (lt_kept_open(run, "flash cards are", &kept, err) || read_wish(run->input, &wish, err) ||
         read_kept(run->request->arena, kept.metadata, &stack, err))
         return err->code;
+    if (wish.replace)
+        stack.n = 0;
     if (stack.n + (size_t)wish.count > CARDS_MAX)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user_input/num_cards", "a stack has at most %d cards, and there are %zu", CARDS_MAX, stack.n);
-    if (ask_for_cards(run, &wish, &stack, &addition, err) || lt_kept_change(&kept, add_cards, &addition, NULL, err))
+    if (ask_for_cards(run, &wish, &stack, &addition, err))
         return err->code;
-    lt_jw_obj(response);
-    lt_jw_key(response, "response");
-    write_list(response, &addition.added);
-    lt_jw_kstrz(response, "status", "completed");
-    lt_jw_end(response);
-    return LT_OK;
+    return lt_kept_change(&kept, &(struct lt_kept_change){add_cards, answer_cards, &addition}, response, err);
 }
 
 /* ---- saving ---- */
 
-/* user_input.cards, or card_stack: a list, or an object with one. */
+/* user_input.cards, or card_stack: a list, or an object with one. With user_input.version only when they are still those that were read. */
 static enum lt_code read_sent(struct lt_workflow_run *run, struct stack *ret, struct lt_error *err)
 {
     const struct lt_json *list = lt_input_get(run->input, "cards"), *whole = lt_input_get(run->input, "card_stack");
@@ -230,35 +265,52 @@ static enum lt_code read_sent(struct lt_workflow_run *run, struct stack *ret, st
     return LT_OK;
 }
 
+struct saving {
+    struct stack stack;
+    struct lt_str version;             /* that the sender has read; "" = whatever is there is replaced */
+};
+
 static enum lt_code replace_cards(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch,
                                   struct lt_error *err)
 {
-    (void)metadata;
-    return make_patch(arena, ctx, NULL, ret_patch, err);
+    const struct saving *saving = ctx;
+    if (saving->version.n > 0 && !lt_str_eq(saving->version, version_of(arena, metadata)))
+        return lt_fail_field(err, LT_EPRECONDITION, "/user_input/version", "the cards are not those of that version any more: read them again");
+    return make_patch(arena, &saving->stack, NULL, ret_patch, err);
+}
+
+static void answer_saved(void *ctx, bool kept, struct lt_jw *response)
+{
+    const struct saving *saving = ctx;
+    char text[64];
+    snprintf(text, sizeof(text), "%zu cards saved.", saving->stack.n);
+    lt_jw_obj(response);
+    lt_jw_kstrz(response, "status", kept ? "saved" : "not_kept");
+    lt_jw_kstrz(response, "message", kept ? text : "Nothing was saved: no content is kept here.");
+    lt_jw_end(response);
 }
 
 static enum lt_code save(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err)
 {
     struct lt_kept kept;
-    struct stack stack;
-    bool is_kept;
-    if (lt_kept_open(run, "flash cards are", &kept, err) || read_sent(run, &stack, err) ||
-        lt_kept_change(&kept, replace_cards, &stack, &is_kept, err))
+    struct saving saving;
+    if (lt_input_text(run->input, "version", VERSION_HEX, &saving.version, err))
+        return lt_error_under(err, "/user_input");
+    if (lt_kept_open(run, "flash cards are", &kept, err) || read_sent(run, &saving.stack, err) ||
+        lt_kept_change(&kept, &(struct lt_kept_change){replace_cards, answer_saved, &saving}, response, err))
         return err->code;
     lt_run_start(run);
-    lt_jw_obj(response);
-    lt_jw_kstrz(response, "status", is_kept ? "saved" : "not_kept");
-    lt_jw_kstr(response, "message",
-               is_kept ? lt_printf(run->request->arena, "%zu cards saved.", stack.n) : LT_STR("Nothing was saved: no content is kept here."));
-    lt_jw_end(response);
     return LT_OK;
 }
 
+/* {"with_version"?} → {"cards", "status", "version"?} */
 static enum lt_code show(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err)
 {
     struct lt_kept kept;
     struct stack stack;
-    if (lt_kept_open(run, "flash cards are", &kept, err) || read_kept(run->request->arena, kept.metadata, &stack, err))
+    bool versioned;
+    if (read_flag(run->input, "with_version", "/user_input/with_version", &versioned, err) ||
+        lt_kept_open(run, "flash cards are", &kept, err) || read_kept(run->request->arena, kept.metadata, &stack, err))
         return err->code;
     bool any = lt_json_is(lt_json_get(kept.metadata, "cards"), LT_JSON_ARRAY);
     lt_run_start(run);
@@ -269,6 +321,8 @@ static enum lt_code show(struct lt_workflow_run *run, struct lt_jw *response, st
     else
         lt_jw_null(response);
     lt_jw_kstrz(response, "status", any ? "completed" : "no_flashcards");
+    if (versioned)
+        lt_jw_kstr(response, "version", version_of(run->request->arena, kept.metadata));
     lt_jw_end(response);
     return LT_OK;
 }
@@ -300,6 +354,18 @@ static enum lt_code study_card(void *ctx, struct lt_arena *arena, const struct l
     return make_patch(arena, &stack, NULL, ret_patch, err);
 }
 
+static void answer_studied(void *ctx, bool kept, struct lt_jw *response)
+{
+    const struct study *s = ctx;
+    (void)kept;
+    lt_jw_obj(response);
+    lt_jw_key(response, "response");
+    lt_card_write(response, &s->card);
+    lt_jw_kint(response, "interval_days", s->days);
+    lt_jw_kstrz(response, "status", "completed");
+    lt_jw_end(response);
+}
+
 /* {card_id, quality 0 to 5} → {"response": the card, "interval_days", "status"} */
 static enum lt_code review(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err)
 {
@@ -310,15 +376,10 @@ static enum lt_code review(struct lt_workflow_run *run, struct lt_jw *response, 
         return lt_error_under(err, "/user_input");
     if (study.quality < 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user_input/quality", "must say how well it was remembered: 0 to %d", LT_SM2_QUALITY_MAX);
-    if (lt_kept_open(run, "flash cards are", &kept, err) || lt_kept_change(&kept, study_card, &study, NULL, err))
+    if (lt_kept_open(run, "flash cards are", &kept, err) ||
+        lt_kept_change(&kept, &(struct lt_kept_change){study_card, answer_studied, &study}, response, err))
         return err->code;
     lt_run_start(run);
-    lt_jw_obj(response);
-    lt_jw_key(response, "response");
-    lt_card_write(response, &study.card);
-    lt_jw_kint(response, "interval_days", study.days);
-    lt_jw_kstrz(response, "status", "completed");
-    lt_jw_end(response);
     return LT_OK;
 }
 

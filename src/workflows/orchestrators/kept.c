@@ -26,51 +26,69 @@ enum lt_code lt_kept_open(struct lt_workflow_run *run, const char *what, struct 
     return lt_json_parse(q->arena, ret->session.metadata, LT_JSON_STRICT, &ret->metadata, err);
 }
 
-static enum lt_code store(struct lt_kept *k, lt_session_change_fn change, void *ctx, struct lt_error *err)
-{
-    const struct lt_workflow_request *q = k->run->request;
-    if (k->session.id == 0 && lt_session_open(q->store, q->arena, &k->key, &k->session, err))
-        return err->code;
-    found(k);
-    return lt_session_change_metadata(q->store, &k->session, change, ctx, err);
-}
-
-/* Asked, but not kept. */
-static enum lt_code ask_only(struct lt_kept *k, lt_session_change_fn change, void *ctx, struct lt_error *err)
-{
-    const struct lt_workflow_request *q = k->run->request;
-    const struct lt_json *patch;
-    return change(ctx, q->arena, q->profile->effective->empty, &patch, err);
-}
-
-struct watched {
-    lt_session_change_fn change;
-    void *ctx;
+/* One change, on its way into the store. */
+struct changing {
+    struct lt_kept *kept;
+    const struct lt_kept_change *change;
+    struct lt_jw *response;
     bool asked;                          /* so what went wrong is its word, not the session's */
 };
 
-static enum lt_code watch(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch, struct lt_error *err)
+static enum lt_code ask(void *ctx, struct lt_arena *arena, const struct lt_json *metadata, const struct lt_json **ret_patch, struct lt_error *err)
 {
-    struct watched *w = ctx;
-    w->asked = true;
-    return w->change(w->ctx, arena, metadata, ret_patch, err);
+    struct changing *c = ctx;
+    c->asked = true;
+    return c->change->change(c->change->ctx, arena, metadata, ret_patch, err);
 }
 
-enum lt_code lt_kept_change(struct lt_kept *k, lt_session_change_fn change, void *ctx, bool *ret_kept, struct lt_error *err)
+static void answer(struct changing *c, bool kept)
+{
+    lt_run_answer_again(c->kept->run, c->response);
+    c->change->answer(c->change->ctx, kept, c->response);
+}
+
+static bool keep_with(void *ctx, struct lt_tx *tx)
+{
+    struct changing *c = ctx;
+    struct lt_error none = {0};
+    answer(c, true);
+    return lt_run_keep(c->kept->run, tx, &none);
+}
+
+static enum lt_code store(struct changing *c, struct lt_error *err)
+{
+    struct lt_kept *k = c->kept;
+    const struct lt_workflow_request *q = k->run->request;
+    struct lt_session_with with = {keep_with, c};
+    if (k->session.id == 0 && lt_session_open(q->store, q->arena, &k->key, &k->session, err))
+        return err->code;
+    found(k);
+    return lt_session_change_metadata(q->store, &k->session, ask, c, &with, err);
+}
+
+/* Asked and answered, but not kept. */
+static enum lt_code ask_only(struct changing *c, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = c->kept->run->request;
+    const struct lt_json *patch;
+    if (ask(c, q->arena, q->profile->effective->empty, &patch, err))
+        return err->code;
+    answer(c, false);
+    return LT_OK;
+}
+
+enum lt_code lt_kept_change(struct lt_kept *k, const struct lt_kept_change *change, struct lt_jw *response, struct lt_error *err)
 {
     bool keeps = k->run->request->caller->site->store_content;
-    struct watched watched = {.change = change, .ctx = ctx};
+    struct changing changing = {.kept = k, .change = change, .response = response};
     enum lt_code rc = LT_ENOT_FOUND;
     if (keeps) {
         k->run->result->kept = true;
         lt_fiber_shield();
-        rc = store(k, watch, &watched, err);
+        rc = store(&changing, err);
         lt_fiber_unshield();
     }
-    bool gone = rc == LT_ENOT_FOUND && !watched.asked;
-    if (ret_kept)
-        *ret_kept = !gone;
-    return gone ? ask_only(k, change, ctx, err) : rc;
+    return rc == LT_ENOT_FOUND && !changing.asked ? ask_only(&changing, err) : rc;
 }
 
 enum lt_code lt_kept_clear(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err)

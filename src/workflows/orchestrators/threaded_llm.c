@@ -3,6 +3,7 @@
  * existing thread is shown instead.
  */
 #include "base/clock.h"
+#include "core/feedback.h"
 #include "workflows/orchestrator.h"
 #include "workflows/session.h"
 
@@ -66,12 +67,32 @@ static void answer(struct lt_jw *response, struct lt_str text, const char *statu
     lt_jw_end(response);
 }
 
+/* Who comes back finds how they have rated the answers. */
+static enum lt_code read_ratings(struct lt_workflow_run *run, struct lt_session_messages *messages, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = run->request;
+    struct lt_uuid *ids = LT_NEW_ARRAY(q->arena, struct lt_uuid, messages->n);
+    struct lt_str *ratings = LT_NEW_ARRAY(q->arena, struct lt_str, messages->n);
+    size_t n = 0;
+    for (size_t i = 0; i < messages->n; i++)
+        n += lt_uuid_parse(messages->list[i].call_id, &ids[n]);
+    if (lt_feedback_ratings(q->store, q->arena, q->caller, ids, n, ratings, err))
+        return err->code;
+    n = 0;
+    for (size_t i = 0; i < messages->n; i++)
+        if (lt_uuid_parse(messages->list[i].call_id, &(struct lt_uuid){{0}}))
+            messages->list[i].rating = ratings[n++];
+    return LT_OK;
+}
+
 /* {"response": JSON text {"messages", "metadata"}, "status"} */
-static enum lt_code answer_page(struct lt_workflow_run *run, const struct lt_session_messages *messages, int64_t shown, struct lt_jw *response,
+static enum lt_code answer_page(struct lt_workflow_run *run, struct lt_session_messages *messages, int64_t shown, struct lt_jw *response,
                                 struct lt_error *err)
 {
     struct lt_buf out;
     struct lt_jw w;
+    if (read_ratings(run, messages, err))
+        return err->code;
     lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
     lt_jw_init(&w, &out);
     lt_session_write_page(&w, messages, shown);
@@ -146,12 +167,35 @@ static enum lt_code read_history(struct talk *t, struct lt_llm_question *questio
     return LT_OK;
 }
 
-static enum lt_code add_turn(struct talk *t, struct lt_str text, bool interrupted, struct lt_error *err)
+/* What is stored of a run. */
+struct outcome {
+    struct talk *talk;
+    struct lt_str text;         /* of the assistant */
+    const struct lt_call_result *ended; /* the last call, behind whose answer the vendor's thread goes on; NULL: the run was broken off */
+    struct lt_error error;      /* that it was broken off with */
+};
+
+static bool keep_with(void *ctx, struct lt_tx *tx)
 {
+    const struct outcome *o = ctx;
+    return lt_run_keep(o->talk->run, tx, &o->error);
+}
+
+static enum lt_code add_turn(struct outcome *o, struct lt_error *err)
+{
+    struct talk *t = o->talk;
+    const struct lt_call_result *ended = o->ended;
+    struct lt_str text = o->text;
+    struct lt_session_with with = {keep_with, o};
     const struct lt_workflow_request *q = t->run->request;
     struct lt_turn_message messages[2];
-    struct lt_turn turn = {
-        .call_id = t->run->result->id, .interrupted = interrupted, .store_content = q->caller->site->store_content, .messages = messages};
+    struct lt_turn turn = {.call_id = t->run->result->id,
+                           .interrupted = !ended,
+                           .store_content = q->caller->site->store_content,
+                           .messages = messages,
+                           .remote_response_id = ended ? ended->response_id : LT_STR(""),
+                           .remote_instance_id = ended && ended->instance ? ended->instance->id : 0,
+                           .with = &with};
     if (t->text.n > 0)
         messages[turn.messages_n++] = (struct lt_turn_message){.role = LT_STR("user"), .text = t->text, .timestamp = t->asked_at};
     if (text.n > ANSWER_KEPT)
@@ -167,11 +211,11 @@ static enum lt_code add_turn(struct talk *t, struct lt_str text, bool interrupte
  * The turn of a run that has ended or was broken off. A session that its user has removed meanwhile keeps nothing, and the answer stands.
  * Does not see a cancel.
  */
-static enum lt_code keep(struct talk *t, struct lt_str text, bool interrupted, struct lt_error *err)
+static enum lt_code keep(struct outcome *o, struct lt_error *err)
 {
-    t->run->result->kept = true;
+    o->talk->run->result->kept = true;
     lt_fiber_shield();
-    enum lt_code rc = add_turn(t, text, interrupted, err);
+    enum lt_code rc = add_turn(o, err);
     lt_fiber_unshield();
     return rc == LT_ENOT_FOUND ? LT_OK : rc;
 }
@@ -190,22 +234,25 @@ static struct lt_str received(struct lt_arena *arena, struct lt_str text, const 
 
 static enum lt_code ask(struct talk *t, struct lt_jw *response, struct lt_error *err)
 {
-    struct lt_llm_question question = {.text = lt_llm_user_text(t->run)};
+    struct lt_call_thread thread = {.instance_id = t->session->remote_instance_id, .response_id = t->session->remote_response_id};
+    struct lt_llm_question question = {.text = lt_llm_user_text(t->run), .thread = &thread};
     struct lt_call_result *call = LT_NEW(t->run->request->arena, struct lt_call_result);
     struct lt_str text = LT_STR("");
     if (lt_content_process(t->run, &question.content, err) || (t->session->id && read_history(t, &question, err)))
         return err->code;
-    if (lt_llm_process(t->run, &question, call, &text, err)) {
+    enum lt_code rc = lt_llm_process(t->run, &question, call, &text, err);
+    if (rc == LT_OK)
+        answer(response, text, "completed");
+    struct outcome outcome = {.talk = t, .text = text, .ended = rc ? NULL : call};
+    if (rc) {
         struct lt_error not_kept;
-        text = received(t->run->request->arena, text, call);
-        if (text.n > 0)
-            keep(t, text, true, &not_kept);
-        return err->code;
+        outcome.text = received(t->run->request->arena, text, call);
+        outcome.error = *err;
+        if (outcome.text.n > 0)
+            keep(&outcome, &not_kept);
+        return rc;
     }
-    if (keep(t, text, false, err))
-        return err->code;
-    answer(response, text, "completed");
-    return LT_OK;
+    return keep(&outcome, err);
 }
 
 static enum lt_code talk(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err)

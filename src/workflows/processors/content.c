@@ -105,22 +105,48 @@ static enum lt_code none(struct lt_workflow_run *run, const struct lt_json *sett
 static const struct {
     const char *name;
     enum lt_code (*get)(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err);
-} functions[] = {{"no_context", none},
-                 {"get_location_content", location_content},
-                 {"get_course_info", course_info},
-                 {"get_context", context},
-                 {"get_location_link", location_link}};
+    const char *progress;              /* what the user is told meanwhile; NULL: it takes no time */
+} functions[] = {{"no_context", none, NULL},
+                 {"get_location_content", location_content, "Reading the course text."},
+                 {"get_course_info", course_info, "Reading about the course."},
+                 {"get_context", context, NULL},
+                 {"get_location_link", location_link, NULL}};
 
-enum lt_code lt_content_process(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err)
+static enum lt_code get_content(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err)
 {
     const struct lt_json *settings = lt_run_settings(run, &lt_content_processor);
-    struct lt_str name = lt_json_str_or(lt_json_get(settings, "function"), LT_STR("no_context"));
+    struct lt_str name = lt_str_trim(lt_json_str(lt_json_get(settings, "function")));
     *ret = LT_STR("");
+    if (name.n == 0)
+        return LT_OK;
     for (size_t i = 0; i < LT_COUNT(functions); i++)
-        if (lt_str_is(name, functions[i].name))
+        if (lt_str_is(name, functions[i].name)) {
+            if (functions[i].progress)
+                lt_run_progress(run, functions[i].progress, 0.1);
             return functions[i].get(run, settings, ret, err);
+        }
     return lt_fail(err, LT_EPROFILE_INVALID,
                    "processor_config.%s.function: '%.*s' is none of no_context, get_location_content, get_course_info, get_context, "
                    "get_location_link",
                    lt_content_processor.class_name, LT_FMT(name));
+}
+
+/* Other processors of the profile work over the prose, where there is any, else what was found. */
+static enum lt_code work_over(struct lt_workflow_run *run, struct lt_str *content, struct lt_error *err)
+{
+    for (size_t i = 0; i < lt_json_len(run->processors); i++) {
+        const struct lt_processor *p = lt_processor_find(lt_json_key_at(run->processors, i));
+        if (!p || !p->process)
+            continue;
+        struct lt_str text = run->plain_content.n > 0 ? run->plain_content : *content, worked;
+        if (p->process(p, run, lt_json_at(run->processors, i), text, &worked, err))
+            return err->code;
+        *content = run->plain_content = worked;
+    }
+    return LT_OK;
+}
+
+enum lt_code lt_content_process(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err)
+{
+    return get_content(run, ret, err) ? err->code : work_over(run, ret, err);
 }

@@ -22,7 +22,9 @@ enum lt_code lt_generate_text(struct lt_workflow_run *run, struct lt_str *ret, s
 
 static enum lt_code check_function(const struct lt_json *settings, const struct lt_generation *g, struct lt_error *err)
 {
-    struct lt_str name = lt_json_str_or(lt_json_get(settings, "function"), lt_str(g->functions[0]));
+    struct lt_str name = lt_str_trim(lt_json_str(lt_json_get(settings, "function")));
+    if (name.n == 0)
+        return LT_OK;
     for (const char *const *known = g->functions; *known; known++)
         if (lt_str_is(name, *known))
             return LT_OK;
@@ -30,9 +32,8 @@ static enum lt_code check_function(const struct lt_json *settings, const struct 
                    g->processor->class_name, LT_FMT(name), g->functions[0]);
 }
 
-/* The profile's own prompt stands in place of the action's instruction. */
-static enum lt_code with_prompt(struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_call_profile *profile,
-                                struct lt_error *err)
+/* The request's prompt, or the profile's own, stands in place of the action's instruction. */
+static enum lt_code with_prompt(struct lt_workflow_run *run, const struct lt_generation *g, struct lt_call_profile *profile, struct lt_error *err)
 {
     struct lt_arena *arena = run->request->arena;
     const struct lt_json *patch;
@@ -40,7 +41,7 @@ static enum lt_code with_prompt(struct lt_workflow_run *run, const struct lt_pro
     struct lt_buf out;
     struct lt_jw w;
     bool filled;
-    if (lt_llm_own_prompt(run, processor, &prompt, err))
+    if (g->adds_prompt ? lt_llm_own_prompt(run, g->processor, &prompt, err) : lt_llm_prompt(run, g->processor, &prompt, err))
         return err->code;
     if (prompt.n == 0)
         return LT_OK;
@@ -60,9 +61,9 @@ enum lt_code lt_generate(struct lt_workflow_run *run, const struct lt_generation
     struct lt_arena *arena = run->request->arena;
     const struct lt_json *settings = lt_run_settings(run, g->processor);
     struct lt_call_profile *profile = LT_NEW(arena, struct lt_call_profile);
-    struct lt_call_result *result = LT_NEW(arena, struct lt_call_result);
+    struct lt_call_result *result = g->call ? g->call : LT_NEW(arena, struct lt_call_result);
     struct lt_run_call call = {.action = g->action, .input = g->input, .profile = profile};
-    if (check_function(settings, g, err) || lt_llm_options_read(arena, settings, profile, err) || with_prompt(run, g->processor, profile, err))
+    if (check_function(settings, g, err) || lt_llm_options_read(arena, settings, profile, err) || with_prompt(run, g, profile, err))
         return err->code;
     profile->own_form = true;
     if (lt_run_ask(run, &call, result, err))

@@ -10,7 +10,7 @@ struct lt_library_collection {
 };
 
 /*
- * The files of an OLX library that holds them, each under a name of its own: library/library.xml, library/problem/….xml,
+ * The files of an OLX library that holds them, each under a name made from what it says: library/library.xml, library/problem/….xml,
  * library/policies/assets.json. Packed as .tar.gz they are what Studio imports as a library. Errors: those of lt_question_olx(), with the
  * question's index as pointer.
  */

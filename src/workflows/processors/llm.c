@@ -1,9 +1,12 @@
 /* The step that asks a model: which prompt, which messages, and one call of the manager. */
 #include "core/connector.h"
 #include "guard/untrusted.h"
+#include "text/merge_patch.h"
 #include "workflows/tool_loop.h"
 
 const struct lt_processor lt_llm_processor = {"LLMProcessor", NULL};
+
+#define SUBMISSION "submission" /* member of the input */
 
 /* A conversation that would end with a system message is refused by some vendors, and others do not know what they are asked. */
 static const char nudge[] = "Please do what the instructions above ask, with the material above.";
@@ -35,6 +38,13 @@ static const struct {
 
 /* ---- the prompt ---- */
 
+enum lt_code lt_llm_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err)
+{
+    if (run->request->prompt.n > 0)
+        return lt_workflow_prompt(run->request, ret, err);
+    return lt_llm_own_prompt(run, processor, ret, err);
+}
+
 enum lt_code lt_llm_own_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err)
 {
     const struct lt_workflow_request *q = run->request;
@@ -50,17 +60,19 @@ enum lt_code lt_llm_own_prompt(const struct lt_workflow_run *run, const struct l
     return LT_OK;
 }
 
-/* The named template, else the text of the profile, else the function's own. */
+/* What the request asks for, else the named template, else the text of the profile, else the function's own. */
 static enum lt_code find_prompt(const struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
 {
-    struct lt_str name = lt_json_str_or(lt_json_get(settings, "function"), LT_STR("call_with_custom_prompt"));
+    struct lt_str name = lt_str_trim(lt_json_str(lt_json_get(settings, "function")));
     size_t i = 0;
+    if (name.n == 0)
+        name = LT_STR("call_with_custom_prompt");
     while (i < LT_COUNT(functions) && !lt_str_is(name, functions[i].name))
         i++;
     if (i == LT_COUNT(functions))
         return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.function: there is no function '%.*s'", lt_llm_processor.class_name,
                        LT_FMT(name));
-    if (lt_llm_own_prompt(run, &lt_llm_processor, ret, err))
+    if (lt_llm_prompt(run, &lt_llm_processor, ret, err))
         return err->code;
     if (ret->n == 0 && !functions[i].prompt)
         return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s: call_with_custom_prompt needs prompt or prompt_template",
@@ -87,6 +99,13 @@ static const struct lt_json *member_in_capitals(const struct lt_json *object, st
     return NULL;
 }
 
+/* Text of a member; what others have written is marked off also inside a prompt. */
+static struct lt_str filling(struct lt_arena *arena, const struct lt_json *v, struct lt_str name)
+{
+    struct lt_str text = lt_json_is(v, LT_JSON_STRING) ? lt_json_str(v) : lt_json_text(arena, v);
+    return is_capitals_of(name, LT_STR(SUBMISSION)) ? lt_guard_mark_off(arena, text) : text;
+}
+
 struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled)
 {
     struct lt_arena *arena = run->request->arena;
@@ -105,7 +124,7 @@ struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str promp
         const struct lt_json *v = member_in_capitals(run->input, name);
         size_t taken = v ? (size_t)(close - prompt.p) + 2 : 2;
         if (v)
-            lt_buf_put_str(&out, lt_json_is(v, LT_JSON_STRING) ? lt_json_str(v) : lt_json_text(arena, v));
+            lt_buf_put_str(&out, filling(arena, v, name));
         else
             lt_buf_put(&out, prompt.p, taken);
         *ret_filled |= v != NULL;
@@ -131,11 +150,22 @@ struct lt_str lt_llm_user_text(const struct lt_workflow_run *run)
     return LT_STR("");
 }
 
+/* A learner's work that the user shows to the model: not the user's own words. "" when there is none. */
+static struct lt_str submission_of(const struct lt_workflow_run *run)
+{
+    const struct lt_json *v = lt_json_get(run->input, SUBMISSION);
+    return !v || lt_json_is(v, LT_JSON_NULL) ? LT_STR("") : lt_json_is(v, LT_JSON_STRING) ? lt_json_str(v) : lt_json_text(run->request->arena, v);
+}
+
 /* An input whose members fill no placeholder and of which none is known to be text goes as it is: nothing the user said is lost. */
 static struct lt_str user_text(const struct lt_workflow_run *run, const struct lt_llm_question *question, bool filled)
 {
-    bool rest = question->text.n == 0 && !filled && (lt_json_is(run->input, LT_JSON_OBJECT) || lt_json_is(run->input, LT_JSON_ARRAY));
-    return rest && lt_json_len(run->input) > 0 ? lt_json_text(run->request->arena, run->input) : question->text;
+    static const char drop[] = "{\"" SUBMISSION "\":null}";
+    const struct lt_json *input = run->input, *none = NULL;
+    bool rest = question->text.n == 0 && !filled && (lt_json_is(input, LT_JSON_OBJECT) || lt_json_is(input, LT_JSON_ARRAY));
+    if (rest && lt_json_get(input, SUBMISSION) && !lt_json_parse(run->request->arena, lt_str(drop), LT_JSON_STRICT, &none, NULL))
+        input = lt_merge_patch(run->request->arena, input, none);
+    return rest && lt_json_len(input) > 0 ? lt_json_text(run->request->arena, input) : question->text;
 }
 
 static void put(struct lt_jw *w, struct lt_str role, struct lt_str content)
@@ -163,6 +193,8 @@ static enum lt_code write_messages(struct lt_workflow_run *run, const struct lt_
     put(w, LT_STR("system"), prompt);
     if (question->content.n > 0)
         put(w, LT_STR("system"), lt_guard_mark_off(run->request->arena, question->content));
+    if (submission_of(run).n > 0)
+        put(w, LT_STR("system"), lt_guard_mark_off(run->request->arena, submission_of(run)));
     for (size_t i = 0; i < question->history_n; i++)
         put(w, question->history[i].role, question->history[i].content);
     put(w, LT_STR("user"), text.n > 0 ? text : lt_str(nudge));
@@ -198,7 +230,7 @@ enum { WISH_MAX = 4000, TEXT_MAX = 400000 /* characters that summarise_text take
 static bool is_summary(const struct lt_workflow_run *run, const struct lt_json *settings, const struct lt_llm_question *question)
 {
     struct lt_str text = run->plain_content;
-    return lt_str_is(lt_json_str(lt_json_get(settings, "function")), "summarize_content") && question->single &&
+    return lt_str_is(lt_json_str(lt_json_get(settings, "function")), "summarize_content") && question->single && run->request->prompt.n == 0 &&
            lt_json_str(lt_json_get(settings, "prompt_template")).n == 0 && lt_str_trim(lt_json_str(lt_json_get(settings, "prompt"))).n == 0 &&
            lt_str_trim(text).n > 0 && lt_content_first(text, TEXT_MAX).n == text.n &&
            lt_content_first(question->text, WISH_MAX).n == question->text.n;
@@ -221,6 +253,17 @@ static enum lt_code summary_input(struct lt_workflow_run *run, const struct lt_l
     return rc;
 }
 
+/* What is new of a conversation is the user's message, the last one. */
+static const struct lt_call_thread *thread_of(struct lt_arena *arena, const struct lt_llm_question *question)
+{
+    if (!question->thread)
+        return NULL;
+    struct lt_call_thread *thread = LT_NEW(arena, struct lt_call_thread);
+    *thread = *question->thread;
+    thread->new_n = 1;
+    return thread;
+}
+
 enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_question *question, struct lt_call_result *ret, struct lt_str *ret_text,
                             struct lt_error *err)
 {
@@ -230,15 +273,19 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
     struct lt_run_call call = {.action = "continue_conversation", .profile = profile, .show = true};
     const struct lt_tool *const *tools;
     size_t tools_n;
-    if (lt_llm_options_read(arena, settings, profile, err) || lt_tools_enabled(arena, settings, &tools, &tools_n, err))
+    struct lt_approval_rule approval;
+    if (lt_llm_options_read(arena, settings, profile, err) || lt_tools_enabled(arena, settings, &tools, &tools_n, err) ||
+        lt_approval_rule_read(settings, &approval, err))
         return err->code;
+    profile->thread = thread_of(arena, question);
     profile->own_form = tools_n == 0 && is_summary(run, settings, question);
     if (profile->own_form)
         call.action = "summarise_text";
     if (profile->own_form ? summary_input(run, question, &call.input, err) : make_input(run, settings, question, &call.input, err))
         return err->code;
+    lt_run_progress(run, "Asking the model.", 0.3);
     if (tools_n > 0)
-        return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, ret, ret_text, err);
+        return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, &approval, ret, ret_text, err);
     if (lt_run_ask(run, &call, ret, err) || lt_json_parse(arena, ret->response, LT_JSON_STRICT, &response, err))
         return err->code;
     *ret_text = lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR(""));

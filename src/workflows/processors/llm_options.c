@@ -21,6 +21,11 @@ static struct lt_str small_letters(struct lt_arena *arena, struct lt_str s)
     return (struct lt_str){p, s.n};
 }
 
+static enum lt_wish wish(const struct lt_json *v, enum lt_wish otherwise)
+{
+    return lt_json_is(v, LT_JSON_BOOL) ? (lt_json_bool_or(v, false) ? LT_WISH_YES : LT_WISH_NO) : otherwise;
+}
+
 /* "vendor/model" */
 static enum lt_code read_model(const struct lt_json *v, struct lt_call_profile *ret, struct lt_str *ret_model, struct lt_error *err)
 {
@@ -59,7 +64,9 @@ static enum lt_code read_options(struct lt_arena *arena, const struct lt_json *o
             continue;
         if (is_model && (rc = read_model(v, ret, &model, err)) == LT_OK)
             lt_jw_kstr(&c, "model", model);
-        if (is_model)
+        if (lt_str_is(key, "cache"))
+            ret->cache = wish(v, ret->cache);
+        if (is_model || lt_str_is(key, "cache"))
             continue;
         lt_jw_key_str(common_one ? &c : &e, key);
         lt_jw_json(common_one ? &c : &e, v);
@@ -74,12 +81,24 @@ static enum lt_code read_options(struct lt_arena *arena, const struct lt_json *o
     return rc;
 }
 
+/* A run without tools that its author counts on would answer from nothing: better none. */
+static enum lt_code check_mcp(const struct lt_json *settings, struct lt_error *err)
+{
+    if (lt_json_len(lt_json_get(settings, "mcp_configs")) == 0)
+        return LT_OK;
+    return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.mcp_configs: tools of MCP servers cannot be called here yet; take the member out",
+                   lt_llm_processor.class_name);
+}
+
 enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err)
 {
     const struct lt_json *options = lt_json_get(settings, "options");
     struct lt_str provider = lt_json_str_or(lt_json_get(settings, "provider"), LT_STR("")), text;
     /* "default" is the first of the site's order that serves: what happens without a name. */
-    *ret = (struct lt_call_profile){.provider = lt_str_is(provider, "default") ? LT_STR("") : provider, .vendor = LT_STR("")};
+    *ret = (struct lt_call_profile){.provider = lt_str_is(provider, "default") ? LT_STR("") : provider, .vendor = LT_STR(""),
+                                    .cache = wish(lt_json_get(settings, "cache"), LT_WISH_NONE)};
+    if (check_mcp(settings, err))
+        return err->code;
     if (lt_json_len(options) == 0)
         return LT_OK;
     if (read_options(arena, options, ret, &text, err))

@@ -136,6 +136,7 @@ async function passOn(lms, incoming, outgoing) {
         port,
         method: incoming.method,
         path: incoming.url,
+        agent: false,
         headers: { ...incoming.headers, "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": incoming.headers.host },
     });
     outgoing.on("close", () => onward.destroy());

@@ -9,7 +9,8 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
 const GUIDE = readFileSync(new URL("../../../integrations/openedx/README.md", import.meta.url), "utf8");
-const START_MS = 10_000;
+const START_MS = 60_000;
+const TRIES = 5; /* a port that was free may be taken by somebody else before the proxy listens */
 
 function find(name) {
     return [...(process.env.PATH ?? "").split(":"), "/usr/sbin"].map((folder) => join(folder, name)).find(existsSync);
@@ -73,16 +74,26 @@ function answers(port) {
 
 /** Starts one; {url, child}. Whoever calls ends the child. */
 export async function startProxy(name, folder, lms, lectern) {
-    const { program, args, make } = PROXIES[name];
-    const port = await freePort();
-    const file = join(folder, "config");
     await mkdir(folder);
+    for (let left = TRIES - 1; ; left--) {
+        const { child, url, errors } = await tryProxy(name, folder, await freePort(), lms, lectern);
+        if (url) return { url, child };
+        if (left === 0) throw new Error(`${name} did not start: ${errors}`);
+    }
+}
+
+/** One try at a port; without `url` when the program ended. */
+async function tryProxy(name, folder, port, lms, lectern) {
+    const { program, args, make } = PROXIES[name];
+    const file = join(folder, "config");
     await writeFile(file, make(folder, port, lms, lectern));
     const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
     const child = spawn(program, args(file), { stdio: ["ignore", "ignore", "pipe"], env });
     let errors = "";
     child.stderr.on("data", (chunk) => (errors = (errors + chunk).slice(-10_000)));
-    for (const end = Date.now() + START_MS; !(await answers(port)); await new Promise((resolve) => setTimeout(resolve, 50)))
-        if (child.exitCode !== null || Date.now() > end) throw new Error(`${name} did not start: ${errors}`);
+    for (const end = Date.now() + START_MS; !(await answers(port)); await new Promise((resolve) => setTimeout(resolve, 50))) {
+        if (child.exitCode !== null || child.signalCode !== null) return { errors };
+        if (Date.now() > end) child.kill();
+    }
     return { url: `http://127.0.0.1:${port}`, child };
 }

@@ -13,6 +13,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { slowDown, STEP_DEADLINE, TEST_DEADLINE } from "../waiting.mjs";
 import { makeIssuer, startLms } from "./lms.mjs";
 import { PROXIES, startProxy } from "./proxies.mjs";
 
@@ -21,8 +22,6 @@ const BUILD = process.env.LECTERN_BUILD && resolve(ROOT, process.env.LECTERN_BUI
 const LECTERN = BUILD && join(BUILD, "src/daemon/lectern");
 const SHOTS = join(ROOT, "build/screenshots");
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const TEST_DEADLINE = 60_000;
-const WAIT = 15_000;
 
 export const COURSE = "course-v1:Org+Course+Run";
 export const UNIT = "block-v1:Org+Course+Run+type@vertical+block@unit1";
@@ -68,7 +67,7 @@ async function setUp() {
         processes.push(child);
     }
     const { chromium } = createRequire(join(ROOT, "web/package.json"))("playwright-core");
-    stage.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+    stage.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS, timeout: TEST_DEADLINE });
 }
 
 async function tearDown() {
@@ -96,7 +95,7 @@ async function startPlatform() {
 
 /** lectern ARGS on the daemon's data, also while it runs: it notices within a second. */
 export function cli(...args) {
-    return execFileSync(LECTERN, [...args, "--data", join(data, "var")], { encoding: "utf8", timeout: 60_000 });
+    return execFileSync(LECTERN, [...args, "--data", join(data, "var")], { encoding: "utf8", timeout: TEST_DEADLINE });
 }
 
 /** As the guide in integrations/openedx says, with a course of the tests' own. */
@@ -144,6 +143,8 @@ async function startUpstream() {
     return {
         url,
         requests: async () => (await control("/control/requests")).requests,
+        /** How many pieces of an answer with gate=1 it writes. */
+        let: (pieces) => control("/control", { method: "POST", body: JSON.stringify({ let: pieces }) }),
         /** How it answers from now on, see upstream.py; what it has noted is forgotten. */
         async play(scenario) {
             await control("/control/requests", { method: "DELETE" });
@@ -154,11 +155,11 @@ async function startUpstream() {
 
 /** Asks until it is true; its value. */
 export async function until(condition, what) {
-    const end = Date.now() + WAIT;
+    const end = Date.now() + STEP_DEADLINE;
     for (;;) {
         const value = await condition();
         if (value) return value;
-        assert.ok(Date.now() < end, `${what} did not become true in ${WAIT} ms`);
+        assert.ok(Date.now() < end, `${what} did not become true in ${STEP_DEADLINE} ms`);
         await new Promise((resolve) => setTimeout(resolve, 20));
     }
 }
@@ -176,7 +177,8 @@ export function doorTest(name, { expected = [], skip = false }, body) {
         await stage.upstream.play("ok");
         const session = await stage.browser.newContext({ locale: "en-GB" });
         const page = await session.newPage();
-        page.setDefaultTimeout(WAIT);
+        page.setDefaultTimeout(STEP_DEADLINE);
+        await slowDown(page);
         const complaints = [];
         page.on("console", (message) => {
             if (["error", "warning"].includes(message.type())) complaints.push(message.text());

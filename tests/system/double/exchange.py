@@ -93,6 +93,10 @@ class Exchange:
         lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}", f"Content-Type: {kind}", f"Content-Length: {len(data)}", *more]
         await self.write(("\r\n".join(lines) + "\r\n\r\n").encode() + data)
 
+    async def gate(self, pieces):
+        while "gate" in self.args and pieces > self.request.server.let:
+            await asyncio.sleep(0.005)
+
     async def hang(self):
         await asyncio.sleep(self.number("ms", 3_600_000) / 1000)
 
@@ -181,9 +185,12 @@ class Exchange:
             await self.body(b"".join(self.bytes_of(e) for e, _ in events))
             return await self.end()
         broken = self.way("stall_mid", "reset_mid", "close_mid", "error_mid", "truncated", "wrong_frame", "endless")
+        written = 0
         for i, (event, piece) in enumerate(events[:middle] if broken else events):
             if i > 0:
                 await asyncio.sleep(self.delay)
+            written += 1 if piece else 0
+            await self.gate(written)
             while piece and self.way("endless"):
                 await asyncio.sleep(0 if "delay_ms" in self.args else 0.01)
                 await self.body(self.bytes_of(event))
@@ -197,7 +204,7 @@ class Exchange:
         if self.way("stall_mid"):
             await self.hang()
         if self.way("reset_mid"):
-            await asyncio.sleep(0.05)  # so that what was written arrives before the reset
+            await self.connection.until_read()
             raise Reset
         if self.way("close_mid"):
             raise Close
@@ -225,6 +232,7 @@ class Exchange:
         if self.way("wrong_frame"):
             data = data[:-20]
         await asyncio.sleep(self.delay * max(1, len(self.variables["pieces"])))
+        await self.gate(len(self.variables["pieces"]))
         await self.whole(status, data, "text/plain" if self.way("odd_type") else "application/json")
 
     async def error_answer(self, code):

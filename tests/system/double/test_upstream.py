@@ -18,7 +18,7 @@ def upstream():
         yield double
 
 
-def ask(upstream, scenario, stream=False, timeout=5.0):
+def ask(upstream, scenario, stream=False, timeout=60.0):
     """(status, headers, body) of one request."""
     connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=timeout)
     body = {"model": "double:" + scenario, "messages": HELLO, "stream": stream}
@@ -80,6 +80,20 @@ def test_waiting_ends_when_the_client_leaves(upstream, scenario):
     record = upstream.wait_for(lambda r: r["scenario"] == scenario and r["closed_at"])
     assert record["closed_early"] and record["answered_at"] is None
     assert record["closed_at"] >= left - 0.001
+
+
+def test_a_gate_lets_pieces_through_one_by_one(upstream):
+    connection = http.client.HTTPConnection(upstream.host, upstream.port, timeout=60)
+    connection.request("POST", "/v1/chat/completions", json.dumps({"model": "double:chunks?n=3&gate=1", "messages": HELLO, "stream": True}), JSON)
+    answer = connection.getresponse()
+    for n in range(1, 4):
+        assert upstream.requests()[-1]["answered_at"] is None
+        upstream.let = n
+        while f"word{n}" not in (line := answer.readline().decode()):
+            assert "word" not in line and line
+    assert upstream.wait_for(lambda r: r["scenario"].endswith("gate=1") and r["answered_at"])
+    connection.close()
+    upstream.clear()
 
 
 def test_a_scenario_by_header_queue_model_and_default(upstream):

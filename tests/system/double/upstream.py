@@ -30,10 +30,11 @@ name is a file of the vendor's ("ok" when there is none), the others are ways of
     2. POST /control {"queue": ["status?code=503", "ok"]}: one for each request to come
     3. the model name "double:SCENARIO"
     4. POST /control {"default": "SCENARIO"} (or attribute `default`); at first "ok"
-GET requests (lists, kept answers) follow the header or attribute `default_get` alone.
+GET and DELETE requests (lists, kept answers) follow the header or attribute `default_get` alone.
 
 Files that most vendors have: ok, tool_calls, schema, image, refusal, think, length, content_filter, empty, no_usage, context_window,
-wrong_types. Parameters: text=…, n= pieces of the text, delay_ms= between pieces and before the first, first_ms= before the head.
+wrong_types. Parameters: text=…, n= pieces of the text, delay_ms= between pieces and before the first, first_ms= before the head,
+gate=1: only as many pieces as attribute `let` (POST /control {"let": 3}) says, the next when it says more; JSON with the last.
 Ways that are well:
     echo          the last text of the user          chunks        n pieces (default 10), "word1 word2 …" unless text is given
     json_anyway   JSON although asked to stream      sse_anyway    events although not asked
@@ -55,7 +56,7 @@ Ways that break:
     not_utf8      bad bytes in the text         huge             mb= (default 20) of text
 
 Control: GET /control/requests → {"now", "requests": […]}, DELETE /control/requests, GET /control/connections → {"open", "accepted"},
-POST /control {"default"?, "default_get"?, "queue"?, "api_key"?, "forbidden"?, "clear"?: true}.
+POST /control {"default"?, "default_get"?, "queue"?, "api_key"?, "forbidden"?, "let"?, "clear"?: true}.
 
 A record: {id, connection, method, path, headers{lower case}, body (parsed, or text), vendor, operation, scenario, refused, at, answered_at
 (the whole answer is written), closed_at (the connection ended, or None), closed_early (it ended before the answer was whole), bytes}. Times
@@ -77,6 +78,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from check import Refuse  # noqa: E402
 from exchange import Close, Exchange, Request, Reset  # noqa: E402
+from unread import unread  # noqa: E402
 from vendors import VENDORS  # noqa: E402
 
 HEAD_MAX = 64 * 1024
@@ -139,6 +141,13 @@ class Connection(asyncio.Protocol):
             raise Close
         self.transport.write(data)
 
+    async def until_read(self, seconds=60):
+        """Until the client has taken what was written."""
+        server, client = (self.transport.get_extra_info(name) for name in ("sockname", "peername"))
+        end = time.monotonic() + seconds
+        while (self.transport.get_write_buffer_size() or unread(server, client)) and time.monotonic() < end:
+            await asyncio.sleep(0.005)
+
     def data_received(self, data):
         self.buffer += data
         self.next_request()
@@ -189,7 +198,7 @@ class Upstream:
     def __init__(self, host="127.0.0.1", port=0, cert=None, key=None):
         self.host, self.port, self.default, self.default_get, self.queue = host, port, "ok", "ok", []
         self.records, self.open, self.accepted = [], set(), 0
-        self.made = 0
+        self.made = self.let = 0
         self.api_key, self.forbidden, self.more_members = None, [], []
         self.choose = None
         self.memory = {}  # of the Responses API: id → {response, input}
@@ -224,7 +233,7 @@ class Upstream:
 
         self.thread = threading.Thread(target=main, name="upstream", daemon=True)
         self.thread.start()
-        ready.wait(10)
+        assert ready.wait(60), "the double did not start"
         if self.failed:
             raise self.failed
         return self
@@ -232,7 +241,7 @@ class Upstream:
     def stop(self):
         if self.thread.is_alive():
             self.loop.call_soon_threadsafe(self.stopping.set)
-            self.thread.join(10)
+            self.thread.join(60)
 
     def __enter__(self):
         return self.start()
@@ -248,8 +257,9 @@ class Upstream:
         self.records.clear()
         self.queue.clear()
         self.default = self.default_get = "ok"
+        self.let = 0
 
-    def wait_for(self, holds, timeout=5.0):
+    def wait_for(self, holds, timeout=60.0):
         """The first record for which holds(record); AssertionError after `timeout` seconds."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -286,7 +296,7 @@ class Upstream:
     def scenario(self, request):
         if "x-double-scenario" in request.headers:
             return request.headers["x-double-scenario"]
-        if request.method == "GET":
+        if request.method != "POST":
             return self.default_get
         if self.choose:
             return self.choose(request)
@@ -374,7 +384,7 @@ class Upstream:
         if path == "/control" and method == "POST" and isinstance(body, dict):
             if body.get("clear"):
                 self.clear()
-            for name in ("default", "default_get", "api_key", "forbidden"):
+            for name in ("default", "default_get", "api_key", "forbidden", "let"):
                 setattr(self, name, body.get(name, getattr(self, name)))
             self.queue.extend(body.get("queue", []))
             return await exchange.whole(200, {"default": self.default, "queue": self.queue})

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Api, type Fetch } from "../src/api.js";
-import { type Outcome, Run, type Timing } from "../src/run.js";
+import { Api, type Fetch } from "../src/client/api.js";
+import { actionPath, type Outcome, Run, type Timing } from "../src/client/run.js";
 
 const encoder = new TextEncoder();
 const WORDS = "Plants take carbon dioxide from the air, agua y luz, und 光 🌱 and make sugar.".split(/(?<= )/);
@@ -57,7 +57,7 @@ interface Request {
 }
 
 /** Runs one call against answers made by `answer`, and notes everything that was asked and shown. */
-function play(answer: (request: Request, count: number) => Response | Promise<Response>, timing = TIMING) {
+function play(answer: (request: Request, count: number) => Response | Promise<Response>, timing = TIMING, task = "") {
     const requests: Request[] = [];
     const shown: string[] = [];
     const states: string[] = [];
@@ -68,14 +68,16 @@ function play(answer: (request: Request, count: number) => Response | Promise<Re
         return answer(request, requests.filter((r) => r.method !== "DELETE").length);
     };
     const run = new Run(
-        new Api("", "token", fetcher),
+        new Api("", () => "token", fetcher),
         {
             text: (delta) => shown.push(delta),
             status: (message) => states.push(message),
             reconnecting: (on) => states.push(on ? "lost" : "back"),
         },
         timing,
-    ).start("summarise_text", { input: { text: "x" } });
+    );
+    if (task) run.follow(task);
+    else run.start(actionPath("summarise_text"), { input: { text: "x" } });
     return { run, requests, shown, states, deleted: () => requests.filter((r) => r.method === "DELETE").map((r) => r.path) };
 }
 
@@ -255,5 +257,76 @@ describe("stopping", () => {
         await run.finished;
         run.stop();
         expect(deleted()).toEqual([]);
+    });
+});
+
+describe("a task that is followed", () => {
+    const result = { response: { status: "completed" } };
+    const TASK = [
+        sse(1, "status", { state: "queued", message: "" }),
+        sse(2, "status", { state: "running", message: "Writing." }),
+        sse(3, "done", { id: "t/1", state: "completed", completed_at: "now", result }),
+    ];
+    const rest = (id: number) => join(TASK.filter((event) => event.id > id));
+
+    it("is taken up wherever it breaks, also at once, and its result comes once", async () => {
+        const bytes = rest(0);
+        for (let cut = -1; cut < bytes.length; cut += 3) {
+            const { run, requests, states } = play(
+                (request, count) => {
+                    expect([request.method, request.path]).toEqual(["GET", "/v1/tasks/t%2F1/events"]);
+                    if (count === 1 && cut < 0) throw new TypeError("network");
+                    return count === 1 ? body(bytes.subarray(0, cut), "break") : body(rest(Number(request.headers["Last-Event-ID"])));
+                },
+                TIMING,
+                "t/1",
+            );
+            const outcome = await run.finished;
+            expect(outcome.kind === "done" && outcome.answer.result, `cut at ${cut}`).toEqual(result);
+            expect(states.filter((state) => state === "Writing.")).toHaveLength(1);
+            expect(requests.length).toBeGreaterThan(0);
+        }
+    });
+
+    it("that has ended and was seen is looked up", async () => {
+        const { run, requests } = play(
+            (_, count) => (count === 1 ? new Response(null, { status: 204 }) : new Response(JSON.stringify({ id: "t/1", state: "completed", completed_at: "now", result }))),
+            TIMING,
+            "t/1",
+        );
+        const outcome = await run.finished;
+        expect(outcome.kind === "done" && outcome.answer.result).toEqual(result);
+        expect(requests[1]!.path).toBe("/v1/tasks/t%2F1");
+    });
+
+    it.each([
+        ["timeout", "timeout"],
+        ["cancelled", "stopped"],
+    ])("that ended with %s: %s", async (problemCode, expected) => {
+        const { run } = play(() => body(sse(1, "error", { code: problemCode }).bytes), TIMING, "t/1");
+        expect(code(await run.finished)).toBe(expected);
+    });
+
+    it("that is stopped before it was heard of says nothing of a lost connection", async () => {
+        const { run, states, deleted } = play(
+            (request) => new Promise((_, reject) => request.init.signal!.addEventListener("abort", () => reject(new TypeError("aborted")))),
+            TIMING,
+            "t/1",
+        );
+        run.stop();
+        expect(code(await run.finished)).toBe("stopped");
+        await new Promise((resolve) => setTimeout(resolve));
+        expect(states).toEqual([]);
+        expect(deleted()).toEqual(["/v1/tasks/t%2F1"]);
+    });
+
+    it("goes on when it is left, and ends when it is stopped", async () => {
+        const left = play(() => body(rest(0).subarray(0, 40), "silent"), TIMING, "t/1");
+        left.run.leave();
+        expect(await left.run.finished).toEqual({ kind: "stopped" });
+        expect(left.deleted()).toEqual([]);
+        const stopped = play(() => body(rest(0).subarray(0, 40), "silent"), TIMING, "t/1");
+        stopped.run.stop();
+        expect(stopped.deleted()).toEqual(["/v1/tasks/t%2F1"]);
     });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MAX_EVENT_CHARACTERS, type SseEvent, SseParser } from "../src/sse.js";
+import { MAX_EVENT_CHARACTERS, type SseEvent, SseParser } from "../src/client/sse.js";
 
 const encoder = new TextEncoder();
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { paragraphs } from "../src/text.js";
-import { canRetry, errorText, LANGUAGES, stringsFor } from "../src/strings.js";
+import { paragraphs } from "../src/rich/page_text.js";
 
 describe("paragraphs", () => {
     it.each([
@@ -24,42 +23,5 @@ describe("paragraphs", () => {
             before = now;
         }
         expect(before).toHaveLength(3);
-    });
-});
-
-describe("languages", () => {
-    const shape = (value: unknown): unknown =>
-        value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, shape(v)])) : typeof value;
-
-    it("all say the same things, and none says nothing", () => {
-        for (const strings of Object.values(LANGUAGES)) {
-            expect(shape(strings)).toEqual(shape(LANGUAGES["en"]));
-            expect(JSON.stringify(strings)).not.toContain('""');
-        }
-    });
-
-    it.each([
-        ["es", "es"],
-        ["es-MX", "es"],
-        ["EN-gb", "en"],
-        ["fr", "en"],
-        ["", "en"],
-        ["constructor", "en"],
-    ])("%j is served in %s", (tag, expected) => {
-        expect(stringsFor(tag).language).toBe(expected);
-    });
-});
-
-describe("errors", () => {
-    it("have a text whatever the code", () => {
-        expect(errorText("rate_limited")).toBe("tooMany");
-        expect(errorText("upstream_unavailable")).toBe("unreachable");
-        expect(errorText("toString")).toBe("unexpected");
-    });
-
-    it("offer another try only where it can help", () => {
-        expect(canRetry(errorText("upstream_timeout"))).toBe(true);
-        expect(canRetry(errorText("course_disabled"))).toBe(false);
-        expect(canRetry(errorText("body_too_large"))).toBe(false);
     });
 });

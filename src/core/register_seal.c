@@ -1,0 +1,419 @@
+/* Sealing: what is pending becomes entries. */
+#include "core/register_seal.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "core/register_record.h"
+#include "core/sealed.h"
+
+enum { BATCH = 500, TRIES = 5 };
+
+struct lt_register_sealer {
+    struct lt_store *store;
+    char *path;
+    bool started;
+    bool doubtful;                  /* the file that was there at the start cannot be trusted */
+    struct lt_register_head *known; /* heads as the file has them, by site */
+    size_t known_n;
+    struct lt_keyring *ring;        /* of a round */
+    struct lt_register_reader *reader;
+    struct lt_arena *arena;
+};
+
+struct item {
+    struct lt_register_entry entry;
+    bool drop; /* nothing to chain: it is there already, or its call was removed by age */
+};
+
+/* ---- does it fit what is known outside of the database? ---- */
+
+static const struct lt_register_head *known_head(const struct lt_register_sealer *s, int64_t site_id)
+{
+    size_t from = 0, to = s->known_n;
+    while (from < to) {
+        size_t middle = (from + to) / 2;
+        if (s->known[middle].site_id < site_id)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < s->known_n && s->known[from].site_id == site_id ? &s->known[from] : NULL;
+}
+
+/* Is what the file knows an entry of the chain? Heads move on before the file does, so it may be an earlier one. */
+static enum lt_code has_entry(struct lt_register_sealer *s, const struct lt_register_head *known, bool *ret, struct lt_error *err)
+{
+    struct lt_rows r;
+    struct lt_register_head *anchors;
+    size_t n;
+    if (lt_register_anchors(s->store, s->arena, known->site_id, &anchors, &n, err) ||
+        LT_QUERY(s->store, s->arena, &r, err, "SELECT hash FROM register_seal WHERE site_id = $1 AND seq = $2", LT_INT(known->site_id),
+                 LT_INT(known->seq)))
+        return err->code;
+    bool removed = n > 0 && anchors[0].seq >= known->seq && lt_register_signed(s->ring, LT_REGISTER_ANCHOR, &anchors[0], NULL);
+    struct lt_str hash = {(const char *)known->hash, LT_REGISTER_HASH};
+    *ret = known->seq == 0 || removed || (r.rows > 0 && lt_str_eq(lt_rows_str(&r, 0, 0), hash));
+    return LT_OK;
+}
+
+static enum lt_code fits(struct lt_register_sealer *s, const struct lt_register_end *end, bool *ret, struct lt_error *err)
+{
+    const struct lt_register_head *known = known_head(s, end->head.site_id);
+    *ret = false;
+    if (!end->has_head) {
+        *ret = end->seq == 0 && (!known || known->seq == 0);
+        return LT_OK;
+    }
+    if (s->doubtful || end->seq != end->head.seq || !lt_register_signed(s->ring, LT_REGISTER_HEAD, &end->head, NULL))
+        return LT_OK;
+    if (!known) {
+        *ret = true;
+        return LT_OK;
+    }
+    if (end->head.seq == known->seq) {
+        *ret = memcmp(end->hash, known->hash, LT_REGISTER_HASH) == 0;
+        return LT_OK;
+    }
+    return end->head.seq < known->seq ? LT_OK : has_entry(s, known, ret, err);
+}
+
+/* The chain itself keeps that it was broken: the file that shows it will be overwritten. */
+static void append_break(struct lt_register_sealer *s, struct lt_tx *tx, struct lt_register_end *end)
+{
+    const struct lt_register_head *known = known_head(s, end->head.site_id);
+    struct lt_register_entry e = {.kind = LT_REGISTER_BREAK, .through = known ? known->seq : 0};
+    lt_log(LT_LOG_ERROR, "register.break", LT_I("site", end->head.site_id), LT_I("seq", end->seq), LT_I("known", e.through));
+    lt_register_meta_hash(LT_STR(""), e.meta_hash);
+    lt_register_content_hash(NULL, LT_STR(""), e.content_hash);
+    lt_register_append(tx, end, &e);
+}
+
+/* ---- a batch ---- */
+
+static enum lt_code read_item(struct lt_register_sealer *s, struct item *item, bool begin_there, struct lt_error *err)
+{
+    struct lt_register_entry *e = &item->entry;
+    struct lt_register_record record;
+    if (lt_register_read(s->reader, e->kind, e->call_id, e->through, &record, err))
+        return err->code;
+    item->drop = !record.there && !begin_there;
+    e->site_id = record.site_id;
+    e->has_call = true;
+    e->salted = true;
+    lt_random(e->salt, LT_REGISTER_HASH);
+    lt_register_meta_hash(record.meta, e->meta_hash);
+    lt_register_content_hash(e->salt, record.content, e->content_hash);
+    return LT_OK;
+}
+
+static void set_call(struct lt_register_entry *e, struct lt_str id)
+{
+    if (id.n == sizeof(e->call_id.b))
+        memcpy(e->call_id.b, id.p, id.n);
+}
+
+static enum lt_code read_pending(struct lt_register_sealer *s, struct item *items, size_t *ret_n, struct lt_error *err)
+{
+    struct lt_rows r;
+    if (lt_store_query(s->store, s->arena,
+                       "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
+                       " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
+                       " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT 500",
+                       NULL, 0, BATCH, &r, err))
+        return err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct item *item = &items[i];
+        *item = (struct item){.entry = {.kind = lt_rows_int(&r, i, 1), .through = -1}};
+        set_call(&item->entry, lt_rows_str(&r, i, 0));
+        if (lt_rows_at(&r, i, 2)->type != LT_V_NULL)
+            item->drop = true;
+        else if (read_item(s, item, lt_rows_at(&r, i, 3)->type != LT_V_NULL, err))
+            return err->code;
+    }
+    *ret_n = r.rows;
+    return LT_OK;
+}
+
+/* Which of the call's entries have lost their salt; *ret_sealed: there is one of the erasure already. */
+static enum lt_code erased_kinds(struct lt_register_sealer *s, struct lt_register_entry *e, bool *ret_begun, bool *ret_sealed, struct lt_error *err)
+{
+    struct lt_rows r;
+    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT kind, salt FROM register_seal WHERE call_id = $1", LT_BLOB(e->call_id.b, 16)))
+        return err->code;
+    e->through = 0;
+    *ret_begun = *ret_sealed = false;
+    for (size_t i = 0; i < r.rows; i++) {
+        int64_t kind = lt_rows_int(&r, i, 0);
+        *ret_begun = *ret_begun || kind == LT_REGISTER_BEGIN;
+        *ret_sealed = *ret_sealed || kind == LT_REGISTER_ERASED;
+        if (kind <= LT_REGISTER_TOOLS && lt_rows_at(&r, i, 1)->type == LT_V_NULL)
+            e->through |= INT64_C(1) << kind;
+    }
+    return LT_OK;
+}
+
+static enum lt_code read_erasures(struct lt_register_sealer *s, struct item *items, size_t *ret_n, struct lt_error *err)
+{
+    struct lt_rows r;
+    if (lt_store_query(s->store, s->arena, "SELECT call_id FROM register_erasure WHERE sealed = 0 ORDER BY call_id LIMIT 500", NULL, 0, BATCH, &r,
+                       err))
+        return err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct item *item = &items[i];
+        bool begun, sealed;
+        *item = (struct item){.entry = {.kind = LT_REGISTER_ERASED}};
+        set_call(&item->entry, lt_rows_str(&r, i, 0));
+        if (erased_kinds(s, &item->entry, &begun, &sealed, err) || read_item(s, item, true, err))
+            return err->code;
+        item->drop = !begun || sealed;
+    }
+    *ret_n = r.rows;
+    return LT_OK;
+}
+
+static int by_site(const void *a, const void *b)
+{
+    const struct lt_register_entry *x = &((const struct item *)a)->entry, *y = &((const struct item *)b)->entry;
+    int order = memcmp(x->call_id.b, y->call_id.b, 16);
+    if (x->site_id != y->site_id)
+        return x->site_id < y->site_id ? -1 : 1;
+    return order ? order : (x->kind > y->kind) - (x->kind < y->kind);
+}
+
+/* The entries of one site, behind a break where there was one. */
+static enum lt_code extend(struct lt_register_sealer *s, struct lt_tx *tx, int64_t site_id, struct item *items, size_t n, size_t *ret_added,
+                           struct lt_error *err)
+{
+    struct lt_register_end end;
+    bool fit;
+    if (lt_register_find_end(s->store, s->arena, site_id, &end, err) || fits(s, &end, &fit, err))
+        return err->code;
+    int64_t before = end.seq;
+    if (!fit)
+        append_break(s, tx, &end);
+    for (size_t i = 0; i < n; i++)
+        if (!items[i].drop)
+            lt_register_append(tx, &end, &items[i].entry);
+    if (end.seq > before)
+        lt_register_move_head(tx, s->ring, &end, lt_now_ms());
+    *ret_added += (size_t)(end.seq - before);
+    return LT_OK;
+}
+
+static void forget_pending(struct lt_tx *tx, const struct item *item)
+{
+    const struct lt_register_entry *e = &item->entry;
+    if (e->kind == LT_REGISTER_ERASED)
+        LT_TX(tx, "UPDATE register_erasure SET sealed = 1 WHERE call_id = $1", LT_BLOB(e->call_id.b, 16));
+    else
+        LT_TX(tx, "DELETE FROM register_pending WHERE call_id = $1 AND kind = $2", LT_BLOB(e->call_id.b, 16), LT_INT(e->kind));
+}
+
+/* An erasure that came since the content was read would leave a hash of what is gone: then the unit fails, and all is read again. */
+static enum lt_code guard(struct lt_register_sealer *s, struct lt_tx *tx, struct lt_error *err)
+{
+    struct lt_rows r;
+    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT COUNT(*) FROM register_erasure WHERE sealed = 0"))
+        return err->code;
+    LT_TX(tx, "UPDATE meta SET value = value WHERE name = 'generation' AND (SELECT COUNT(*) FROM register_erasure WHERE sealed = 0) = $1",
+          LT_INT(lt_rows_int(&r, 0, 0)));
+    lt_tx_expect(tx, 1);
+    return LT_OK;
+}
+
+static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, size_t *ret_items, size_t *ret_added, struct lt_error *err)
+{
+    struct item *items = LT_NEW_ARRAY(s->arena, struct item, 2 * BATCH);
+    size_t n, erasures;
+    if (guard(s, tx, err) || read_pending(s, items, &n, err) || read_erasures(s, items + n, &erasures, err))
+        return err->code;
+    n += erasures;
+    qsort(items, n, sizeof(*items), by_site);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && items[end].entry.site_id == items[i].entry.site_id; end++)
+            ;
+        if (extend(s, tx, items[i].entry.site_id, items + i, end - i, ret_added, err))
+            return err->code;
+    }
+    for (size_t i = 0; i < n; i++)
+        forget_pending(tx, &items[i]);
+    *ret_items = n;
+    return LT_OK;
+}
+
+/* *ret_items: that were pending, 0 when all is done. */
+static enum lt_code seal_batch(struct lt_register_sealer *s, size_t *ret_items, size_t *ret_added, struct lt_error *err)
+{
+    s->arena = lt_arena_new();
+    struct lt_tx *tx = lt_tx_new();
+    enum lt_code rc = fill_batch(s, tx, ret_items, ret_added, err);
+    if (rc || *ret_items == 0)
+        lt_tx_discard(tx);
+    else
+        rc = lt_store_write(s->store, tx, err);
+    lt_arena_free(s->arena);
+    s->arena = NULL;
+    return rc;
+}
+
+/* ---- the file ---- */
+
+static void set_known(struct lt_register_sealer *s, const struct lt_register_head *heads, size_t n)
+{
+    free(s->known);
+    s->known = n > 0 ? malloc(n * sizeof(*heads)) : NULL;
+    if (n > 0 && !s->known)
+        abort();
+    if (n > 0)
+        memcpy(s->known, heads, n * sizeof(*heads));
+    s->known_n = n;
+}
+
+static enum lt_code write_file(struct lt_register_sealer *s, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_register_head *heads;
+    size_t n;
+    enum lt_code rc = lt_register_heads(s->store, arena, -1, &heads, &n, err);
+    if (!rc)
+        rc = lt_register_file_write(s->path, s->ring, heads, n, err);
+    if (!rc)
+        set_known(s, heads, n);
+    lt_arena_free(arena);
+    return rc;
+}
+
+/* ---- the start ---- */
+
+/* Sites whose chains do not fit what the file says get a break each, at once. */
+static enum lt_code check_sites(struct lt_register_sealer *s, const struct lt_register_head *heads, size_t n, struct lt_error *err)
+{
+    size_t added = 0;
+    struct lt_tx *tx = lt_tx_new();
+    enum lt_code rc = LT_OK;
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = extend(s, tx, heads[i].site_id, NULL, 0, &added, err);
+    for (size_t i = 0; !rc && i < s->known_n; i++) {
+        bool there = false;
+        for (size_t k = 0; k < n && !there; k++)
+            there = heads[k].site_id == s->known[i].site_id;
+        if (!there)
+            rc = extend(s, tx, s->known[i].site_id, NULL, 0, &added, err);
+    }
+    if (rc || added == 0) {
+        lt_tx_discard(tx);
+        return rc;
+    }
+    return lt_store_write(s->store, tx, err);
+}
+
+/* The file is there before the first entry is: one that is missing later was removed. */
+static enum lt_code start(struct lt_register_sealer *s, struct lt_error *err)
+{
+    struct lt_register_head *heads, *known;
+    struct lt_error why = {0};
+    size_t n, known_n;
+    enum lt_register_file state = lt_register_file_read(s->path, s->arena, s->ring, &known, &known_n, &why);
+    if (lt_register_heads(s->store, s->arena, -1, &heads, &n, err))
+        return err->code;
+    set_known(s, known, known_n);
+    s->doubtful = state == LT_REGISTER_FILE_WRONG || (state == LT_REGISTER_FILE_MISSING && n > 0);
+    if (s->doubtful)
+        lt_log(LT_LOG_ERROR, "register.head_file", LT_S("path", s->path),
+               LT_S("why", state == LT_REGISTER_FILE_MISSING ? "it is missing" : why.detail));
+    if (check_sites(s, heads, n, err) || write_file(s, err))
+        return err->code;
+    s->doubtful = false;
+    return LT_OK;
+}
+
+/* ---- a round ---- */
+
+static enum lt_code seal_all(struct lt_register_sealer *s, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err)
+{
+    for (int tries = 0; !stop || !atomic_load(stop);) {
+        size_t items = 0, added = 0;
+        enum lt_code rc = seal_batch(s, &items, &added, err);
+        if (rc == LT_ECONFLICT && ++tries < TRIES)
+            continue; /* somebody else has moved a chain, or erased something: look again */
+        if (rc)
+            return lt_error_wrap(err, "sealing the register");
+        if (items == 0)
+            break;
+        tries = 0;
+        *ret_n += added;
+    }
+    return LT_OK;
+}
+
+static enum lt_code seal_round(struct lt_register_sealer *s, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err)
+{
+    if (!s->started) {
+        s->arena = lt_arena_new();
+        enum lt_code rc = start(s, err);
+        lt_arena_free(s->arena);
+        s->arena = NULL;
+        if (rc)
+            return rc;
+        s->started = true;
+    }
+    enum lt_code rc = seal_all(s, stop, ret_n, err);
+    struct lt_error file_err;
+    if (*ret_n > 0 && write_file(s, &file_err) && !rc) {
+        *err = file_err;
+        rc = file_err.code;
+    }
+    return rc;
+}
+
+static enum lt_code anything(struct lt_register_sealer *s, bool *ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(s->store, arena, &r, err,
+                               "SELECT 1 WHERE EXISTS (SELECT 1 FROM register_pending) OR EXISTS (SELECT 1 FROM register_erasure WHERE sealed = 0)");
+    *ret = !rc && r.rows > 0;
+    lt_arena_free(arena);
+    return rc;
+}
+
+enum lt_code lt_register_seal(struct lt_register_sealer *s, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err)
+{
+    bool work;
+    *ret_n = 0;
+    enum lt_code rc = anything(s, &work, err);
+    if (rc || (s->started && !work))
+        return rc;
+    if (lt_secrets_ring(s->store, true, &s->ring, err))
+        return err->code;
+    rc = lt_register_reader_new(s->store, &s->reader, err); /* anew: actions may have come */
+    if (!rc)
+        rc = seal_round(s, stop, ret_n, err);
+    lt_register_reader_free(s->reader);
+    lt_keyring_free(s->ring);
+    s->reader = NULL;
+    s->ring = NULL;
+    return rc;
+}
+
+struct lt_register_sealer *lt_register_sealer_new(struct lt_store *store, const char *head_file)
+{
+    struct lt_register_sealer *s = calloc(1, sizeof(*s));
+    if (!s || !(s->path = strdup(head_file)))
+        abort();
+    s->store = store;
+    return s;
+}
+
+void lt_register_sealer_free(struct lt_register_sealer *s)
+{
+    if (!s)
+        return;
+    free(s->known);
+    free(s->path);
+    free(s);
+}

@@ -1,0 +1,166 @@
+"""Two sites in one daemon: an administrator of the one finds nothing of the other, by no id and in no list, and changes nothing there."""
+import datetime
+import json
+
+import pytest
+from conftest import Daemon, add_vendor, check_end, wait_until
+from double.upstream import Upstream
+from routes import NOWHERE, body_schema, fill, least, routes
+
+MARK = "only-of-site-a"
+COURSE = "course-v1:Org+SiteA+Run"
+DOOR = "/openedx-ai-extensions/v1"
+USER = {"id": MARK, "roles": ["student"]}
+
+# What the parameter of a route names: a kind of thing of which site A has one. Longest prefix first.
+KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role",
+         "/v1/limits/": "limit", "/v1/prices/": "price", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
+         "/v1/privacy/jobs/": "privacy", "/v1/scopes/": "scope", "/v1/sessions/": "session", "/openai/v1/models/": "model", "/openai/v1/responses/": "response"}
+# Parameters that name what the program has, the same for every site.
+OF_NO_SITE = {"/v1/actions/{name}", "/v1/placements/{name}", "/v1/templates/{path}", "/v1/services/{name}", "/demo/units/{id}",
+              "/demo/static/{path}", "/widgets/{path}", "/admin/{path}", "/admin/static/{path}"}
+BODIES = {f"{DOOR}/prompts/{{id}}": {"body": "changed"}, "/v1/prompts/{id}": {"body": "changed"}, "/v1/profiles/{id}": {"description": "changed"},
+          "/v1/limits/{id}": {"amount": 1}}
+DAYS = [(datetime.date.today() + datetime.timedelta(days=n)).isoformat() for n in (-3, 3)]
+# Lists of site A that must be as before when B has tried everything.
+LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/placements", "/v1/switches", "/v1/tasks", "/v1/roles", "/v1/keys", "/v1/permissions", "/v1/profiles",
+         "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices",
+         "/v1/reports/policy", "/v1/emergency-stop",
+         *(f"/v1/reports/{kind}?group_by=user,provider,course&since={DAYS[0]}&until={DAYS[1]}" for kind in ("usage", "cost", "latency", "feedback"))]
+
+
+class Two:
+    def __init__(self, daemon, upstream):
+        self.daemon, self.a = daemon, daemon.admin_key
+        daemon.cli("site", "set", "demo", "policy_by_lms=true", f"name={MARK}")
+        daemon.cli("site", "add", "b")
+        self.b = json.loads(daemon.cli("--json", "key", "add", "--site", "b", "--role", "site_admin"))["key"]
+        self.b_service = json.loads(daemon.cli("--json", "key", "add", "--site", "b", "--role", "service"))["key"]
+        wait_until(lambda: daemon.request("GET", "/v1/actions", self.b_service).status == 200, what="the keys of b")
+        self.ids = self.fill_site_a(upstream)
+
+    def made(self, method, path, body, status=(200, 201, 202)):
+        answer = self.daemon.request(method, path, self.a, body)
+        assert answer.status in status, answer
+        return answer.json
+
+    def fill_site_a(self, upstream):
+        provider = add_vendor(self.daemon, upstream, name=MARK)
+        patch = {"orchestrator_class": "ThreadedLLMResponse", "processor_config": {"LLMProcessor": {"prompt": MARK, "stream": False}}}
+        profile = self.made("POST", "/v1/profiles", {"slug": MARK, "base_filepath": "base/blank.json5", "content_patch": patch})
+        self.made("PATCH", f"/v1/profiles/{MARK}", {"description": "twice"})
+        prompt = self.made("POST", "/v1/prompts", {"slug": MARK, "body": MARK})
+        scope = self.made("POST", "/v1/scopes", {"profile_id": MARK, "course_id": COURSE, "ui_slot_selector_id": MARK})
+        role = self.made("PUT", "/v1/roles", {"user_id": MARK, "course_id": COURSE, "role": "teacher"})
+        key = self.made("POST", "/v1/keys", {"role": "service", "name": MARK})
+        limit = self.made("POST", "/v1/limits", {"subject": "course", "subject_id": MARK, "unit": "requests", "amount": 1000, "window": "day"})
+        price = self.made("POST", "/v1/prices", {"model": MARK, "input": 1, "output": 1})
+        self.made("PUT", "/v1/switches", {"course_id": MARK, "enabled": False})
+        self.made("PUT", "/v1/policy", {"accepted": True, "version": self.made("GET", f"/v1/policy?user_id={MARK}", None)["version"], "user": USER})
+        self.made("PUT", "/v1/policy/texts", {"version": self.made("GET", "/v1/policy/texts", None)["version"], "language": "fr", "text": MARK})
+        self.made("PUT", "/v1/permissions", {"role": "teacher", "permission": "view_register", "allowed": True})
+        call = self.made("POST", "/v1/actions/summarise_text", {"input": {"text": f"{MARK}. Plants make sugar from light."}, "user": USER})
+        self.made("PUT", f"/v1/actions/calls/{call['id']}/feedback", {"rating": "down", "comment": MARK, "user": USER})
+        run = {"profile": MARK, "context": {"course_id": COURSE, "ui_slot_selector_id": MARK}, "action": "run", "user_input": MARK, "user": USER}
+        session = self.made("POST", "/v1/workflows/run", run)["session_id"]
+        task = self.made("POST", "/v1/workflows/run", {**run, "async": True})["task_id"]
+        wait_until(lambda: self.daemon.request("GET", f"/v1/tasks/{task}", self.a).json["state"] == "completed", what="the task")
+        response = self.made("POST", "/openai/v1/responses", {"model": "action:summarise_text", "input": f"{MARK}. Leaves are green.", "user": MARK})
+        self.made("POST", "/v1/profiles", {"slug": f"{MARK}-grading", "base_filepath": "base/grading.json5"})
+        rubric = {"criteria": [{"id": "c", "name": MARK, "options": [{"id": "o", "name": "O", "points": 1}]}]}
+        grading = self.made("POST", "/v1/workflows/run", {"profile": f"{MARK}-grading", "user_input": {"submission_id": MARK, "rubric": rubric,
+                                                                                                       "submission": {"parts": []}}})["response"]
+        self.made("PUT", "/v1/emergency-stop", {"reason": MARK})
+        export = self.daemon.request("POST", "/v1/privacy/export", self.a, {"user_id": MARK})
+        return {"privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
+                "scope": [scope["id"], scope["uuid"]], "role": [role["id"]], "key": [key["id"], key["prefix"]], "limit": [limit["id"]],
+                "price": [price["id"]], "call": [call["id"]],
+                "session": [session], "task": [task]}
+
+    def lists(self):
+        return {path: self.daemon.request("GET", path, self.a).json for path in LISTS}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    with Upstream() as upstream:
+        d = Daemon(tmp_path_factory.mktemp("isolation") / "data")
+        yield Two(d, upstream)
+        check_end(d)
+
+
+def kind_of(path):
+    kind = next((kind for prefix, kind in KINDS.items() if path.startswith(prefix + "{")), None)
+    assert kind or path in OF_NO_SITE, f"{path}: say what its parameter names"
+    return kind
+
+
+def with_parameter(two):
+    return {(method, path): operation for (method, path), operation in routes(two.daemon).items() if "{" in path and kind_of(path)}
+
+
+def asked(two, method, path, operation, value, key):
+    schema = body_schema(operation)
+    body = None if schema is None else BODIES.get(path) if method == "PATCH" and path in BODIES else least(schema)
+    return two.daemon.request(method, fill(path, id=value), key, body)
+
+
+def test_no_id_of_site_a_is_known_in_site_b(two):
+    before, tried = two.lists(), 0
+    for (method, path), operation in with_parameter(two).items():
+        for value in two.ids[kind_of(path)]:
+            for key in (two.b, two.b_service):
+                answer = asked(two, method, path, operation, value, key)
+                refused = (404,) if key == two.b or operation["x-permission"] == "caller" and not path.startswith(DOOR) else (403, 404)
+                assert answer.status in refused, f"{method} {path} with {value}: {answer}"
+                nothing = asked(two, method, path, operation, NOWHERE, key)
+                assert answer.status == nothing.status, f"{method} {path}: what is there and what is not are told apart: {answer}, {nothing}"
+                assert MARK not in answer.body.decode().replace(str(value), ""), answer
+                tried += 1
+    assert two.lists() == before
+    print(f"{tried} requests")
+
+
+def test_the_same_ids_are_known_in_site_a(two):
+    """So that the test above asks for what there is."""
+    for (method, path), operation in with_parameter(two).items():
+        if method == "GET":
+            for value in two.ids[kind_of(path)]:
+                answer = asked(two, method, path, operation, value, two.a)
+                assert answer.status not in (401, 403, 404) or path.endswith("/collection"), f"{path} with {value}: {answer}"
+
+
+def test_no_list_of_site_b_shows_anything_of_site_a(two):
+    texts = [MARK, COURSE] + [str(value) for values in two.ids.values() for value in values if len(str(value)) > 8]
+    shown = {path: body for path, body in two.lists().items() if MARK in json.dumps(body)}
+    assert set(LISTS) - set(shown) <= {"/v1/placements", "/v1/permissions"}  # these name nothing that is a site's own
+    for (method, path), operation in routes(two.daemon).items():
+        if method == "GET" and "{" not in path and operation["security"]:
+            for query in ("", "?user=" + MARK, "?course_id=" + COURSE.replace("+", "%2B"), "?user_id=" + MARK):
+                answer = two.daemon.request("GET", path + query, two.b)
+                assert answer.status < 500
+                text = answer.body.decode()
+                found = [t for t in texts if f'"{t}"' in text or (t in text and t not in (MARK, COURSE))]
+                repeated = path == "/v1/roles/mine" and found == [COURSE]  # what was asked
+                assert not found or repeated, f"{path}{query}: {found}: {answer}"
+
+
+def test_what_site_b_changes_is_its_own(two):
+    before = two.lists()
+    ask = two.daemon.request
+    assert ask("PUT", "/v1/permissions", two.b, {"role": "student", "permission": "view_register", "allowed": True}).status == 200
+    assert ask("PUT", "/v1/switches", two.b, {"course_id": MARK, "enabled": True}).status == 200
+    assert ask("PUT", "/v1/emergency-stop", two.b, {"reason": "of b"}).status == 200
+    assert ask("DELETE", "/v1/emergency-stop", two.b).json["stopped"] is False
+    assert ask("POST", "/v1/policy/status", two.b, {"user_ids": [MARK]}).json["users"][0].keys() == {"user_id", "accepted"}
+    assert ask("PUT", "/v1/placements/chat", two.b, {"enabled": False}).status == 200
+    assert ask("POST", "/v1/roles/import", two.b, {"rows": [], "replace": True}).status == 200
+    assert ask("PUT", "/v1/providers/order", two.b, {"ids": [two.ids["provider"][0]]}).status == 404
+    assert ask("PUT", "/v1/providers/order", two.b, {"ids": []}).status == 200
+    assert ask("POST", "/v1/prompts", two.b, {"slug": MARK, "body": "of b"}).status == 201  # the name is free here
+    limit = {"subject": "provider", "subject_id": str(two.ids["provider"][0]), "unit": "requests", "amount": 0, "window": "day"}
+    assert ask("POST", "/v1/limits", two.b, limit).status == 400  # that instance is not b's
+    assert ask("POST", "/v1/limits", two.b, {**limit, "subject": "site", "subject_id": ""}).status == 201
+    assert ask("POST", "/v1/scopes", two.b, {"profile_id": two.ids["profile"][0]}).status in (400, 404)
+    assert ask("POST", "/v1/workflows/run", two.b, {"profile": MARK}).status == 404
+    assert two.lists() == before
