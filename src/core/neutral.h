@@ -22,6 +22,31 @@ struct lt_message {
 
 enum lt_wish { LT_WISH_NONE, LT_WISH_NO, LT_WISH_YES };
 
+/* What is asked of an image. A provider sends what its vendor and model can do, the nearest where that is less. */
+enum lt_image_quality { LT_IMAGE_STANDARD, LT_IMAGE_HD };
+enum lt_image_aspect { LT_IMAGE_SQUARE, LT_IMAGE_LANDSCAPE, LT_IMAGE_PORTRAIT };
+enum lt_image_style { LT_IMAGE_NATURAL, LT_IMAGE_VIVID };
+
+struct lt_image_wish {
+    struct lt_str prompt;
+    enum lt_image_quality quality;
+    enum lt_image_aspect aspect;
+    enum lt_image_style style;
+    int64_t count;                         /* 1 to LT_IMAGES_MADE_MAX; a vendor that makes one at a time is asked so many times */
+};
+
+enum {
+    LT_IMAGES_MADE_MAX = 4,                        /* of one call */
+    LT_IMAGE_MADE_BYTES_MAX = 16 * 1024 * 1024     /* of one image, decoded */
+};
+
+/* An image that a vendor made: exactly one of `base64` and `url` is set. What it holds is not believed: the host looks at the bytes. */
+struct lt_image_made {
+    struct lt_str base64;                  /* as the vendor wrote it (white space allowed) */
+    struct lt_str url;                     /* where the vendor keeps it for a while; the host fetches it (io/outbound.h) */
+    struct lt_str revised_prompt;          /* what the vendor made of the prompt; may be empty */
+};
+
 struct lt_neutral_call {
     enum lt_neutral_kind kind;
     /* completion */
@@ -46,6 +71,8 @@ struct lt_neutral_call {
     const struct lt_str *texts;
     size_t texts_n;
     int64_t dimensions;                    /* 0: the model's own */
+    /* image */
+    struct lt_image_wish image;
 };
 
 struct lt_usage {
@@ -65,5 +92,7 @@ struct lt_neutral_result {
     const struct lt_json *logprobs;        /* {"content": [{"token", "logprob", "bytes", "top_logprobs"}, …]} in OpenAI's shape, or NULL */
     const float *vectors;                  /* of an embedding: vectors_n × dimensions numbers, in the order of `texts` */
     size_t vectors_n, dimensions;
+    const struct lt_image_made *images;    /* of an image call: at least one, at most as many as were asked for */
+    size_t images_n;
     struct lt_usage usage;
 };
