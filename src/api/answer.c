@@ -18,9 +18,9 @@ static void put_usage(struct lt_request *r, struct lt_jw *w, const struct lt_usa
 {
     lt_jw_key(w, "usage");
     lt_jw_obj(w);
-    lt_jw_ktokens(w, "prompt_tokens", usage->prompt_tokens);
-    lt_jw_ktokens(w, "completion_tokens", usage->completion_tokens);
-    lt_jw_ktokens(w, "total_tokens", usage->total_tokens);
+    lt_jw_kcount(w, "prompt_tokens", usage->prompt_tokens);
+    lt_jw_kcount(w, "completion_tokens", usage->completion_tokens);
+    lt_jw_kcount(w, "total_tokens", usage->total_tokens);
     put_cost(r, w, cost);
     lt_jw_end(w);
 }

@@ -153,6 +153,12 @@ static void look_at_listener(struct run *r)
 
 /* ---- providers ---- */
 
+/* Is it an AI service that may be asked? `extract` works by itself. */
+static bool asks_elsewhere(const struct lt_provider_instance *p)
+{
+    return p->enabled && !lt_str_is(p->plugin, "extract");
+}
+
 static void look_at_providers(struct run *r)
 {
     const struct lt_site *site = r->d->site;
@@ -160,7 +166,7 @@ static void look_at_providers(struct run *r)
     for (size_t i = 0; i < site->instances_n; i++) {
         const struct lt_provider_instance *p = site->instances[i];
         usable += p->enabled && p->configured;
-        beyond += p->enabled && p->configured && !lt_str_is(p->plugin, "extract");
+        beyond += p->configured && asks_elsewhere(p);
         if (p->enabled && !p->configured)
             say(r, LT_FINDING_WARNING, "Complete its settings, or switch it off.", "Provider '%.*s' cannot be used: %s.", LT_FMT(p->name), p->not_configured);
     }
@@ -237,7 +243,7 @@ static void look_at_limits(struct run *r)
         costs += all[i].unit == LT_LIMIT_COST && all[i].subject == LT_LIMIT_SITE && !all[i].per_user;
     bool paid = false;
     for (size_t i = 0; i < r->d->site->instances_n; i++)
-        paid = paid || (r->d->site->instances[i]->enabled && !lt_str_is(r->d->site->instances[i]->plugin, "extract"));
+        paid = paid || asks_elsewhere(r->d->site->instances[i]);
     if (paid && costs == 0)
         say(r, LT_FINDING_WARNING, "Set a budget: a limit of the site in the unit cost.", "The site has no limit on what AI may cost.");
 }

@@ -76,9 +76,9 @@ static void put_end(struct lt_jw *w, const struct lt_ollama_end *end, const stru
     lt_jw_kstr(w, "done_reason", done_reason(end->finish_reason));
     lt_jw_kint(w, "total_duration", times->total);
     lt_jw_kint(w, "load_duration", 0);
-    lt_jw_ktokens(w, "prompt_eval_count", end->usage.prompt_tokens);
+    lt_jw_kcount(w, "prompt_eval_count", end->usage.prompt_tokens);
     lt_jw_kint(w, "prompt_eval_duration", times->prompt_eval);
-    lt_jw_ktokens(w, "eval_count", end->usage.completion_tokens);
+    lt_jw_kcount(w, "eval_count", end->usage.completion_tokens);
     lt_jw_kint(w, "eval_duration", times->eval);
 }
 

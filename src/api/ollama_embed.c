@@ -58,7 +58,7 @@ static void answer(struct lt_request *r, bool old, const struct lt_json *vectors
     if (!old) {
         lt_jw_kint(w, "total_duration", (int64_t)(lt_mono_us() - start_us) * 1000);
         lt_jw_kint(w, "load_duration", 0);
-        lt_jw_ktokens(w, "prompt_eval_count", tokens);
+        lt_jw_kcount(w, "prompt_eval_count", tokens);
     }
     lt_jw_end(w);
     lt_json_end(r, 200, &j);

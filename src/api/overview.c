@@ -106,43 +106,21 @@ static const struct lt_report_row *row_of(const struct lt_report *report, struct
     return NULL;
 }
 
-static void put_ms(struct lt_jw *w, const char *name, const struct lt_report_row *row)
-{
-    int64_t ms = value(row, LT_REPORT_LATENCY, name, -1);
-    lt_jw_key(w, name);
-    if (ms < 0)
-        lt_jw_null(w);
-    else
-        lt_jw_int(w, ms);
-}
-
 /* What has no row had no call: 0, but no duration. */
 static void put_figures(struct lt_jw *w, const struct overview *o, const struct lt_report_row *usage, const struct lt_report_row *latency,
                         const struct lt_report_row *spent)
 {
     static const char *const counts[] = {"calls", "succeeded", "failed", "refused", "cancelled", "interrupted", "running", "prompt_tokens",
                                          "completion_tokens", "total_tokens", "unknown_token_calls"};
+    static const char *const durations[] = {"p50_ms", "p95_ms", "p99_ms"};
     for (size_t i = 0; i < LT_COUNT(counts); i++)
         lt_jw_kint(w, counts[i], value(usage, LT_REPORT_USAGE, counts[i], 0));
-    put_ms(w, "p50_ms", latency);
-    put_ms(w, "p95_ms", latency);
-    put_ms(w, "p99_ms", latency);
+    for (size_t i = 0; i < LT_COUNT(durations); i++)
+        lt_jw_kcount(w, durations[i], value(latency, LT_REPORT_LATENCY, durations[i], -1));
     if (!o->cost)
         return;
     lt_jw_kint(w, "cost", value(spent, LT_REPORT_COST, "cost", 0));
     lt_jw_kint(w, "unpriced_calls", value(spent, LT_REPORT_COST, "unpriced_calls", 0));
-}
-
-static int64_t next_of(const struct overview *o, int64_t at, char ret_name[25])
-{
-    int64_t start, end;
-    if (o->step_ms > 0) {
-        lt_time_format(at, ret_name);
-        return at + o->step_ms;
-    }
-    lt_day_format(o->r->caller.site->time_zone, at, ret_name);
-    lt_period_of(o->r->caller.site->time_zone, LT_PERIOD_DAY, at, &start, &end);
-    return end;
 }
 
 static void put_series(struct lt_jw *w, const struct overview *o)
@@ -151,8 +129,8 @@ static void put_series(struct lt_jw *w, const struct overview *o)
     lt_jw_key(w, "series");
     lt_jw_arr(w);
     for (int64_t at = o->since; at < o->until; at = next) {
-        char name[25];
-        next = next_of(o, at, name);
+        char name[LT_REPORT_PART_TEXT];
+        lt_report_part(o->usage.query, at, name, &next);
         lt_jw_obj(w);
         lt_jw_ktime(w, "at", at);
         put_figures(w, o, row_of(&o->usage, lt_str(name)), row_of(&o->latency, lt_str(name)), o->cost ? row_of(&o->spent, lt_str(name)) : NULL);

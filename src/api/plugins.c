@@ -90,7 +90,7 @@ static void put_answer(struct lt_request *r, struct lt_jw *w, const struct lt_se
     lt_jw_kstrz(w, "status", lt_service_status_name(a->status));
     lt_jw_key(w, "version");
     if (a->granted)
-        lt_jw_str(w, lt_printf(r->arena, "%d.%d", a->granted->major, a->granted->minor));
+        lt_jw_str(w, lt_service_version(r->arena, a->granted));
     else
         lt_jw_null(w);
     lt_jw_kstr_or_null(w, "plugin", a->granted ? lt_str(a->granted->plugin) : LT_STR_NULL);

@@ -18,9 +18,9 @@ static void put_members(struct lt_request *r, struct lt_jw *w, const struct lt_r
     lt_jw_kstr(w, "provider", c->instance);
     lt_jw_kstr(w, "plugin", c->plugin);
     lt_jw_kstr(w, "model", c->model);
-    lt_jw_ktokens(w, "prompt_tokens", c->usage.prompt_tokens);
-    lt_jw_ktokens(w, "completion_tokens", c->usage.completion_tokens);
-    lt_jw_ktokens(w, "total_tokens", c->usage.total_tokens);
+    lt_jw_kcount(w, "prompt_tokens", c->usage.prompt_tokens);
+    lt_jw_kcount(w, "completion_tokens", c->usage.completion_tokens);
+    lt_jw_kcount(w, "total_tokens", c->usage.total_tokens);
     if (c->cost >= 0 && lt_permitted(&r->caller, "view_cost", LT_STR_NULL))
         lt_jw_kint(w, "cost", c->cost);
     lt_jw_kbool(w, "content_stored", c->content_stored);

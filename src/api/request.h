@@ -223,7 +223,6 @@ enum lt_code lt_request_profile(struct lt_request *r, const struct lt_scope_cont
                                 const struct lt_scope **ret_scope, struct lt_error *err);
 /* Keeps a reference until the request ends. */
 void lt_request_keep_config(struct lt_request *r, struct lt_config *config);
-void lt_jw_ktokens(struct lt_jw *w, const char *key, int64_t tokens); /* unknown (-1) is null, never 0 */
 
 /* Makes a report when it is its turn: not many at once. As lt_report_run(); LT_EOVERLOADED too. */
 enum lt_code lt_request_report(struct lt_request *r, const struct lt_report_query *query, struct lt_report *ret, struct lt_error *err);

@@ -98,11 +98,3 @@ void lt_json_end(struct lt_request *r, int status, struct lt_json_reply *j)
     lt_buf_free(&j->buf);
 }
 
-void lt_jw_ktokens(struct lt_jw *w, const char *key, int64_t tokens)
-{
-    lt_jw_key(w, key);
-    if (tokens < 0)
-        lt_jw_null(w);
-    else
-        lt_jw_int(w, tokens);
-}

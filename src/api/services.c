@@ -42,17 +42,17 @@ static void explain(struct lt_request *r, const struct asked *a, struct lt_str n
     ret->reason = lt_printf(r->arena, "no component '%.*s' was declared", LT_FMT(a->component_name)).p;
 }
 
-static struct lt_str version(struct lt_request *r, const struct lt_entry *e)
+struct lt_str lt_service_version(struct lt_arena *arena, const struct lt_entry *e)
 {
-    return lt_printf(r->arena, "%d.%d", e->major, e->minor);
+    return lt_printf(arena, "%d.%d", e->major, e->minor);
 }
 
 static void put_granted(struct lt_request *r, struct lt_jw *w, const struct lt_entry *e, bool administrator)
 {
-    lt_jw_kstr(w, "version", version(r, e));
+    lt_jw_kstr(w, "version", lt_service_version(r->arena, e));
     lt_jw_key(w, "granted");
     lt_jw_obj(w);
-    lt_jw_kstr(w, "version", version(r, e));
+    lt_jw_kstr(w, "version", lt_service_version(r->arena, e));
     lt_jw_kstrz(w, "title", e->title);
     lt_jw_kstrz(w, "description", e->description);
     if (administrator)
@@ -68,7 +68,7 @@ void lt_service_put_candidates(struct lt_request *r, struct lt_jw *w, const stru
         const struct lt_service_candidate *c = &a->candidates[i];
         lt_jw_obj(w);
         lt_jw_kstrz(w, "plugin", c->entry->plugin);
-        lt_jw_kstr(w, "version", version(r, c->entry));
+        lt_jw_kstr(w, "version", lt_service_version(r->arena, c->entry));
         lt_jw_kint(w, "rank", c->entry->rank);
         lt_jw_kstrz(w, "status", lt_service_status_name(c->status));
         lt_jw_kstrz(w, "reason", c->reason);

@@ -5,13 +5,6 @@
 #include "core/admin.h"
 #include "core/site_settings.h"
 
-static void put_schema(struct lt_request *r, struct lt_jw *w)
-{
-    const struct lt_json *schema = NULL;
-    lt_json_parse(r->arena, lt_str(lt_site_settings_schema), LT_JSON_STRICT, &schema, NULL);
-    lt_jw_kjson(w, "settings_schema", schema);
-}
-
 void lt_get_site(struct lt_request *r)
 {
     const struct lt_site *site = lt_request_site(r);
@@ -30,7 +23,8 @@ void lt_get_site(struct lt_request *r)
     for (size_t i = 0; i < lt_json_len(site->settings); i++)
         lt_jw_str(w, lt_json_key_at(site->settings, i));
     lt_jw_end(w);
-    put_schema(r, w);
+    lt_jw_key(w, "settings_schema");
+    lt_jw_raw(w, lt_str(lt_site_settings_schema));
     lt_jw_end(w);
     lt_json_end(r, 200, &j);
 }

@@ -75,8 +75,7 @@ static enum lt_code add_part(struct making *m, struct lt_report_part part)
     return LT_OK;
 }
 
-/* What the key `day` says of what begins at `at`, and where the next one begins. */
-static void part_at(const struct lt_report_query *q, int64_t at, char ret[25], int64_t *ret_end)
+void lt_report_part(const struct lt_report_query *q, int64_t at, char ret[LT_REPORT_PART_TEXT], int64_t *ret_end)
 {
     int64_t start;
     if (q->step_ms > 0) {
@@ -93,8 +92,8 @@ static enum lt_code add_days(struct making *m)
     const struct lt_report_query *q = m->query;
     int64_t end;
     for (int64_t at = q->since; at < q->until; at = end) {
-        char day[25];
-        part_at(q, at, day, &end);
+        char day[LT_REPORT_PART_TEXT];
+        lt_report_part(q, at, day, &end);
         struct lt_report_part part = {.since = at, .until = end < q->until ? end : q->until, .day = lt_str(day)};
         if (add_part(m, part))
             return m->err->code;
@@ -102,7 +101,7 @@ static enum lt_code add_days(struct making *m)
     return LT_OK;
 }
 
-_Static_assert(LT_DAY_TEXT <= 25, "a day fits where a time does");
+_Static_assert((int)LT_DAY_TEXT <= (int)LT_REPORT_PART_TEXT, "a day fits where a time does");
 
 /* ---- calls that were removed by age ---- */
 

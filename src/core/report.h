@@ -40,6 +40,7 @@ enum {
     LT_REPORT_VALUES_MAX = 12,
     LT_REPORT_PEOPLE_MAX = 10000,    /* in one list of users that may be seen */
     LT_REPORT_LISTS_MAX = 3,
+    LT_REPORT_PART_TEXT = 25,        /* bytes of the name of a part, with its end: a time (RFC 3339) or a day */
 };
 
 /* Users that may be seen: ids in bytewise order (lt_report_people_sort()). */
@@ -63,6 +64,9 @@ struct lt_report_query {
     struct lt_report_people visible[LT_REPORT_LISTS_MAX]; /* only rows of users who stand in each of them */
     size_t visible_n;
 };
+
+/* The name of the part of the query's time that begins at `at` (what the key `day` says), and where the next one begins. Any thread. */
+void lt_report_part(const struct lt_report_query *query, int64_t at, char ret_name[LT_REPORT_PART_TEXT], int64_t *ret_end);
 
 /* The words of a question, as API and command line take them; "" or p NULL = not said. */
 struct lt_report_words {

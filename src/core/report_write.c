@@ -4,22 +4,13 @@
 #include "text/csv.h"
 #include "text/json.h"
 
-static void put_number(struct lt_jw *w, const char *key, int64_t v)
-{
-    lt_jw_key(w, key);
-    if (v < 0)
-        lt_jw_null(w);
-    else
-        lt_jw_int(w, v);
-}
-
 static void put_key(struct lt_jw *w, const struct lt_report_row *row, enum lt_report_key key)
 {
     int64_t status;
     if (key != LT_REPORT_VENDOR_STATUS)
         lt_jw_kstr(w, lt_report_key_name(key), row->keys[key]);
     else
-        put_number(w, lt_report_key_name(key), lt_str_to_int64(row->keys[key], &status) ? status : -1);
+        lt_jw_kcount(w, lt_report_key_name(key), lt_str_to_int64(row->keys[key], &status) ? status : -1);
 }
 
 static void put_example(struct lt_jw *w, const char *key, struct lt_uuid id)
@@ -41,7 +32,7 @@ static void put_values(struct lt_jw *w, const struct lt_report_row *row)
         lt_jw_kstr(w, "currency", row->query->site->currency);
     for (size_t i = 0; i < n; i++) {
         if (columns[i].type == LT_REPORT_NUMBER)
-            put_number(w, columns[i].name, row->values[i]);
+            lt_jw_kcount(w, columns[i].name, row->values[i]);
         else if (columns[i].type == LT_REPORT_TIME)
             lt_jw_ktime(w, columns[i].name, row->values[i]);
         else
@@ -81,9 +72,9 @@ void lt_report_write_json(struct lt_jw *w, const struct lt_report *report, size_
     lt_jw_obj(w);
     put_values(w, &report->total);
     lt_jw_end(w);
-    put_number(w, "summarised_calls", report->summarised);
+    lt_jw_kcount(w, "summarised_calls", report->summarised);
     lt_jw_kint(w, "rows_total", (int64_t)report->n);
-    put_number(w, "next", end < report->n ? (int64_t)end : -1);
+    lt_jw_kcount(w, "next", end < report->n ? (int64_t)end : -1);
     lt_jw_end(w);
 }
 

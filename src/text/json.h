@@ -95,6 +95,7 @@ void lt_jw_kstr_or_null(struct lt_jw *w, const char *key, struct lt_str s); /* s
 void lt_jw_kstr_nonempty(struct lt_jw *w, const char *key, struct lt_str s); /* "" writes null too */
 void lt_jw_kstrz(struct lt_jw *w, const char *key, const char *z);
 void lt_jw_kint(struct lt_jw *w, const char *key, int64_t v);
+void lt_jw_kcount(struct lt_jw *w, const char *key, int64_t n); /* below 0 (unknown) writes null */
 void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms); /* since 1970, as RFC 3339 in UTC; 0 writes null */
 void lt_jw_kbool(struct lt_jw *w, const char *key, bool v);
 void lt_jw_kjson(struct lt_jw *w, const char *key, const struct lt_json *v);

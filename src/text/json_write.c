@@ -322,6 +322,15 @@ void lt_jw_kint(struct lt_jw *w, const char *key, int64_t v)
     lt_jw_int(w, v);
 }
 
+void lt_jw_kcount(struct lt_jw *w, const char *key, int64_t n)
+{
+    lt_jw_key(w, key);
+    if (n < 0)
+        lt_jw_null(w);
+    else
+        lt_jw_int(w, n);
+}
+
 void lt_jw_ktime(struct lt_jw *w, const char *key, int64_t ms)
 {
     char text[25];

@@ -79,11 +79,7 @@ void lt_card_write(struct lt_jw *w, const struct lt_card *card)
     put_number(w, "interval", card->interval);
     put_number(w, "easeFactor", card->ease_factor);
     lt_jw_kint(w, "repetitions", card->repetitions);
-    lt_jw_key(w, "lastReviewedAt");
-    if (card->last_reviewed_at < 0)
-        lt_jw_null(w);
-    else
-        lt_jw_int(w, card->last_reviewed_at);
+    lt_jw_kcount(w, "lastReviewedAt", card->last_reviewed_at);
     lt_jw_end(w);
 }
 

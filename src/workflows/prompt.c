@@ -74,16 +74,19 @@ size_t lt_prompt_count_profiles(const struct lt_workflow_set *set, const struct 
     return used;
 }
 
-void lt_prompt_write_profiles(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_prompt *prompt)
+/* How many profiles name it, and the slugs of the first LT_PROMPT_USERS_SHOWN. */
+static void put_usage(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_prompt *prompt)
 {
-    size_t n, shown = 0;
+    size_t n, used = 0;
     const struct lt_profile *profiles = lt_profile_list(set, prompt->site_id, &n);
+    lt_jw_obj(w);
+    lt_jw_key(w, "profiles");
     lt_jw_arr(w);
-    for (size_t i = 0; i < n && shown < LT_PROMPT_USERS_SHOWN; i++)
-        if (names_prompt(&profiles[i], set, prompt)) {
+    for (size_t i = 0; i < n; i++)
+        if (names_prompt(&profiles[i], set, prompt) && used++ < LT_PROMPT_USERS_SHOWN)
             lt_jw_str(w, profiles[i].slug);
-            shown++;
-        }
+    lt_jw_end(w);
+    lt_jw_kint(w, "profile_count", (int64_t)used);
     lt_jw_end(w);
 }
 
@@ -99,11 +102,7 @@ void lt_prompt_write(struct lt_jw *w, const struct lt_workflow_set *set, const s
     lt_jw_ktime(w, "created_at", p->created_at);
     lt_jw_ktime(w, "updated_at", p->updated_at);
     lt_jw_key(w, "usage");
-    lt_jw_obj(w);
-    lt_jw_kint(w, "profile_count", (int64_t)lt_prompt_count_profiles(set, p));
-    lt_jw_key(w, "profiles");
-    lt_prompt_write_profiles(w, set, p);
-    lt_jw_end(w);
+    put_usage(w, set, p);
     lt_jw_end(w);
 }
 

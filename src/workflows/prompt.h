@@ -32,8 +32,6 @@ enum lt_code lt_prompt_find(const struct lt_workflow_set *set, int64_t site_id, 
 bool lt_prompt_is_name(struct lt_str text);
 /* How many profiles of the site name the prompt in a processor. */
 size_t lt_prompt_count_profiles(const struct lt_workflow_set *set, const struct lt_prompt *prompt);
-/* Their slugs as a list, at most LT_PROMPT_USERS_SHOWN. */
-void lt_prompt_write_profiles(struct lt_jw *w, const struct lt_workflow_set *set, const struct lt_prompt *prompt);
 
 /* ---- changing: one unit each, which raises the configuration generation. Fiber, or outside loops. `who`: for the history ---- */
 /* Members: slug, body, and uuid for imports. LT_EINVALID_INPUT with everything that is wrong, LT_ECONFLICT. */

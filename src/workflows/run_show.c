@@ -10,23 +10,13 @@ static void put_uuid(struct lt_jw *w, struct lt_uuid id)
     lt_jw_strz(w, text);
 }
 
-/* What is not known is null, never 0. */
-static void put_tokens(struct lt_jw *w, const char *key, int64_t tokens)
-{
-    lt_jw_key(w, key);
-    if (tokens < 0)
-        lt_jw_null(w);
-    else
-        lt_jw_int(w, tokens);
-}
-
 static void put_usage(struct lt_jw *w, const struct lt_usage *usage)
 {
     lt_jw_key(w, "usage");
     lt_jw_obj(w);
-    put_tokens(w, "prompt_tokens", usage->prompt_tokens);
-    put_tokens(w, "completion_tokens", usage->completion_tokens);
-    put_tokens(w, "total_tokens", usage->total_tokens);
+    lt_jw_kcount(w, "prompt_tokens", usage->prompt_tokens);
+    lt_jw_kcount(w, "completion_tokens", usage->completion_tokens);
+    lt_jw_kcount(w, "total_tokens", usage->total_tokens);
     lt_jw_end(w);
 }
 

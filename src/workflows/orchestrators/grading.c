@@ -130,23 +130,14 @@ static void put_criteria(struct job *j, struct lt_jw *w, const struct lt_json *l
     lt_jw_end(w);
 }
 
-static void put_count(struct lt_jw *w, const char *key, int64_t n)
-{
-    lt_jw_key(w, key);
-    if (n < 0)
-        lt_jw_null(w);
-    else
-        lt_jw_int(w, n);
-}
-
 static void put_usage(struct job *j, struct lt_jw *w)
 {
     const struct lt_usage *u = &j->run->result->usage;
     lt_jw_key(w, "usage");
     lt_jw_obj(w);
-    put_count(w, "prompt_tokens", u->prompt_tokens);
-    put_count(w, "completion_tokens", u->completion_tokens);
-    put_count(w, "total_tokens", u->total_tokens);
+    lt_jw_kcount(w, "prompt_tokens", u->prompt_tokens);
+    lt_jw_kcount(w, "completion_tokens", u->completion_tokens);
+    lt_jw_kcount(w, "total_tokens", u->total_tokens);
     lt_jw_end(w);
 }
 
