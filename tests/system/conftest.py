@@ -20,11 +20,16 @@ LECTERN = BUILD / "src" / "daemon" / "lectern"
 sys.path.insert(0, str(HERE))
 
 
+# Files whose tests take minutes: begun first, so that no process is left alone with one at the end.
+LONG = ["test_plugins.py", "test_embedding.py", "test_api_fuzz.py", "test_cli.py"]
+
+
 def pytest_collection_modifyitems(items):
     """A test is named alike in every process that collects it, or the processes that share the tests out refuse to begin: no name may hold the time."""
     timed = [item.nodeid for item in items if any(abs(int(n) - time.time()) < 400 * 86400 for n in re.findall(r"\d{10}", item.nodeid))]
     if timed:
         raise pytest.UsageError(f"the names of these tests change with the clock: {', '.join(timed)}")
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 def run_lectern(*args, stdin=None, check=True, timeout=60):
