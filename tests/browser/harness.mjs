@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { slowDown, STEP_DEADLINE, TEST_DEADLINE } from "./waiting.mjs";
-import { startNetwork } from "./network.mjs";
+import { STREAM, startNetwork } from "./network.mjs";
 
 export { eventually } from "./waiting.mjs";
 
@@ -65,9 +65,9 @@ export function browserTest(name, options, body) {
         const page = await session.newPage();
         page.setDefaultTimeout(STEP_DEADLINE);
         await slowDown(page);
-        await page.addInitScript(countReads);
+        await page.addInitScript(countReads, STREAM);
         if (!whole) await page.addInitScript(leaveOut);
-        network.read = (bytes) => page.waitForFunction((enough) => window.streamBytesRead >= enough, bytes);
+        network.read = (...passed) => page.waitForFunction(([stream, bytes]) => window.streamBytesRead[stream] >= bytes, passed);
         const complaints = [];
         const strangers = [];
         page.on("console", (message) => {
@@ -102,14 +102,29 @@ function leaveOut() {
     document.addEventListener("readystatechange", () => document.querySelectorAll(others).forEach((element) => element.remove()), { once: true });
 }
 
-/** In the page: how much of streamed answers its scripts have read, and how many JSON answers they have read and dealt with. */
-function countReads() {
-    window.streamBytesRead = 0;
+/** In the page: how much of each streamed answer its scripts have read, and how many JSON answers they have read and dealt with. */
+function countReads(header) {
+    window.streamBytesRead = {};
     window.jsonAnswersRead = 0;
+    const numbers = new WeakMap(); // of bodies and their readers
+    const { fetch } = window;
+    window.fetch = async (...args) => {
+        const answer = await fetch(...args);
+        const number = answer.headers.get(header);
+        if (number) numbers.set(answer.body, number);
+        return answer;
+    };
+    const { getReader } = ReadableStream.prototype;
+    ReadableStream.prototype.getReader = function (...args) {
+        const reader = getReader.apply(this, args);
+        numbers.set(reader, numbers.get(this));
+        return reader;
+    };
     const { read } = ReadableStreamDefaultReader.prototype;
     ReadableStreamDefaultReader.prototype.read = async function (...args) {
         const result = await read.apply(this, args);
-        window.streamBytesRead += result.value?.length ?? 0;
+        const number = numbers.get(this);
+        if (number) window.streamBytesRead[number] = (window.streamBytesRead[number] ?? 0) + (result.value?.length ?? 0);
         return result;
     };
     const { json } = Response.prototype;

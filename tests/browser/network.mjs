@@ -7,6 +7,10 @@ import { createServer, request as httpRequest } from "node:http";
 /** Before every answer, in ms: shows tests that count on being faster than the network. */
 const DELAY = Number(process.env.NETWORK_DELAY_MS || 0);
 
+/** Which of the event streams an answer is, for the page's count of what it has read. */
+export const STREAM = "x-stream-number";
+let streamsBegun = 0;
+
 export async function startNetwork(target) {
     const upstream = new URL(target);
     const network = {
@@ -21,17 +25,14 @@ export async function startNetwork(target) {
         cuts: [],
         /** Connections are dropped before anything is answered, and streams that have begun are broken. */
         down: false,
-        /** Bytes of event streams that were passed on. */
-        passed: 0,
-        /** Resolves when the page has read that many bytes of event streams. */
-        read: async () => undefined,
+        /** Resolves when the page has read that many bytes of an event stream. Streams are known by their number, in the header STREAM. */
+        read: async (stream, bytes) => undefined,
         calm() {
             network.log.length = 0;
             network.slow = null;
             network.hold = null;
             network.cuts = [];
             network.down = false;
-            network.passed = 0;
         },
         close() {
             server.close();
@@ -61,8 +62,10 @@ export async function startNetwork(target) {
         onward.on("response", async (response) => {
             if (DELAY) await pause(DELAY);
             entry.status = response.statusCode;
+            const streams = /^text\/event-stream/.test(response.headers["content-type"] ?? "");
+            if (streams) outgoing.setHeader(STREAM, ++streamsBegun);
             outgoing.writeHead(response.statusCode, response.headers);
-            if (!/^text\/event-stream/.test(response.headers["content-type"] ?? "")) return response.pipe(outgoing);
+            if (!streams) return response.pipe(outgoing);
             pass(response, outgoing, network.cuts.shift() ?? Infinity, network);
         });
     });
@@ -84,12 +87,11 @@ async function pass(from, to, budget, network) {
             for (let at = 0; at < chunk.length; ) {
                 while (sent >= (network.hold ?? Infinity) && !network.down && !to.destroyed) await pause(10);
                 if (network.down || to.destroyed) return to.destroy();
-                if (sent >= budget) return await cut(to, network);
+                if (sent >= budget) return await cut(to, sent, network);
                 const size = Math.min(network.slow?.bytes ?? chunk.length, chunk.length - at, budget - sent, (network.hold ?? Infinity) - sent);
                 to.write(chunk.subarray(at, at + size));
                 at += size;
                 sent += size;
-                network.passed += size;
                 if (network.slow) await pause(network.slow.ms);
             }
         }
@@ -100,7 +102,7 @@ async function pass(from, to, budget, network) {
 }
 
 /** The browser drops what the page has not read when a connection breaks, and then the cut would come at another byte. */
-async function cut(to, network) {
-    await network.read(network.passed);
+async function cut(to, sent, network) {
+    await network.read(to.getHeader(STREAM), sent);
     to.destroy();
 }

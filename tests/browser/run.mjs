@@ -69,7 +69,10 @@ async function runFile(file) {
     }
 }
 
-/* Two at a time. Files with a daemon of their own run beside others, the longest first; the rest share one daemon and its learner. */
+/*
+ * Three at a time on two cores, since they wait a good deal. Files with a daemon of their own run beside others, the longest first; the rest
+ * share one daemon and its learner.
+ */
 const OWN = ["console.test.mjs", "widgets.test.mjs", "authors.test.mjs", "path.test.mjs", "openedx.test.mjs"];
 const files = process.argv.length > 2 ? process.argv.slice(2) : readdirSync(HERE).filter((name) => name.endsWith(".test.mjs"));
 const waiting = [...OWN.filter((name) => files.includes(name)).map((name) => [name]), files.filter((name) => !OWN.includes(name)).sort()];
@@ -78,7 +81,7 @@ async function work() {
     for (let next = waiting.shift(); next; next = waiting.shift()) for (const file of next) await runFile(file);
 }
 
-await Promise.all([work(), work()]);
+await Promise.all([work(), work(), work()]);
 mock?.close();
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exit(totals.failed ? 1 : 0);
