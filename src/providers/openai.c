@@ -1,13 +1,15 @@
-/* Provider `openai`, and what it shares with `openai_compatible`: which of the formats a call takes, vectors, the list of models. */
+/* Provider `openai`, and what it shares with its family: which of the formats a call takes, vectors, the list of models. */
 #include "providers/openai_family.h"
 
 enum { MODELS_BYTES_MAX = 8 * 1024 * 1024 };
 
-/* ---- of both ---- */
+/* ---- of all ---- */
 
 struct lt_str lt_openai_url(struct lt_wire *w, const char *tail, const char *query)
 {
-    static const char *const tails[] = {"/chat/completions", "/responses", "/embeddings", "/models"};
+    static const char *const tails[] = {"/chat/completions", "/responses", "/embeddings", "/images/generations", "/models"};
+    if (lt_openai_vendor(w)->url)
+        return lt_openai_vendor(w)->url(w, tail, query);
     for (size_t i = 0; i < LT_COUNT(tails); i++)
         if (lt_str_ends(w->endpoint.path, lt_str(tails[i]))) {
             w->endpoint.path.n -= strlen(tails[i]);
@@ -23,31 +25,31 @@ static enum lt_code check_able(const struct lt_wire *w, struct lt_error *err)
     bool images = false;
     for (size_t i = 0; i < call->messages_n; i++)
         images |= call->messages[i].images_n > 0;
-    if (images && !lt_json_bool_or(lt_wire_quirk(w, "images"), true))
+    if (images && !lt_json_bool_or(lt_wire_quirk(w, "images"), !lt_openai_vendor(w)->no_images))
         return lt_fail(err, LT_EUNSUPPORTED, "the model takes no images");
     if (lt_json_len(call->tools) > 0 && !lt_json_bool_or(lt_wire_quirk(w, "tools"), true))
         return lt_fail(err, LT_EUNSUPPORTED, "the model takes no tools");
     return LT_OK;
 }
 
-bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings, const struct lt_wire_vendor *vendor,
-                             const char *otherwise)
+bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings, const struct lt_openai_vendor *vendor)
 {
     char why[LT_WIRE_WHY_MAX];
     struct lt_wire_endpoint endpoint;
-    struct lt_str api = lt_json_str_or(lt_json_get(instance->config, "api"), lt_str(otherwise));
+    struct lt_str api = lt_json_str_or(lt_json_get(instance->config, "api"), lt_str(vendor->api));
     if (!lt_json_bool_or(lt_json_at_pointer(settings, "/extra/store"), true) ||
         !lt_json_bool_or(lt_json_at_pointer(instance->config, "/body/store"), true))
         return false;
     if (lt_str_is(api, "responses"))
         return true;
-    return lt_str_is(api, "auto") && lt_wire_read_endpoint(instance->config, vendor, &endpoint, why) && (endpoint.own || !vendor->host);
+    return lt_str_is(api, "auto") && lt_wire_read_endpoint(instance->config, &vendor->wire, &endpoint, why) &&
+           (endpoint.own || !vendor->wire.host);
 }
 
-static enum lt_code complete(struct lt_wire *w, const char *otherwise, struct lt_error *err)
+static enum lt_code complete(struct lt_wire *w, struct lt_error *err)
 {
     const struct lt_neutral_call *call = w->run->call;
-    struct lt_str api = lt_json_str_or(lt_json_get(w->config, "api"), lt_str(otherwise));
+    struct lt_str api = lt_json_str_or(lt_json_get(w->config, "api"), lt_str(lt_openai_vendor(w)->api));
     bool threads = call->store || call->previous_response_id.n > 0;
     bool responses = lt_str_is(api, "responses") || (lt_str_is(api, "auto") && threads);
     if (!responses && call->previous_response_id.n > 0)
@@ -66,10 +68,10 @@ static enum lt_code complete(struct lt_wire *w, const char *otherwise, struct lt
 static enum lt_code embedding_body(struct lt_wire *w, struct lt_error *err)
 {
     const struct lt_neutral_call *call = w->run->call;
-    struct lt_str form = lt_json_str_or(lt_wire_quirk(w, "encoding_format"), w->endpoint.own ? LT_STR("base64") : LT_STR("float"));
+    const char *vectors = lt_openai_vendor(w)->own_vectors, *dimensions = lt_openai_vendor(w)->dimensions;
+    struct lt_str form = lt_json_str_or(lt_wire_quirk(w, "encoding_format"), vectors && w->endpoint.own ? lt_str(vectors) : LT_STR("float"));
     lt_wire_begin(w);
-    lt_wire_own(w, "model");
-    lt_jw_kstr(&w->jw, "model", w->model);
+    lt_openai_write_model(w);
     lt_wire_own(w, "input");
     lt_jw_key(&w->jw, "input");
     lt_jw_arr(&w->jw);
@@ -78,9 +80,8 @@ static enum lt_code embedding_body(struct lt_wire *w, struct lt_error *err)
     lt_jw_end(&w->jw);
     if (lt_wire_may(w, "encoding_format", false))
         lt_jw_kstr(&w->jw, "encoding_format", form);
-    lt_wire_int(w, "dimensions", "dimensions", call->dimensions, 1);
-    if (lt_wire_may(w, "user", false) && w->run->user_hash[0] != '\0' && lt_json_bool_or(lt_wire_quirk(w, "user"), true))
-        lt_jw_kstrz(&w->jw, "user", w->run->user_hash);
+    lt_wire_int(w, dimensions ? dimensions : "dimensions", "dimensions", call->dimensions, 1);
+    lt_openai_write_user(w);
     return lt_wire_end(w, err);
 }
 
@@ -113,22 +114,34 @@ static enum lt_code embed(struct lt_wire *w, struct lt_error *err)
     return code ? code : take_vectors(w, answer, err);
 }
 
-enum lt_code lt_openai_call(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, const char *otherwise, struct lt_error *err)
+static enum lt_code serve(struct lt_wire *w, struct lt_error *err)
+{
+    switch (w->run->call->kind) {
+    case LT_NEUTRAL_EMBEDDING:
+        return embed(w, err);
+    case LT_NEUTRAL_IMAGE:
+        return lt_openai_make_images(w, err);
+    default:
+        return complete(w, err);
+    }
+}
+
+enum lt_code lt_openai_call(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_error *err)
 {
     struct lt_wire w;
-    enum lt_code code = lt_wire_prepare(&w, run, vendor, err);
+    enum lt_code code = lt_wire_prepare(&w, run, &vendor->wire, err);
     if (!code)
-        code = run->call->kind == LT_NEUTRAL_EMBEDDING ? embed(&w, err) : complete(&w, otherwise, err);
+        code = serve(&w, err);
     lt_wire_done(&w);
     return code;
 }
 
-enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_str **ret, size_t *ret_n,
+enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str **ret, size_t *ret_n,
                               struct lt_error *err)
 {
     struct lt_wire w;
     const struct lt_json *answer = NULL;
-    enum lt_code code = lt_wire_prepare_plain(&w, run, vendor, err);
+    enum lt_code code = lt_wire_prepare_plain(&w, run, &vendor->wire, err);
     if (!code)
         code = lt_wire_fetch(&w, lt_openai_url(&w, "/models", NULL), &lt_openai_chat_format, MODELS_BYTES_MAX, &answer, err);
     const struct lt_json *data = lt_json_is(answer, LT_JSON_ARRAY) ? answer : lt_json_get(answer, "data"); /* Together gives the list alone */
@@ -144,6 +157,7 @@ enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_wire_
 #define DEFAULT_ENDPOINT "https://api.openai.com/v1"
 #define DEFAULT_MODEL "gpt-4o"
 #define DEFAULT_EMBEDDING_MODEL "text-embedding-3-small"
+#define DEFAULT_IMAGE_MODEL "gpt-image-1.5"
 
 static const char settings_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
@@ -154,34 +168,39 @@ static const char settings_schema[] =
     "\"project\":{\"type\":\"string\",\"title\":\"Project\",\"maxLength\":200,\"pattern\":\"^[\\\\x20-\\\\x7e]*$\"},"
     LT_WIRE_SETTING_MODEL("For actions that name none. Without it api.openai.com gets " DEFAULT_MODEL ".") ","
     LT_WIRE_SETTING_EMBEDDING_MODEL("For actions that name none. Without it api.openai.com gets " DEFAULT_EMBEDDING_MODEL ".") ","
+    LT_OPENAI_SETTING_IMAGE_MODEL("For actions that name none. Without it api.openai.com gets " DEFAULT_IMAGE_MODEL ", others make none.") ","
     LT_OPENAI_SETTING_API("auto") "," LT_OPENAI_SETTINGS "}}";
 
 static const struct lt_wire_setting_header headers[] = {
     {"OpenAI-Organization", "organization"}, {"OpenAI-Project", "project"}, {NULL, NULL}};
 
-static const struct lt_wire_vendor vendor = {
-    .endpoint = DEFAULT_ENDPOINT,
-    .host = "api.openai.com",
-    .model = DEFAULT_MODEL,
-    .embedding_model = DEFAULT_EMBEDDING_MODEL,
-    .threads = true,
-    .key_header = "authorization",
-    .headers = headers,
+static const struct lt_openai_vendor vendor = {
+    .wire = {.endpoint = DEFAULT_ENDPOINT,
+             .host = "api.openai.com",
+             .model = DEFAULT_MODEL,
+             .embedding_model = DEFAULT_EMBEDDING_MODEL,
+             .image_model = DEFAULT_IMAGE_MODEL,
+             .threads = true,
+             .key_header = "authorization",
+             .headers = headers},
+    .api = "auto",
+    .own_max_tokens = "max_completion_tokens",
+    .own_vectors = "base64",
 };
 
 static bool configured(const struct lt_provider_instance *instance, char *why)
 {
-    return lt_wire_configured(instance, &vendor, why);
+    return lt_wire_configured(instance, &vendor.wire, why);
 }
 
 static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
 {
-    return lt_openai_call(run, &vendor, "auto", err);
+    return lt_openai_call(run, &vendor, err);
 }
 
 static bool keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings)
 {
-    return lt_openai_keeps_threads(instance, settings, &vendor, "auto");
+    return lt_openai_keeps_threads(instance, settings, &vendor);
 }
 
 static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
@@ -208,9 +227,9 @@ extern const struct lt_provider lt_provider_openai;
 const struct lt_provider lt_provider_openai = {
     .name = "openai",
     .title = "OpenAI",
-    .description = "OpenAI's chat completions, responses with kept threads, and embeddings.",
+    .description = "OpenAI's chat completions, responses with kept threads, embeddings, and images.",
     .settings_schema = settings_schema,
-    .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
+    .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
     .call = call,
     .keeps_threads = keeps_threads,

@@ -28,6 +28,33 @@ static void write_parts(struct lt_wire *w, const struct lt_message *m, struct lt
     lt_jw_end(jw);
 }
 
+static struct lt_str tool_id(struct lt_wire *w, struct lt_str id)
+{
+    const struct lt_openai_vendor *vendor = lt_openai_vendor(w);
+    return vendor->tool_id ? vendor->tool_id(w, id) : id;
+}
+
+/* As they are, but for their ids. */
+static void write_calls(struct lt_wire *w, const struct lt_json *calls)
+{
+    struct lt_jw *jw = &w->jw;
+    lt_jw_key(jw, "tool_calls");
+    lt_jw_arr(jw);
+    for (size_t i = 0; i < lt_json_len(calls); i++) {
+        const struct lt_json *call = lt_json_at(calls, i);
+        lt_jw_obj(jw);
+        for (size_t k = 0; k < lt_json_len(call); k++) {
+            lt_jw_key_str(jw, lt_json_key_at(call, k));
+            if (lt_str_is(lt_json_key_at(call, k), "id") && lt_json_is(lt_json_at(call, k), LT_JSON_STRING))
+                lt_jw_str(jw, tool_id(w, lt_json_str(lt_json_at(call, k))));
+            else
+                lt_jw_json(jw, lt_json_at(call, k));
+        }
+        lt_jw_end(jw);
+    }
+    lt_jw_end(jw);
+}
+
 static void write_message(struct lt_wire *w, const struct lt_message *m, struct lt_str role, struct lt_str text)
 {
     struct lt_jw *jw = &w->jw;
@@ -41,9 +68,9 @@ static void write_message(struct lt_wire *w, const struct lt_message *m, struct 
     else
         lt_jw_str(jw, text);
     if (m && m->tool_call_id.n > 0)
-        lt_jw_kstr(jw, "tool_call_id", m->tool_call_id);
+        lt_jw_kstr(jw, "tool_call_id", tool_id(w, m->tool_call_id));
     if (m && m->tool_calls)
-        lt_jw_kjson(jw, "tool_calls", m->tool_calls);
+        write_calls(w, m->tool_calls);
     lt_jw_end(jw);
 }
 
@@ -93,11 +120,32 @@ static void write_messages(struct lt_wire *w)
     lt_jw_end(&w->jw);
 }
 
+/* Servers that took schemas before OpenAI did have members of their own for them; true: it was written. */
+static bool write_schema(struct lt_wire *w)
+{
+    const struct lt_json *schema = lt_json_at_pointer(w->run->call->response_format, "/json_schema/schema");
+    struct lt_str as = lt_json_str(lt_wire_quirk(w, "schema_as"));
+    if (!schema || as.n == 0 || lt_str_is(as, "response_format"))
+        return false;
+    if (!lt_str_is(as, "structured_outputs")) {
+        lt_wire_json(w, lt_strz(w->run->arena, as), schema);
+    } else if (lt_wire_open(w, "structured_outputs")) {
+        lt_wire_json(w, "json", schema);
+        lt_wire_close(w);
+    }
+    return true;
+}
+
 static void write_format(struct lt_wire *w)
 {
     const struct lt_json *asked = w->run->call->response_format;
     const char *sent = lt_openai_format_sent(w);
-    if (lt_str_is(lt_json_str(lt_json_get(asked, "type")), sent) || (asked && !lt_wire_quirk(w, "response_format"))) {
+    if (strcmp(sent, "json_schema") == 0 && write_schema(w)) {
+        lt_wire_own(w, "response_format");
+        return;
+    }
+    bool all = !lt_wire_quirk(w, "response_format") && !lt_openai_vendor(w)->response_format; /* nobody has said that it can do less */
+    if (lt_str_is(lt_json_str(lt_json_get(asked, "type")), sent) || (asked && all)) {
         lt_wire_json(w, "response_format", asked);
     } else if (lt_wire_may(w, "response_format", *sent) && *sent) {
         lt_jw_key(&w->jw, "response_format");
@@ -141,22 +189,36 @@ static void write_logprobs(struct lt_wire *w)
     lt_wire_int(w, "top_logprobs", NULL, call->logprobs ? call->top_logprobs : 0, 1);
 }
 
+/* What the vendor has beyond OpenAI, as action or instance are set. */
+static void write_settings(struct lt_wire *w)
+{
+    for (const char *const *name = lt_openai_vendor(w)->settings; name && *name; name++) {
+        const struct lt_json *v = lt_wire_setting(w, *name);
+        if (!v)
+            v = lt_wire_quirk(w, *name);
+        if (lt_wire_may(w, *name, false) && v)
+            lt_jw_kjson(&w->jw, *name, v);
+    }
+}
+
 enum lt_code lt_openai_chat_body(struct lt_wire *w, struct lt_error *err)
 {
     const struct lt_neutral_call *call = w->run->call;
+    const struct lt_openai_vendor *vendor = lt_openai_vendor(w);
     struct lt_str field = lt_json_str(lt_wire_quirk(w, "max_tokens_field"));
-    bool completion = field.n > 0 ? lt_str_is(field, "max_completion_tokens") : w->endpoint.own;
+    if (field.n == 0)
+        field = w->endpoint.own && vendor->own_max_tokens ? lt_str(vendor->own_max_tokens) : LT_STR("max_tokens");
     lt_wire_begin(w);
-    lt_wire_own(w, "model");
-    lt_jw_kstr(&w->jw, "model", w->model);
-    if (lt_wire_may(w, "user", false) && w->run->user_hash[0] != '\0' && lt_json_bool_or(lt_wire_quirk(w, "user"), true))
-        lt_jw_kstrz(&w->jw, "user", w->run->user_hash);
+    if (vendor->chat)
+        vendor->chat(w);
+    lt_openai_write_model(w);
+    lt_openai_write_user(w);
     write_messages(w);
     write_stream(w);
     lt_wire_number(w, "temperature", "temperature", call->temperature);
     lt_wire_number(w, "top_p", "top_p", call->top_p);
-    lt_wire_int(w, completion ? "max_completion_tokens" : "max_tokens", "max_tokens", call->max_tokens, 1);
-    lt_wire_int(w, "seed", NULL, call->seed, 0);
+    lt_wire_int(w, lt_strz(w->run->arena, field), "max_tokens", call->max_tokens, 1);
+    lt_wire_int(w, vendor->seed ? vendor->seed : "seed", NULL, call->seed, 0);
     lt_wire_json(w, "stop", call->stop);
     lt_wire_json(w, "tools", call->tools);
     lt_wire_json(w, "tool_choice", call->tool_choice);
@@ -166,6 +228,7 @@ enum lt_code lt_openai_chat_body(struct lt_wire *w, struct lt_error *err)
     lt_wire_json(w, "frequency_penalty", call->frequency_penalty);
     lt_wire_json(w, "presence_penalty", call->presence_penalty);
     write_logprobs(w);
+    write_settings(w);
     return lt_wire_end(w, err);
 }
 
@@ -181,6 +244,18 @@ static void take_usage(struct lt_wire_answer *a, const struct lt_json *usage)
                                  lt_wire_count(lt_wire_get(usage, "completion_tokens_details"), "reasoning_tokens")};
     if (a->usage.cached_tokens < 0)
         a->usage.cached_tokens = lt_wire_count(usage, "prompt_cache_hit_tokens"); /* DeepSeek */
+    if (a->usage.cached_tokens < 0)
+        a->usage.cached_tokens = lt_wire_count(usage, "num_cached_tokens"); /* Mistral */
+}
+
+/* llama.cpp counts beside its times, in each chunk if that is wanted: what there is where no usage comes. */
+static void take_timings(struct lt_wire_answer *a, const struct lt_json *timings)
+{
+    int64_t fresh = lt_wire_count(timings, "prompt_n"), cached = lt_wire_count(timings, "cache_n"), written = lt_wire_count(timings, "predicted_n");
+    if (fresh < 0 || written < 0 || fresh > INT32_MAX || cached > INT32_MAX || written > INT32_MAX)
+        return;
+    int64_t prompt = fresh + (cached > 0 ? cached : 0);
+    a->usage = (struct lt_usage){prompt, written, prompt + written, cached, -1};
 }
 
 /* Content is a string, or a list of parts of which those of type "text" are the answer (the others hold reasoning). */
@@ -265,6 +340,7 @@ static enum lt_code take_object(struct lt_wire_answer *a, const struct lt_json *
     lt_wire_keep(a, &a->id, lt_wire_get(o, "id"));
     lt_wire_keep(a, &a->model, lt_wire_get(o, "model"));
     lt_wire_keep(a, &a->fingerprint, lt_wire_get(o, "system_fingerprint"));
+    take_timings(a, lt_wire_get(o, "timings"));
     take_usage(a, lt_wire_get(o, "usage"));
     const struct lt_json *choices = lt_wire_get(o, "choices");
     if (choices && !lt_json_is(choices, LT_JSON_ARRAY))
@@ -277,7 +353,21 @@ static enum lt_code take_object(struct lt_wire_answer *a, const struct lt_json *
     return LT_OK;
 }
 
-static const struct lt_wire_reason reasons[] = {{"function_call", "tool_calls"}, {"model_length", "length"} /* Mistral */, {NULL, NULL}};
+/* Reasons that are none to believe the answer whole: Mistral's and DeepSeek's words for a server that gave up. */
+static enum lt_code check_reason(struct lt_wire_answer *a, struct lt_error *err)
+{
+    if (lt_str_is(a->finish_reason, "error") || lt_str_is(a->finish_reason, "insufficient_system_resource"))
+        return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "the AI service broke the answer off (%.*s)", LT_FMT(a->finish_reason));
+    return LT_OK;
+}
+
+static const struct lt_wire_reason reasons[] = {
+    {"function_call", "tool_calls"},
+    {"model_length", "length"}, /* Mistral */
+    {"eos_token", "stop"},      /* text-generation-inference, behind Hugging Face's router */
+    {"stop_sequence", "stop"},
+    {NULL, NULL},
+};
 
 const struct lt_wire_format lt_openai_chat_format = {
     .framing = LT_WIRE_EVENTS,
@@ -286,4 +376,5 @@ const struct lt_wire_format lt_openai_chat_format = {
     .reason_ends = true,
     .reasons = reasons,
     .object = take_object,
+    .end = check_reason,
 };

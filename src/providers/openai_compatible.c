@@ -8,23 +8,24 @@ static const char settings_schema[] =
     LT_WIRE_SETTING_API_KEY("If the server wants one.") ","
     LT_WIRE_SETTING_MODEL("For actions that name none.") ","
     LT_WIRE_SETTING_EMBEDDING_MODEL("For actions that name none.") ","
+    LT_OPENAI_SETTING_IMAGE_MODEL("For actions that name none; without one no images are made.") ","
     LT_OPENAI_SETTING_API("chat") "," LT_OPENAI_SETTINGS "}}";
 
-static const struct lt_wire_vendor vendor = {.threads = true, .key_header = "authorization"};
+static const struct lt_openai_vendor vendor = {.wire = {.threads = true, .key_header = "authorization"}, .api = "chat"};
 
 static bool configured(const struct lt_provider_instance *instance, char *why)
 {
-    return lt_wire_configured(instance, &vendor, why);
+    return lt_wire_configured(instance, &vendor.wire, why);
 }
 
 static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
 {
-    return lt_openai_call(run, &vendor, "chat", err);
+    return lt_openai_call(run, &vendor, err);
 }
 
 static bool keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings)
 {
-    return lt_openai_keeps_threads(instance, settings, &vendor, "chat");
+    return lt_openai_keeps_threads(instance, settings, &vendor);
 }
 
 static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
@@ -53,10 +54,9 @@ extern const struct lt_provider lt_provider_openai_compatible;
 const struct lt_provider lt_provider_openai_compatible = {
     .name = "openai_compatible",
     .title = "OpenAI-compatible service",
-    .description = "Any server that speaks OpenAI's API: vLLM, llama.cpp, LM Studio, Mistral, Groq, DeepSeek, OpenRouter, Azure's v1 API and "
-                   "others.",
+    .description = "Any server that speaks OpenAI's API: LM Studio, Groq, OpenRouter, LocalAI, Azure's v1 API and others.",
     .settings_schema = settings_schema,
-    .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
+    .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
     .call = call,
     .keeps_threads = keeps_threads,

@@ -151,10 +151,8 @@ enum lt_code lt_openai_responses_body(struct lt_wire *w, struct lt_error *err)
     if (lt_json_len(call->stop) > 0 || lt_json_is(call->stop, LT_JSON_STRING))
         return lt_fail(err, LT_EUNSUPPORTED, "the Responses API takes no stop texts");
     lt_wire_begin(w);
-    lt_wire_own(w, "model");
-    lt_jw_kstr(&w->jw, "model", w->model);
-    if (lt_wire_may(w, "user", false) && w->run->user_hash[0] != '\0' && lt_json_bool_or(lt_wire_quirk(w, "user"), true))
-        lt_jw_kstrz(&w->jw, "user", w->run->user_hash);
+    lt_openai_write_model(w);
+    lt_openai_write_user(w);
     write_input(w);
     lt_wire_own(w, "previous_response_id");
     if (call->previous_response_id.n > 0)

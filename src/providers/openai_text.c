@@ -1,4 +1,4 @@
-/* What both of OpenAI's formats write of a neutral call: instructions, the wish for JSON, images. */
+/* What OpenAI's formats write of a neutral call: the model, the user, instructions, the wish for JSON, images. */
 #include "providers/openai_family.h"
 
 static char *put(char *at, struct lt_str s)
@@ -50,6 +50,21 @@ struct lt_str lt_openai_instructions(const struct lt_wire *w, size_t n)
     return lt_openai_join(w->run->arena, texts, n + 1);
 }
 
+void lt_openai_write_model(struct lt_wire *w)
+{
+    const struct lt_openai_vendor *vendor = lt_openai_vendor(w);
+    struct lt_str name = vendor->model ? vendor->model(w) : w->model;
+    lt_wire_own(w, "model");
+    if (name.n > 0)
+        lt_jw_kstr(&w->jw, "model", name);
+}
+
+void lt_openai_write_user(struct lt_wire *w)
+{
+    if (lt_wire_may(w, "user", false) && w->run->user_hash[0] != '\0' && lt_json_bool_or(lt_wire_quirk(w, "user"), true))
+        lt_jw_kstrz(&w->jw, "user", w->run->user_hash);
+}
+
 static struct lt_str asked_format(const struct lt_wire *w)
 {
     return lt_json_str(lt_json_get(w->run->call->response_format, "type"));
@@ -57,7 +72,7 @@ static struct lt_str asked_format(const struct lt_wire *w)
 
 const char *lt_openai_format_sent(const struct lt_wire *w)
 {
-    struct lt_str asked = asked_format(w), able = lt_json_str(lt_wire_quirk(w, "response_format"));
+    struct lt_str asked = asked_format(w), able = lt_json_str_or(lt_wire_quirk(w, "response_format"), lt_str(lt_openai_vendor(w)->response_format));
     bool schema = lt_str_is(asked, "json_schema"), object = lt_str_is(asked, "json_object");
     if (lt_str_is(able, "none") || (!schema && !object))
         return "";

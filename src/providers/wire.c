@@ -14,6 +14,7 @@ static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const cha
     struct lt_http_field fields[LT_COUNT(w->fields) + 2];
     size_t n = 0;
     bool body = w->body.n > 0;
+    uint32_t first_byte_ms = wait_ms(w->config, "first_byte_ms", 600000);
     if (body)
         fields[n++] = (struct lt_http_field){LT_STR("Content-Type"), LT_STR("application/json")};
     fields[n++] = (struct lt_http_field){LT_STR("Accept"), lt_str(accept)};
@@ -27,7 +28,7 @@ static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const cha
         .body = body ? lt_buf_str(&w->body) : LT_STR_NULL,
         .tls = w->run->tls,
         .connect_ms = wait_ms(w->config, "connect_ms", 60000),
-        .first_byte_ms = wait_ms(w->config, "first_byte_ms", 600000),
+        .first_byte_ms = first_byte_ms > 0 ? first_byte_ms : w->first_byte_ms,
         .idle_ms = wait_ms(w->config, "idle_ms", 600000),
         .deadline_ms = w->run->deadline_ms,
         .max_body = max,

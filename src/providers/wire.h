@@ -49,7 +49,7 @@ enum {
     "\"connect_ms\":{\"type\":\"integer\",\"title\":\"Time to connect (ms)\","                                                \
     "\"minimum\":100,\"maximum\":60000,\"default\":10000},"                                                                   \
     "\"first_byte_ms\":{\"type\":\"integer\",\"title\":\"Time to the first byte (ms)\","                                      \
-    "\"minimum\":100,\"maximum\":600000,\"default\":60000},"                                                                  \
+    "\"minimum\":100,\"maximum\":600000,\"default\":60000,\"description\":\"Of images 180000 when it is not set.\"},"         \
     "\"idle_ms\":{\"type\":\"integer\",\"title\":\"Silence within an answer (ms)\","                                          \
     "\"minimum\":100,\"maximum\":600000,\"default\":60000}"
 /* Those that every vendor has. */
@@ -65,13 +65,16 @@ struct lt_wire_setting_header {
 struct lt_wire_vendor {
     const char *endpoint;        /* default address; NULL: it must be set */
     const char *host;            /* the vendor's own host, where the key is needed; NULL: a key is never needed */
-    const char *model;           /* default model at that host; NULL: one must be set somewhere */
+    bool key_needed;             /* wherever it runs */
+    const char *model;           /* default model at that host (anywhere, when there is none); NULL: one must be set somewhere */
     const char *embedding_model; /* the same for embeddings, which the setting embedding_model goes before; NULL: none */
+    const char *image_model;     /* the same for images that are made, with image_model; the models for text are never asked for these */
     bool threads;                /* keeps threads; otherwise a call with previous_response_id is LT_EUNSUPPORTED */
     const char *key_header;      /* "authorization" sends "Bearer KEY", another name the bare key; NULL: the vendor's file sends it.
                                     The setting api_key_header goes before it, where the schema has one. */
     const struct lt_wire_setting_header *headers; /* ends with {NULL, NULL}; NULL: none */
     const char *const *reserved; /* headers that the vendor's file sets itself, NULL-terminated; NULL: none */
+    const char *const *unknown;  /* members of a body that the vendor refuses: only extra and body can set them; NULL-terminated; NULL: none */
 };
 
 /* An endpoint, taken apart. */
@@ -93,7 +96,7 @@ bool lt_wire_configured(const struct lt_provider_instance *instance, const struc
 
 /* ---- the request ---- */
 
-enum { LT_WIRE_WRITTEN_MAX = 48 };
+enum { LT_WIRE_WRITTEN_MAX = 64 };
 
 /* The object that is being written: the body, or one object in it. */
 struct lt_wire_scope {
@@ -111,6 +114,8 @@ struct lt_wire {
     struct lt_str key;    /* api_key */
     struct lt_str secret; /* what is taken out of the vendor's messages: the key, unless the vendor's file sets another */
     struct lt_str model;
+    const char *const *unknown; /* the vendor's, unless its file sets others for this call */
+    uint32_t first_byte_ms; /* the wait where the setting of that name is not set; 0: the client's */
     struct lt_http_field fields[LT_WIRE_HEADERS_MAX + 12];
     size_t fields_n;
     struct lt_trace_request *trace; /* of what was sent last; NULL: it is not traced */

@@ -19,6 +19,7 @@ enum {
 struct lt_wire_fault {
     int status; /* HTTP status, or the number in `code`; 0: unknown */
     struct lt_str code, type, message;
+    struct lt_str where; /* the member of the request that it is about; may be empty */
     int retry_after_s; /* that the body names (Google's RetryInfo); 0: none */
 };
 

@@ -15,6 +15,7 @@ static size_t expected_size(const struct lt_neutral_call *call)
     }
     for (size_t i = 0; call && i < call->texts_n; i++)
         n += call->texts[i].n + 4;
+    n += call ? call->image.prompt.n : 0;
     n += n / 16;
     return n < LT_WIRE_REQUEST_MAX ? n : LT_WIRE_REQUEST_MAX;
 }
@@ -53,12 +54,22 @@ void lt_wire_own(struct lt_wire *w, const char *key)
     s->written[s->written_n++] = key;
 }
 
+static bool is_unknown(const struct lt_wire *w, const char *key)
+{
+    for (const char *const *name = w->unknown; name && *name; name++)
+        if (strcmp(*name, key) == 0)
+            return true;
+    return false;
+}
+
 bool lt_wire_may(struct lt_wire *w, const char *key, bool asked)
 {
     const struct lt_json *theirs = their_value(w->scope, lt_str(key));
+    bool known = !is_unknown(w, key);
     lt_wire_own(w, key);
+    asked &= known;
     if (!theirs)
-        return true;
+        return known;
     if (lt_json_type(theirs) == LT_JSON_NULL)
         return false;
     if (!asked)

@@ -29,6 +29,8 @@ static const struct lt_wire_word common_words[] = {
     {"timeout_error", LT_EUPSTREAM_TIMEOUT},
     {"server_error", LT_EUPSTREAM_UNAVAILABLE},
     {"image_content_policy_violation", LT_ECONTENT_REFUSED},
+    {"moderation_blocked", LT_ECONTENT_REFUSED},
+    {"contentFilter", LT_ECONTENT_REFUSED}, /* Azure's image deployments */
     {"bio_policy", LT_ECONTENT_REFUSED},
     {"previous_response_not_found", LT_ENOT_FOUND},
     /* Anthropic ("Errors") */
@@ -67,6 +69,18 @@ static int retry_delay(const struct lt_json *details)
     return 0;
 }
 
+/* What FastAPI's servers say of a request that is not of the form: a list of {"loc": ["body", "user"], "msg": …}; Mistral's inside `message`. */
+static void read_wrong_members(const struct lt_json *error, struct lt_wire_fault *ret)
+{
+    const struct lt_json *list = lt_json_get(error, "detail");
+    if (!list)
+        list = lt_json_get(lt_json_get(error, "message"), "detail");
+    const struct lt_json *first = lt_json_is(list, LT_JSON_ARRAY) ? lt_json_at(list, 0) : NULL, *loc = lt_json_get(first, "loc");
+    ret->message = lt_json_str(lt_json_get(first, "msg"));
+    if (lt_json_is(loc, LT_JSON_ARRAY) && lt_json_len(loc) > 0)
+        ret->where = lt_json_str(lt_json_at(loc, lt_json_len(loc) - 1));
+}
+
 void lt_wire_read_fault(const struct lt_json *body, struct lt_wire_fault *ret)
 {
     if (lt_json_is(body, LT_JSON_ARRAY))
@@ -85,6 +99,8 @@ void lt_wire_read_fault(const struct lt_json *body, struct lt_wire_fault *ret)
     ret->message = lt_json_str(lt_json_get(error, "message"));
     if (!ret->message.p)
         ret->message = lt_json_str(lt_json_get(error, "detail"));
+    if (!ret->message.p)
+        read_wrong_members(error, ret);
     ret->retry_after_s = retry_delay(lt_json_get(error, "details"));
     int64_t number = lt_json_int64_or(lt_json_get(error, "code"), 0);
     if (ret->status == 0 && number >= 400 && number <= 599)
@@ -201,7 +217,8 @@ enum lt_code lt_wire_fail(const struct lt_wire_format *format, struct lt_arena *
                           struct lt_str secret, struct lt_error *err)
 {
     enum lt_code code = code_of_fault(format, f);
-    struct lt_str message = lt_wire_presentable(arena, f->message, secret), phrase = lt_wire_presentable(arena, reason, secret);
+    struct lt_str said = f->where.n > 0 ? lt_printf(arena, "%.*s: %.*s", LT_FMT(f->where), LT_FMT(f->message)) : f->message;
+    struct lt_str message = lt_wire_presentable(arena, said, secret), phrase = lt_wire_presentable(arena, reason, secret);
     if (f->status >= 300 && f->status <= 399)
         lt_fail(err, code, "the AI service redirects (HTTP %d); set the endpoint to the address it moved to", f->status);
     else if (f->status >= 500 && phrase.n > 0)

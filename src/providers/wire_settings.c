@@ -83,8 +83,10 @@ static bool headers_free(const struct lt_json *config, const struct lt_wire_vend
 
 static bool model_somewhere(const struct lt_provider_instance *instance)
 {
-    if (lt_wire_str(instance->config, "model").n > 0 || lt_wire_str(instance->config, "embedding_model").n > 0)
-        return true;
+    static const char *const settings[] = {"model", "embedding_model", "image_model"};
+    for (size_t i = 0; i < LT_COUNT(settings); i++)
+        if (lt_wire_str(instance->config, settings[i]).n > 0)
+            return true;
     for (size_t i = 0; i < lt_json_len(instance->actions); i++)
         if (lt_wire_str(lt_json_get(lt_json_at(instance->actions, i), "settings"), "model").n > 0)
             return true;
@@ -96,9 +98,9 @@ bool lt_wire_configured(const struct lt_provider_instance *instance, const struc
     struct lt_wire_endpoint endpoint;
     if (!lt_wire_read_endpoint(instance->config, vendor, &endpoint, why) || !headers_free(instance->config, vendor, why))
         return false;
-    if (endpoint.own && lt_wire_str(instance->config, "api_key").n == 0)
+    if ((endpoint.own || vendor->key_needed) && lt_wire_str(instance->config, "api_key").n == 0)
         return no(why, "api_key is missing");
-    if (!(endpoint.own && vendor->model) && !model_somewhere(instance))
+    if (!((endpoint.own || !vendor->host) && vendor->model) && !model_somewhere(instance))
         return no(why, "model is missing");
     return true;
 }
@@ -152,15 +154,26 @@ static enum lt_code add_headers(struct lt_wire *w, struct lt_error *err)
     return code;
 }
 
-/* The action's, else the instance's, else the vendor's. A model that writes is no use for vectors, unless the server has but one. */
+static bool is_for(const struct lt_wire *w, enum lt_neutral_kind kind)
+{
+    return w->run->call && w->run->call->kind == kind;
+}
+
+/*
+ * The action's, else the instance's, else the vendor's. A model that writes is no use for vectors, unless the server has but one, and none
+ * at all for making images.
+ */
 static struct lt_str find_model(const struct lt_wire *w)
 {
-    bool embedding = w->run->call && w->run->call->kind == LT_NEUTRAL_EMBEDDING;
+    const struct lt_wire_vendor *v = w->vendor;
+    bool embedding = is_for(w, LT_NEUTRAL_EMBEDDING), image = is_for(w, LT_NEUTRAL_IMAGE), own = w->endpoint.own || !v->host;
     struct lt_str candidates[] = {lt_wire_str(w->run->settings, "model"),
                                   embedding ? lt_wire_str(w->config, "embedding_model") : LT_STR_NULL,
-                                  embedding && w->endpoint.own ? lt_str(w->vendor->embedding_model) : LT_STR_NULL,
-                                  lt_wire_str(w->config, "model"),
-                                  w->endpoint.own ? lt_str(w->vendor->model) : LT_STR_NULL};
+                                  embedding && own ? lt_str(v->embedding_model) : LT_STR_NULL,
+                                  image ? lt_wire_str(w->config, "image_model") : LT_STR_NULL,
+                                  image && own ? lt_str(v->image_model) : LT_STR_NULL,
+                                  !image ? lt_wire_str(w->config, "model") : LT_STR_NULL,
+                                  !image && own ? lt_str(v->model) : LT_STR_NULL};
     for (size_t i = 0; i < LT_COUNT(candidates); i++)
         if (candidates[i].n > 0)
             return candidates[i];
@@ -171,7 +184,7 @@ enum lt_code lt_wire_prepare_plain(struct lt_wire *w, struct lt_provider_run *ru
 {
     char why[LT_WIRE_WHY_MAX];
     const struct lt_json *config = run->instance->config;
-    *w = (struct lt_wire){.run = run, .vendor = vendor, .config = config, .key = lt_wire_str(config, "api_key")};
+    *w = (struct lt_wire){.run = run, .vendor = vendor, .config = config, .key = lt_wire_str(config, "api_key"), .unknown = vendor->unknown};
     w->secret = w->key;
     run->result = (struct lt_neutral_result){.usage = LT_USAGE_UNKNOWN};
     if (!lt_wire_read_endpoint(config, vendor, &w->endpoint, why) || (!run->instance->configured && !headers_free(config, vendor, why)))
@@ -183,6 +196,8 @@ enum lt_code lt_wire_prepare_plain(struct lt_wire *w, struct lt_provider_run *ru
 enum lt_code lt_wire_prepare(struct lt_wire *w, struct lt_provider_run *run, const struct lt_wire_vendor *vendor, struct lt_error *err)
 {
     enum lt_code code = lt_wire_prepare_plain(w, run, vendor, err);
+    if (!code && w->model.n == 0 && is_for(w, LT_NEUTRAL_IMAGE))
+        code = lt_fail(err, LT_EUNSUPPORTED, "no model that makes images is set for this action or for the instance");
     if (!code && w->model.n == 0)
         code = lt_fail(err, LT_ECONFIG, "no model is set for this action or for the instance");
     if (!code && run->call && run->call->previous_response_id.n > 0 && !vendor->threads)

@@ -585,7 +585,8 @@ def test_case_46_the_vendor_gets_a_hash_of_64_digits_and_never_the_users_id(serv
 
 @pytest.mark.parametrize("plugin, missing, given", [
     ("openai", {"model": "m"}, {"api_key": KEY}), ("anthropic", {}, {"api_key": KEY}), ("gemini", {"model": "m"}, {"api_key": KEY}),
-    ("ollama", {}, {"model": "m"}), ("openai_compatible", {"endpoint": "http://127.0.0.1:9/v1"}, {"model": "m"})])
+    ("ollama", {}, {"model": "m"}), ("openai_compatible", {"endpoint": "http://127.0.0.1:9/v1"}, {"model": "m"}),
+    ("azureai", {"endpoint": "http://127.0.0.1:9", "model": "m"}, {"api_key": KEY}), ("deepseek", {"model": "m"}, {"api_key": KEY})])
 def test_case_47_an_instance_is_configured_once_it_has_what_its_vendor_needs(school, plugin, missing, given):
     """What is missing is said by name; a key only where the vendor's own address asks for one, and Ollama's address has a default."""
     made = change(school, "POST", "/v1/providers", {"name": "a", "plugin": plugin, "config": missing}, 201)
@@ -596,9 +597,10 @@ def test_case_47_an_instance_is_configured_once_it_has_what_its_vendor_needs(sch
     assert names(school, "?action=generate_text&enabled=true") == ["a"]
 
 
-def test_case_47_a_server_of_ones_own_has_no_address_to_begin_with(school):
+@pytest.mark.parametrize("plugin", ["openai_compatible", "azureai", "vllm", "llamacpp"])
+def test_case_47_a_server_of_ones_own_has_no_address_to_begin_with(school, plugin):
     """It is not saved without one, since no default could be right."""
-    answer = school.request("POST", "/v1/providers", school.admin_key, {"name": "a", "plugin": "openai_compatible", "config": {"model": "m"}})
+    answer = school.request("POST", "/v1/providers", school.admin_key, {"name": "a", "plugin": plugin, "config": {"model": "m"}})
     assert (answer.status, answer.json["code"], answer.json["field"]) == (400, "invalid_input", "/config/endpoint") and names(school) == []
 
 
@@ -883,6 +885,9 @@ UNIT = {  # case → test elsewhere
     **{n: [("tests/unit/test_limits.c", f"test_moodle_case_{n}")] for n in (43, 44, 45)},
     34: [("tests/unit/test_cases.c", "case_34_every_status_of_a_vendor_comes_to_a_code"),
          ("tests/unit/test_cases.c", "case_34_no_failure_is_without_a_status_and_a_text")],
+    **{n: [("tests/unit/test_openai_images.c", t)] for n, t in {
+        54: "case_54_the_sizes_of_dall_e_3", 55: "case_55_the_body_for_dall_e_3", 56: "case_56_gpt_image_has_other_words",
+        57: "case_57_an_image_and_what_became_of_the_prompt"}.items()},
     **{n: [("tests/unit/test_anthropic.c", t)] for n, t in {
         58: "case_58_59_the_default_body", 59: "case_58_59_the_default_body",
         60: "case_60_61_max_tokens_and_temperature", 61: "case_60_61_max_tokens_and_temperature",
@@ -902,7 +907,6 @@ BROWSER = {  # case → how the name of each of its tests in tests/browser/widge
 }
 
 LATER = [  # cases of features that are not there yet: first, last, issue, what it brings
-    (54, 57, "12", "images of openai"),
     (66, 69, "12", "images of gemini"),
     (70, 73, "12", "Amazon Bedrock"),
 ]

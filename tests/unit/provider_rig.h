@@ -66,6 +66,7 @@ struct play {
     struct lt_str bytes;
     size_t piece;
     enum then then;
+    uint32_t wait_ms; /* before the first byte */
 };
 
 static struct server {
@@ -100,6 +101,7 @@ static inline bool read_request(int fd, char *into)
 
 static inline void play(int fd, const struct play *p)
 {
+    usleep(p->wait_ms * 1000);
     for (size_t at = 0; at < p->bytes.n;) {
         size_t n = p->bytes.n - at < p->piece ? p->bytes.n - at : p->piece;
         ssize_t sent = send(fd, p->bytes.p + at, n, MSG_NOSIGNAL);
@@ -176,7 +178,7 @@ static inline void server_forget(void)
 static inline struct play *add_play(struct lt_str bytes, size_t piece, enum then then)
 {
     assert_true(server.plays_n < PLAYS_MAX);
-    server.plays[server.plays_n] = (struct play){bytes, piece, then};
+    server.plays[server.plays_n] = (struct play){.bytes = bytes, .piece = piece, .then = then};
     return &server.plays[server.plays_n++];
 }
 

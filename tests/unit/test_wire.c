@@ -10,6 +10,7 @@ static const struct lt_wire_vendor vendor = {.endpoint = "https://ai.example.org
                                              .host = "ai.example.org",
                                              .model = "own",
                                              .embedding_model = "own-vectors",
+                                             .image_model = "own-images",
                                              .key_header = "x-key",
                                              .headers = setting_headers,
                                              .reserved = (const char *const[]){"x-version", NULL}};
@@ -102,13 +103,17 @@ static void the_model_is_the_actions_or_the_instances_or_the_vendors(void **stat
         {LT_NEUTRAL_EMBEDDING, "{\"model\":\"i\"}", NULL, "own-vectors"},
         {LT_NEUTRAL_EMBEDDING, "{\"model\":\"i\",\"endpoint\":\"https://other.example\"}", NULL, "i"},
         {LT_NEUTRAL_EMBEDDING, "{\"endpoint\":\"https://other.example\"}", NULL, NULL},
+        {LT_NEUTRAL_IMAGE, "{\"model\":\"i\",\"image_model\":\"p\"}", "{\"model\":\"a\"}", "a"},
+        {LT_NEUTRAL_IMAGE, "{\"model\":\"i\",\"image_model\":\"p\"}", NULL, "p"},
+        {LT_NEUTRAL_IMAGE, "{\"model\":\"i\"}", NULL, "own-images"},
+        {LT_NEUTRAL_IMAGE, "{\"model\":\"i\",\"endpoint\":\"https://other.example\"}", NULL, NULL}, /* one that writes is not asked */
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
         prepare("{}", NULL);
         instance.config = json(cases[i].config);
         run.settings = json(cases[i].settings);
         call.kind = cases[i].kind;
-        assert_int_equal(lt_wire_prepare(&w, &run, &vendor, &err), cases[i].model ? LT_OK : LT_ECONFIG);
+        assert_int_equal(lt_wire_prepare(&w, &run, &vendor, &err), cases[i].model ? LT_OK : call.kind == LT_NEUTRAL_IMAGE ? LT_EUNSUPPORTED : LT_ECONFIG);
         if (cases[i].model)
             assert_text(w.model, cases[i].model);
         assert_int_equal(lt_wire_prepare_plain(&w, &run, &vendor, &err), LT_OK); /* for what needs none */
