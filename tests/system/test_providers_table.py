@@ -41,6 +41,7 @@ class Vendor:
         self.key = key
 
 
+IN_WORDS = "models refuse in words"
 VENDORS = [
     Vendor("openai chat", "openai", "/v1", user="user", api="chat", max_tokens_field="max_completion_tokens"),
     Vendor("openai responses", "openai", "/v1", user=("user", "safety_identifier"), api="responses"),
@@ -48,7 +49,17 @@ VENDORS = [
     Vendor("anthropic", "anthropic", "/v1", user="metadata.user_id",
            without={"embedding": "no vectors", "content filter": "refusal is its only word"}),
     Vendor("gemini", "gemini", "/v1beta"),
-    Vendor("ollama", "ollama", "", without={"refusal": "models refuse in words", "content filter": "no filter"}),
+    Vendor("ollama", "ollama", "", without={"refusal": IN_WORDS, "content filter": "no filter"}),
+    Vendor("azureai", "azureai", "/azure", user="user", without={"models": "a key of the resource lists no deployments"}, api_version="2024-10-21"),
+    Vendor("deepseek", "deepseek", "/deepseek/v1", user="user_id",
+           without={"refusal": IN_WORDS, "embedding": "no vectors", "image input": "models take no images"}),
+    Vendor("mistral", "mistral", "/mistral/v1", without={"refusal": IN_WORDS, "content filter": "no filter"}),
+    Vendor("huggingface", "huggingface", "/huggingface/v1",
+           without={"refusal": IN_WORDS, "content filter": "no filter", "embedding": "the router takes chat completions only"}),
+    Vendor("vllm", "vllm", "/vllm/v1", user="user", without={"refusal": IN_WORDS, "content filter": "no filter"}, top_k=40, min_p=0.05,
+           chat_template_kwargs={"enable_thinking": False}, schema_as="structured_outputs"),
+    Vendor("llama.cpp", "llamacpp", "/llamacpp/v1", user="user", without={"refusal": IN_WORDS, "content filter": "no filter"}, mirostat=2, min_p=0.05,
+           cache_prompt=True, grammar="root ::= .*", schema_as="json_schema", timings_per_token=True),
 ]
 
 
@@ -447,6 +458,18 @@ def test_ollama_takes_a_single_question_as_a_prompt(bench):
         assert cell.request()["path"] == "/api/generate" and WORD in cell.request()["body"]["system"]
     cell.good(cell.ask("ok", kind=" prompt", tools=TOOLS))
     assert cell.request()["path"] == "/api/chat"
+
+
+def test_azure_of_an_older_version_is_asked_for_what_it_knows(bench):
+    vendor = next(v for v in VENDORS if v.plugin == "azureai")
+    bench.add(vendor, "azureai older", api_version="2024-06-01")
+    cell = Cell(bench, vendor)
+    cell.good_stream(cell.ask("ok", stream=True, kind=" older"), usage=dict.fromkeys(USAGE))
+    form = {"type": "json_schema", "json_schema": {"name": "reply", "schema": SCHEMA, "strict": True}}
+    answer = cell.ask("schema", kind=" older", response_format=form)
+    assert json.loads(answer.json["response"]["generated_content"]) == {"answer": "rain", "sure": True}, answer
+    assert cell.request()["path"] == "/azure/openai/deployments/m/chat/completions?api-version=2024-06-01"
+    assert cell.request()["body"]["response_format"] == {"type": "json_object"} and cell.request()["headers"]["api-key"] == KEY
 
 
 def main():

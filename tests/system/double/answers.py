@@ -1,7 +1,7 @@
 """Scenario files: what a vendor answers when all goes well, and how it words its faults.
 
 scenarios/VENDOR/NAME.json:
-    like      another file of the vendor that this one changes
+    like      another file of the vendor that this one changes, or VENDOR/NAME
     let       variables and their values: the text, the finish reason, …
     without   names of members that are taken out wherever they stand
     status    200 unless said
@@ -26,7 +26,8 @@ def load(vendor, name):
     if not re.fullmatch(r"[a-z0-9_]+", name) or not path.is_file():
         return None
     own = json.loads(path.read_text())
-    base = load(vendor, own["like"]) if "like" in own else {}
+    folder, _, like = own.get("like", "").rpartition("/")
+    base = load(folder or vendor, like) if like else {}
     return {**base, **own, "let": {**base.get("let", {}), **own.get("let", {})}, "without": base.get("without", []) + own.get("without", [])}
 
 

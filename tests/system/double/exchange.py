@@ -101,22 +101,28 @@ class Exchange:
         await asyncio.sleep(self.number("ms", 3_600_000) / 1000)
 
     # ---- what is answered ----
+    def load(self, name):
+        """The vendor's own file, or that of a vendor whose format it speaks."""
+        return next(filter(None, (load(folder, name) for folder in (self.vendor.NAME, *getattr(self.vendor, "LIKE", ())))), None)
+
     def scenario(self):
         """The file for the operation: lists and embeddings have their own, and tools that were answered lead to a plain answer."""
         operation, name = self.request.operation, self.file
         if operation in ("models", "tags"):
-            return load(self.vendor.NAME, "models")
+            return self.load("models")
         if operation in ("embeddings", "embed"):
-            return load(self.vendor.NAME, "embeddings" if name == "ok" else f"embeddings_{name}") or load(self.vendor.NAME, "embeddings")
+            return self.load("embeddings" if name == "ok" else f"embeddings_{name}") or self.load("embeddings")
+        if operation == "images":
+            name = "images" if name == "ok" else f"images_{name}"
         if operation in ("retrieve", "input_items", "delete"):
-            return load(self.vendor.NAME, "kept")
+            return self.load("kept")
         if operation == "generate" and self.vendor.NAME == "ollama":
             return load("ollama", "generate")
         if name == "tool_calls" and self.variables.get("answered"):
             name = "ok"
         if name == "image" and not self.variables["images"]:
             raise Refuse("There is no image in this request.")
-        found = load(self.vendor.NAME, name)
+        found = self.load(name)
         if found is None:
             raise Refuse(f"The double has no scenario '{name}' of {self.vendor.NAME}.", status=501)
         return found
@@ -156,7 +162,7 @@ class Exchange:
 
     def fault(self, code, mid=False):
         """The vendor's error object, or the events of a fault inside a stream."""
-        table = load(self.vendor.NAME, "errors")
+        table = self.load("errors")
         own, base = table.get("mid" if mid else str(code), {}), table["default"]
         v = {"code": code, **base["let"], **own.get("let", {}), **{k: self.args[k] for k in ("message", "type", "error_code") if k in self.args}}
         return fill(own["stream"] if mid else own.get("json", base["json"]), v)

@@ -12,6 +12,7 @@ KEY = "key-of-the-double-7F3A"
 HASH = "0123456789abcdef" * 4
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 BEARER = {"Authorization": "Bearer " + KEY}
+AZURE = {"api-key": KEY}
 ANTHROPIC = {"x-api-key": KEY, "anthropic-version": "2023-06-01"}
 GEMINI = {"x-goog-api-key": KEY}
 FUNCTION = {"name": "find_unit", "parameters": {"type": "object", "properties": {}}}
@@ -63,6 +64,33 @@ GOOD = {
                      {"role": "tool", "content": "x", "tool_name": "f"}]}),
     "ollama generate": ("/api/generate", {}, {"model": "m", "prompt": "Hi", "system": "Be brief.", "stream": False}),
     "ollama embed": ("/api/embed", {}, {"model": "m", "input": ["a", "b"], "truncate": False}),
+    "openai images dall-e-3": ("/v1/images/generations", BEARER, {
+        "model": "dall-e-3", "prompt": "Hi", "n": 1, "quality": "hd", "size": "1792x1024", "style": "natural", "response_format": "b64_json", "user": HASH}),
+    "openai images gpt": ("/v1/images/generations", BEARER, {
+        "model": "gpt-image-1.5", "prompt": "Hi", "n": 4, "quality": "high", "size": "1536x1024", "output_format": "png", "user": HASH}),
+    "azureai": ("/openai/deployments/d/chat/completions?api-version=2024-06-01", AZURE, {
+        "messages": CHAT_ROUND, "user": HASH, "tools": [{"type": "function", "function": FUNCTION}], "max_tokens": 5, "seed": 1, "logprobs": True}),
+    "azureai 2024-10": ("/openai/deployments/d/chat/completions?api-version=2024-10-21", AZURE, {
+        "messages": CHAT, "stream_options": {"include_usage": True}, "stream": True,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, "strict": True}}}),
+    "azureai embed": ("/gateway/openai/deployments/e/embeddings?api-version=2024-06-01", AZURE, {"input": ["a", "b"], "dimensions": 4, "user": HASH}),
+    "azureai images": ("/openai/deployments/p/images/generations?api-version=2024-06-01", AZURE, {
+        "prompt": "Hi", "n": 1, "quality": "standard", "size": "1024x1024", "style": "vivid", "user": HASH}),
+    "deepseek": ("/deepseek/v1/chat/completions", BEARER, {
+        "model": "m", "messages": CHAT_ROUND, "user_id": HASH, "thinking": {"type": "disabled"}, "logprobs": True,
+        "tools": [{"type": "function", "function": FUNCTION}], "tool_choice": "required"}),
+    "deepseek thinking": ("/deepseek/v1/chat/completions", BEARER, {
+        "model": "m", "messages": [{"role": "user", "content": "Hi, in json"}], "reasoning_effort": "max", "response_format": {"type": "json_object"}}),
+    "huggingface": ("/huggingface/v1/chat/completions", BEARER, {"model": "org/m:groq", "messages": CHAT, "seed": 1, "stop": ["x"]}),
+    "mistral": ("/mistral/v1/chat/completions", BEARER, {
+        "model": "m", "messages": json.loads(json.dumps(CHAT_ROUND).replace('"c1"', '"aB3dE6gH9"')), "random_seed": 1, "safe_prompt": True,
+        "tools": [{"type": "function", "function": FUNCTION}], "temperature": 1.5}),
+    "mistral embed": ("/mistral/v1/embeddings", BEARER, {"model": "e", "input": ["a", "b"], "output_dimension": 4, "encoding_format": "float"}),
+    "vllm": ("/vllm/v1/chat/completions", BEARER, {
+        "model": "m", "messages": CHAT, "user": HASH, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, "bad_words": ["x"],
+        "structured_outputs": {"json": SCHEMA}, "chat_template_kwargs": {"enable_thinking": False}}),
+    "llamacpp": ("/llamacpp/v1/chat/completions", BEARER, {
+        "model": "m", "messages": CHAT, "user": HASH, "mirostat": 2, "grammar": "root ::= [a-z]+", "cache_prompt": True, "samplers": ["top_k"]}),
 }
 LEAVE_OUT = object()
 # what is changed in the good body; a path of members → the new value
@@ -146,6 +174,26 @@ BAD = {
     ],
     "ollama generate": [{"prompt": LEAVE_OUT}, {"system": 1}, {"images": ["x"]}],
     "ollama embed": [{"input": LEAVE_OUT}, {"input": []}, {"input": [""]}, {"truncate": 0}, {"dimensions": 0}],
+    "openai images dall-e-3": [{"model": LEAVE_OUT}, {"prompt": LEAVE_OUT}, {"prompt": ""}, {"n": 2}, {"quality": "high"}, {"size": "1536x1024"},
+                               {"style": "sober"}, {"output_format": "png"}, {"user": "pupil-4711"}, {"response_format": "png"}],
+    "openai images gpt": [{"n": 11}, {"quality": "hd"}, {"size": "1792x1024"}, {"style": "vivid"}, {"response_format": "b64_json"}, {"output_format": "gif"}],
+    "azureai": [{"messages": LEAVE_OUT}, {"stream_options": {"include_usage": True}, "stream": True}, {"max_completion_tokens": 5, "max_tokens": LEAVE_OUT},
+                {"parallel_tool_calls": False}, {"nonsense": 1}, {"user": "pupil-4711"},
+                {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}}],
+    "azureai 2024-10": [{"stream": False}, {"top_k": 1}], "azureai embed": [{"input": []}, {"texts": ["a"]}],
+    "azureai images": [{"n": 2}, {"quality": "medium"}, {"size": "1536x1024"}, {"output_format": "png"}],
+    "deepseek": [{"user": HASH}, {"user_id": "pupil-4711"}, {"seed": 1}, {"thinking": {"type": "enabled"}}, {"thinking": LEAVE_OUT},
+                 {"thinking": {"type": "off"}}, {"messages": [{"role": "developer", "content": "x"}]},
+                 {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/a.png"}}]}]},
+                 {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}}],
+    "deepseek thinking": [{"logprobs": True}, {"reasoning_effort": "much"}, {"messages": TURNS}],
+    "huggingface": [{"user": HASH}, {"parallel_tool_calls": False}, {"input": "x"}],
+    "mistral": [{"messages": CHAT_ROUND}, {"random_seed": -1}, {"temperature": 1.6}, {"safe_prompt": 1}, {"messages": [{"role": "developer", "content": "x"}]},
+                {"messages": CHAT + [{"role": "assistant", "content": "x"}]}],
+    "vllm": [{"top_k": -2}, {"min_p": 2}, {"repetition_penalty": 0}, {"bad_words": [1]}, {"guided_json": SCHEMA},
+             {"response_format": {"type": "text"}}, {"chat_template_kwargs": "x"}, {"reasoning_effort": "much"}, {"topk": 1}],
+    "llamacpp": [{"mirostat": 3}, {"grammar": 1}, {"json_schema": SCHEMA}, {"tools": [{"type": "function", "function": FUNCTION}]}, {"cache_prompt": 1},
+                 {"mirostatt": 1}],
 }
 
 
@@ -162,15 +210,19 @@ def post(upstream, path, headers, body, method="POST"):
                            {"Content-Type": "application/json", **headers})
         answer = connection.getresponse()
         raw = answer.read()
-        return answer.status, json.loads(raw) if answer.headers["Content-Type"] == "application/json" else raw.decode()
+        return answer.status, json.loads(raw) if answer.headers["Content-Type"] == "application/json" else raw.decode("latin-1")
     finally:
         connection.close()
 
 
 def error_form(name, answer):
     """Whether the answer has the vendor's form of an error."""
-    if name.startswith(("openai", "embeddings")):
+    if name.startswith(("openai", "embeddings", "deepseek", "huggingface")):
         return set(answer["error"]) == {"message", "type", "param", "code"}
+    if name.startswith(("azureai", "vllm", "llamacpp")):
+        return "message" in answer["error"]
+    if name.startswith("mistral"):
+        return answer.keys() in ({"detail"}, {"object", "message", "type", "param", "code"})
     if name.startswith("anthropic"):
         return answer["type"] == "error" and set(answer["error"]) == {"type", "message"}
     if name.startswith("gemini"):
@@ -216,7 +268,7 @@ def test_the_key_stands_in_its_header_and_nowhere_else(upstream, name):
             assert status in (400, 401, 403) and error_form(name, answer), (status, answer)
         for elsewhere in ({**own, "X-Note": KEY}, {**own, "x-api-key" if "x-api-key" not in own else "Authorization": "Bearer other-key-2"}):
             assert post(upstream, path, elsewhere, body)[0] == 400
-        assert post(upstream, path + "?key=" + KEY, own, body)[0] == 400
+        assert post(upstream, path + ("&" if "?" in path else "?") + "key=" + KEY, own, body)[0] == 400
         assert post(upstream, path, own, {**body, "model": KEY})[0] == 400
     finally:
         upstream.api_key = None
@@ -247,10 +299,39 @@ def test_lists(upstream):
     assert "double" in [m["name"] for m in post(upstream, "/api/tags", {}, None, "GET")[1]["models"]]
 
 
+@pytest.mark.parametrize("name", ["user", "seed", "stream_options", "logprobs", "store", "nonsense"])
+def test_mistral_names_the_member_that_it_does_not_know(upstream, name):
+    path, headers, body = GOOD["mistral"]
+    status, answer = post(upstream, path, headers, {**body, name: HASH})
+    assert status == 422 and answer["detail"][0]["loc"] == ["body", name]
+
+
+def test_azure_wants_a_version(upstream):
+    path, headers, body = GOOD["azureai"]
+    for query in ("", "?api-version=", "?api-version=latest"):
+        assert post(upstream, path.partition("?")[0] + query, headers, body)[0] == 404
+
+
+def test_images_are_made(upstream):
+    status, answer = post(upstream, *GOOD["openai images gpt"])
+    assert status == 200 and [i["b64_json"] for i in answer["data"]] == [PNG] * 4 and answer["usage"]["output_tokens"] == 568
+    answer = post(upstream, *GOOD["openai images dall-e-3"])[1]
+    assert answer["data"] == [{"b64_json": PNG, "revised_prompt": "Hi In watercolours."}]
+    answer = post(upstream, *GOOD["azureai images"])[1]
+    address = answer["data"][0]["url"]
+    assert post(upstream, address.removeprefix(upstream.root), {}, None, "GET")[0] == 200
+    for scenario, code in (("refusal", "content_policy_violation"), ("moderation", "moderation_blocked")):
+        path, headers, body = GOOD["openai images gpt"]
+        status, answer = post(upstream, path, {**headers, "X-Double-Scenario": scenario}, body)
+        assert status == 400 and answer["error"]["code"] == code
+
+
 def test_vectors_depend_on_the_text_alone(upstream):
     assert [d["embedding"] for d in post(upstream, *GOOD["embeddings"])[1]["data"]] == [vector("a", 4), vector("b", 4)]
     assert [d["values"] for d in post(upstream, *GOOD["gemini embed"])[1]["embeddings"]] == [vector("a", 4)]
     assert post(upstream, *GOOD["ollama embed"])[1]["embeddings"] == [vector("a", 8), vector("b", 8)]
+    for name in ("azureai embed", "mistral embed"):
+        assert [d["embedding"] for d in post(upstream, *GOOD[name])[1]["data"]] == [vector("a", 4), vector("b", 4)]
 
 
 def text_of(name, whole):
@@ -308,5 +389,5 @@ def test_each_vendor_has_the_common_scenarios():
     from answers import load
     for vendor in VENDORS:
         names = ["ok", "tool_calls", "schema", "image", "think", "length", "empty", "no_usage", "context_window", "wrong_types", "errors"]
-        for name in ["embeddings", "models", "errors"] if vendor.NAME == "openai" else names:
-            assert load(vendor.NAME, name), (vendor.NAME, name)
+        for name in ["embeddings", "images", "models", "errors"] if vendor.NAME == "openai" else names:
+            assert any(load(folder, name) for folder in (vendor.NAME, *getattr(vendor, "LIKE", ()))), (vendor.NAME, name)

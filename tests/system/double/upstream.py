@@ -2,6 +2,8 @@
 """A double of the AI services, for system tests. Standard library only. One process speaks, by the address that is asked,
 
     OpenAI          …/chat/completions · …/responses (create, GET one, GET its input_items, DELETE) · …/embeddings · GET …/models
+                    …/images/generations (and GET /made/N.png, where such an image is)
+    its kin         Azure's …/openai/deployments/NAME/…, and below /deepseek, /huggingface, /llamacpp, /mistral and /vllm what these have of it
     Anthropic       …/messages · GET …/models with the header anthropic-version
     Gemini          …/models/X:generateContent, :streamGenerateContent, :batchEmbedContents · GET …/v1beta/models
     Ollama          …/api/chat · …/api/generate · …/api/embed · GET …/api/tags
@@ -33,7 +35,7 @@ name is a file of the vendor's ("ok" when there is none), the others are ways of
 GET and DELETE requests (lists, kept answers) follow the header or attribute `default_get` alone.
 
 Files that most vendors have: ok, tool_calls, schema, image, refusal, think, length, content_filter, empty, no_usage, context_window,
-wrong_types. Parameters: text=…, n= pieces of the text, delay_ms= between pieces and before the first, first_ms= before the head,
+wrong_types; of images that are made: ok, refusal, moderation, empty, wrong_types. Parameters: text=…, n= pieces of the text, delay_ms= between pieces and before the first, first_ms= before the head,
 gate=1: only as many pieces as attribute `let` (POST /control {"let": 3}) says, the next when it says more; JSON with the last.
 Ways that are well:
     echo          the last text of the user          chunks        n pieces (default 10), "word1 word2 …" unless text is given
@@ -64,6 +66,7 @@ are time.time().
 """
 import argparse
 import asyncio
+import base64
 import json
 import pathlib
 import re
@@ -80,6 +83,7 @@ from check import Refuse  # noqa: E402
 from exchange import Close, Exchange, Request, Reset  # noqa: E402
 from unread import unread  # noqa: E402
 from vendors import VENDORS  # noqa: E402
+from vendors.openai_more import PNG  # noqa: E402
 
 HEAD_MAX = 64 * 1024
 BODY_MAX = 64 * 1024 * 1024
@@ -354,7 +358,9 @@ class Upstream:
         self.records.append(record)
         connection.records = [r for r in connection.records if r["closed_at"] is None] + [record]
         request = self.find(record["id"], method, path, headers, body)
-        if request is None:
+        if method == "GET" and path.startswith("/made/"):
+            await Exchange(connection, record, "ok").whole(200, base64.b64decode(PNG), "image/png")
+        elif request is None:
             await Exchange(connection, record, "ok").whole(404, {"error": {"message": f"Invalid URL ({method} {path})",
                                                                            "type": "invalid_request_error",
                                                                           "code": None}})

@@ -8,7 +8,9 @@
     frame(event)                   an event of a stream as bytes
     problem(refuse)                the vendor's error object for a refused request
     remember(request, answer)      where the vendor keeps answers
+    LIKE                           folders in which a scenario is looked for that its own has not
 """
-from vendors import anthropic, gemini, ollama, openai_chat, openai_more, openai_responses
+from vendors import anthropic, azureai, deepseek, gemini, huggingface, llamacpp, mistral, ollama, openai_chat, openai_more, openai_responses, vllm
 
-VENDORS = [openai_responses, openai_chat, openai_more, anthropic, gemini, ollama]
+KIN = [azureai.VENDOR, deepseek.VENDOR, huggingface.VENDOR, llamacpp.VENDOR, mistral.VENDOR, vllm.VENDOR]  # by the front of their addresses
+VENDORS = [*KIN, openai_responses, openai_chat, openai_more, anthropic, gemini, ollama]

@@ -86,6 +86,11 @@ def check_tools(body):
 def check_request(request):
     body = check.members(request.body, request.more_members + KNOWN, ["model", "messages"])
     check.text(body["model"], "model")
+    check_body(body)
+
+
+def check_body(body):
+    """All but its members' names, which differ among those who speak this format."""
     messages(body)
     check_tools(body)
     sampling(body)
