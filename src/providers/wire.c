@@ -16,7 +16,7 @@ static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const cha
     bool body = w->body.n > 0;
     uint32_t first_byte_ms = wait_ms(w->config, "first_byte_ms", 600000);
     if (body)
-        fields[n++] = (struct lt_http_field){LT_STR("Content-Type"), LT_STR("application/json")};
+        fields[n++] = (struct lt_http_field){LT_STR("Content-Type"), LT_STR(LT_WIRE_BODY_TYPE)};
     fields[n++] = (struct lt_http_field){LT_STR("Accept"), lt_str(accept)};
     for (size_t i = 0; i < w->fields_n; i++)
         fields[n++] = w->fields[i];
@@ -129,7 +129,9 @@ static enum lt_code read_whole(struct lt_provider_run *run, struct lt_http_reply
 
 static const char *stream_type(const struct lt_wire_format *format)
 {
-    return format->framing == LT_WIRE_LINES ? "application/x-ndjson" : "text/event-stream";
+    static const char *const types[] = {
+        [LT_WIRE_EVENTS] = "text/event-stream", [LT_WIRE_LINES] = "application/x-ndjson", [LT_WIRE_AWS] = "application/vnd.amazon.eventstream"};
+    return types[format->framing];
 }
 
 static enum lt_code read_answer(struct lt_wire *w, const struct lt_wire_format *format, void *state, struct lt_http_reply *reply,
@@ -140,6 +142,8 @@ static enum lt_code read_answer(struct lt_wire *w, const struct lt_wire_format *
     bool stream = lt_str_eq_ci(lt_str_trim(lt_str_cut(&rest, ';')), lt_str(stream_type(format)));
     struct lt_wire_answer a;
     lt_wire_answer_init(&a, format, state, run->arena, w->secret);
+    if (format->fingerprint_header)
+        lt_wire_keep_str(&a, &a.fingerprint, lt_http_field(lt_http_reply_head(reply), format->fingerprint_header, NULL));
     enum lt_code code = stream ? read_stream(run, reply, &a, err) : read_whole(run, reply, type, &a, err);
     if (!code)
         code = lt_wire_answer_end(&a, &run->result, err);
@@ -197,7 +201,7 @@ enum lt_code lt_wire_fetch(struct lt_wire *w, struct lt_str url, const struct lt
     code = is_good(reply) ? read_json(w, reply, ret, err) : read_fault(w, format, reply, err);
     lt_trace_answered(w->trace, status);
     lt_http_reply_close(reply);
-    if (!code && lt_wire_is_fault(*ret)) {
+    if (!code && !format->error_in_answer && lt_wire_is_fault(*ret)) {
         struct lt_wire_fault f = {0};
         lt_wire_read_fault(*ret, &f);
         code = lt_wire_fail(format, w->run->arena, &f, LT_STR_NULL, w->secret, err);

@@ -20,6 +20,8 @@ enum {
     LT_WIRE_MODELS_MAX = 1000
 };
 
+#define LT_WIRE_BODY_TYPE "application/json" /* Content-Type of every request with a body */
+
 /* ---- settings: pieces of a settings_schema, to be joined by commas ---- */
 
 #define LT_WIRE_SETTING_ENDPOINT(description)                                                                                 \

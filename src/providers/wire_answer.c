@@ -14,6 +14,7 @@ void lt_wire_answer_init(struct lt_wire_answer *a, const struct lt_wire_format *
     lt_buf_init(&a->logprobs, LT_WIRE_TEXT_MAX);
     lt_buf_init(&a->line, LT_WIRE_EVENT_MAX);
     lt_sse_parser_init(&a->sse, LT_WIRE_EVENT_MAX);
+    lt_aws_stream_init(&a->aws, LT_WIRE_EVENT_MAX);
 }
 
 void lt_wire_answer_free(struct lt_wire_answer *a)
@@ -31,6 +32,7 @@ void lt_wire_answer_free(struct lt_wire_answer *a)
     lt_buf_free(&a->logprobs);
     lt_buf_free(&a->line);
     lt_sse_parser_free(&a->sse);
+    lt_aws_stream_free(&a->aws);
 }
 
 /* ---- for the format's functions ---- */
@@ -169,31 +171,40 @@ enum lt_code lt_wire_answer_json(struct lt_wire_answer *a, struct lt_str body, s
     return take_object(a, json, LT_STR(""), err);
 }
 
-/* One event, or one line. */
-static enum lt_code take_event(struct lt_wire_answer *a, struct lt_arena *scratch, struct lt_str type, struct lt_str data,
-                               struct lt_error *err)
+/* One event, line or message of a stream; good until the next one is read. */
+struct wire_event {
+    struct lt_str type, data;
+    bool fault;         /* the framing says that it is one */
+    struct lt_str code; /* and which, if it does */
+};
+
+static enum lt_code take_fault(struct lt_wire_answer *a, const struct lt_json *json, const struct wire_event *e, struct lt_error *err)
+{
+    struct lt_wire_fault f = {.code = e->code};
+    if (json)
+        lt_wire_read_fault(json, &f);
+    else
+        f.message = e->data;
+    return lt_wire_fail(a->format, a->arena, &f, LT_STR_NULL, a->secret, err);
+}
+
+static enum lt_code take_event(struct lt_wire_answer *a, struct lt_arena *scratch, struct wire_event *e, struct lt_error *err)
 {
     const struct lt_json *json = NULL;
     struct lt_error where;
-    struct lt_wire_fault f = {0};
-    data = lt_str_trim(data);
-    if (data.n == 0)
+    e->data = lt_str_trim(e->data);
+    if (e->data.n == 0 && !e->fault)
         return LT_OK;
-    if (a->format->end_mark && lt_str_is(data, a->format->end_mark)) {
+    if (a->format->end_mark && lt_str_is(e->data, a->format->end_mark)) {
         a->done = true;
         return LT_OK;
     }
-    bool fault = lt_str_is(type, "error");
-    enum lt_code code = lt_json_parse(scratch, data, LT_JSON_STRICT, &json, &where);
-    if (code && !fault)
-        return lt_fail(err, LT_EUPSTREAM_INVALID, "an event of the stream is not JSON: %s", where.detail);
-    if (!fault)
-        return take_object(a, json, type, err);
+    enum lt_code code = lt_json_parse(scratch, e->data, LT_JSON_STRICT, &json, &where);
+    if (e->fault)
+        return take_fault(a, code ? NULL : json, e, err);
     if (code)
-        f.message = data;
-    else
-        lt_wire_read_fault(json, &f);
-    return lt_wire_fail(a->format, a->arena, &f, LT_STR_NULL, a->secret, err);
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "an event of the stream is not JSON: %s", where.detail);
+    return take_object(a, json, e->type, err);
 }
 
 /* The next line from *in, joined with what waits of it; 1, 0, -1 as lt_sse_feed(). *ret is valid until the next call. */
@@ -211,47 +222,72 @@ static int next_line(struct lt_wire_answer *a, struct lt_str *in, struct lt_str 
     return end ? 1 : 0;
 }
 
-static int next_event(struct lt_wire_answer *a, struct lt_str *in, struct lt_str *ret_type, struct lt_str *ret_data)
+/* A message says what it is: an event, an exception with its JSON, or an error in words. */
+static int next_message(struct lt_wire_answer *a, struct lt_str *in, struct wire_event *ret)
 {
-    if (a->format->framing == LT_WIRE_LINES) {
-        *ret_type = LT_STR("");
-        return in->n > 0 ? next_line(a, in, ret_data) : 0;
-    }
+    struct lt_aws_message m;
+    int got = lt_aws_stream_feed(&a->aws, in, &m);
+    if (got <= 0)
+        return got;
+    struct lt_str kind = lt_aws_header_str(&m, ":message-type");
+    bool error = lt_str_is(kind, "error");
+    ret->fault = error || lt_str_is(kind, "exception");
+    ret->type = lt_aws_header_str(&m, ":event-type");
+    ret->code = lt_aws_header_str(&m, error ? ":error-code" : ":exception-type");
+    ret->data = error ? lt_aws_header_str(&m, ":error-message") : m.payload;
+    return got;
+}
+
+static int next_event(struct lt_wire_answer *a, struct lt_str *in, struct wire_event *ret)
+{
+    *ret = (struct wire_event){.type = LT_STR("")};
+    if (a->format->framing == LT_WIRE_AWS)
+        return next_message(a, in, ret);
+    if (a->format->framing == LT_WIRE_LINES)
+        return in->n > 0 ? next_line(a, in, &ret->data) : 0;
     struct lt_sse_event event;
     int got = lt_sse_feed(&a->sse, in, &event);
     if (got > 0) {
-        *ret_type = event.type;
-        *ret_data = event.data;
+        ret->type = event.type;
+        ret->data = event.data;
+        ret->fault = lt_str_is(event.type, "error");
     }
     return got;
+}
+
+static enum lt_code broken_event(const struct lt_wire_answer *a, struct lt_error *err)
+{
+    if (a->format->framing == LT_WIRE_AWS)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "a message of the stream %s", a->aws.fault);
+    return too_large(err, "an event of the stream", LT_WIRE_EVENT_MAX);
 }
 
 /* The trees of the events live in an arena of their own, which is given back while the stream is silent. */
 enum lt_code lt_wire_answer_feed(struct lt_wire_answer *a, struct lt_str piece, struct lt_error *err)
 {
     struct lt_arena *scratch = NULL;
-    struct lt_str type, data;
+    struct wire_event event;
     enum lt_code code = LT_OK;
     int got = 0;
     a->streamed = true;
-    while (!code && !a->done && (got = next_event(a, &piece, &type, &data)) > 0) {
+    while (!code && !a->done && (got = next_event(a, &piece, &event)) > 0) {
         if (scratch && lt_arena_used(scratch) > SCRATCH_MAX) {
             lt_arena_free(scratch);
             scratch = NULL;
         }
         if (!scratch)
             scratch = lt_arena_new();
-        code = take_event(a, scratch, type, data, err);
+        code = take_event(a, scratch, &event, err);
     }
     lt_arena_free(scratch);
-    if (!code && got < 0)
-        return too_large(err, "an event of the stream", LT_WIRE_EVENT_MAX);
-    return code;
+    return !code && got < 0 ? broken_event(a, err) : code;
 }
 
 bool lt_wire_is_stream(const struct lt_wire_format *format, struct lt_str body)
 {
     static const char *const starts[] = {"data:", "event:", "id:", "retry:", ":"};
+    if (format->framing == LT_WIRE_AWS)
+        return lt_aws_stream_begins(body);
     if (lt_str_starts(body, LT_STR("\xEF\xBB\xBF"))) {
         body.p += 3;
         body.n -= 3;

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "core/neutral.h"
+#include "io/aws_stream.h"
 #include "io/sse.h"
 
 enum {
@@ -35,7 +36,8 @@ struct lt_wire_reason {
 
 enum lt_wire_framing {
     LT_WIRE_EVENTS, /* server-sent events, each with one JSON object */
-    LT_WIRE_LINES   /* one JSON object a line (NDJSON) */
+    LT_WIRE_LINES,  /* one JSON object a line (NDJSON) */
+    LT_WIRE_AWS     /* Amazon's binary messages (io/aws_stream.h), each with one JSON object; exceptions and errors among them are faults */
 };
 
 struct lt_wire_answer;
@@ -49,6 +51,8 @@ struct lt_wire_format {
     const struct lt_wire_reason *reasons; /* or NULL */
     const struct lt_wire_word *words;     /* looked up in a fault's code and type before the common table; or NULL */
     const struct lt_wire_word *phrases;   /* looked for in a fault's message where the status is 400, 413, 422 or unknown; or NULL */
+    const char *fingerprint_header;       /* field of an answer's head that names it; or NULL */
+    bool error_in_answer;                 /* lt_wire_fetch() leaves a member "error" of a good answer to the vendor's file */
     /*
      * Takes a whole answer (a->streamed false) or one event; `type` is the event's, "" when it has none. The tree lives until the
      * function returns (of a whole answer: as long as the arena): copy what is kept. Objects that are faults (lt_wire_is_fault)
@@ -82,8 +86,10 @@ struct lt_wire_answer {
     bool begun;                  /* something of an answer was seen */
     bool streamed;               /* events are fed */
     bool done;                   /* the end mark was seen; what follows is ignored */
+    /* what the framing needs */
     struct lt_sse_parser sse;
     struct lt_buf line;          /* of LT_WIRE_LINES: the start of a line */
+    struct lt_aws_stream aws;
 };
 
 void lt_wire_answer_init(struct lt_wire_answer *a, const struct lt_wire_format *format, void *vendor, struct lt_arena *arena,

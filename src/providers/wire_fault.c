@@ -92,7 +92,8 @@ void lt_wire_read_fault(const struct lt_json *body, struct lt_wire_fault *ret)
     }
     if (!lt_json_is(error, LT_JSON_OBJECT)) /* {"object": "error", "message": …} */
         error = body;
-    ret->code = lt_json_str(lt_json_get(error, "code"));
+    if (lt_json_str(lt_json_get(error, "code")).n > 0)
+        ret->code = lt_json_str(lt_json_get(error, "code"));
     ret->type = lt_json_str(lt_json_get(error, "type"));
     if (ret->type.n == 0)
         ret->type = lt_json_str(lt_json_get(error, "status"));
@@ -162,6 +163,8 @@ static enum lt_code code_of_status(int status)
         return LT_EUPSTREAM_TIMEOUT;
     case 413:
         return LT_ECONTEXT_WINDOW;
+    case 424: /* what stands behind the service failed */
+        return LT_EUPSTREAM_UNAVAILABLE;
     case 402: /* the account's balance is used up */
     case 429:
         return LT_EUPSTREAM_RATE_LIMITED;

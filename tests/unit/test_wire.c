@@ -3,6 +3,7 @@
  * the test's own stands for all.
  */
 #include "providers/wire.h"
+#include "../support/aws_frames.h"
 #include "provider_rig.h"
 
 static const struct lt_wire_setting_header setting_headers[] = {{"X-Team", "team"}, {NULL, NULL}};
@@ -281,6 +282,64 @@ static void lines_are_read_alike_however_they_are_cut(void **state)
         }
 }
 
+/* ---- Amazon's messages ---- */
+
+static const struct lt_wire_format messages = {
+    .framing = LT_WIRE_AWS, .part = "text", .reasons = reasons, .words = words, .phrases = phrases, .object = take};
+
+static void messages_are_read_alike_however_they_are_cut(void **state)
+{
+    static const struct {
+        struct {
+            const char *kind, *type, *payload;
+        } sent[3];
+        const char *rubbish; /* behind them */
+        enum lt_code code;
+        const char *text, *reason; /* of an error: part of its detail */
+    } cases[] = {
+        {{{"event", "a", "{\"text\":\"A\"}"}, {"event", "a", "{\"text\":\"\xC3\xA9\"}"}, {"event", "b", "{\"done\":true}"}}, "", LT_OK,
+         "A\xC3\xA9", "stop"},
+        {{{"event", "a", "{\"text\":\"A\",\"done\":true}"}}, "rubbish behind the end", LT_OK, "A", "stop"},
+        {{{"event", "a", "{\"text\":\"A\"}"}, {"event", "a", ""}}, "", LT_EUPSTREAM_INVALID, "ended in the middle", NULL},
+        {{{"event", "a", "{\"text\":\"A\"}"}}, "rubbish in the middle", LT_EUPSTREAM_INVALID, "wrong checksum", NULL},
+        {{{"event", "a", "{\"te"}}, "", LT_EUPSTREAM_INVALID, "not JSON", NULL},
+        {{{"event", "a", "[]"}}, "", LT_EUPSTREAM_INVALID, "not a JSON object", NULL},
+        {{{NULL, NULL, NULL}}, "", LT_EUPSTREAM_INVALID, "ended in the middle", NULL},
+        {{{"event", "a", "{\"text\":\"A\"}"}, {"exception", "odd_word", "{\"message\":\"No\"}"}}, "", LT_EUPSTREAM_UNAUTHORIZED, "No", NULL},
+        {{{"exception", "newException", "{\"message\":\"No\"}"}}, "", LT_EUPSTREAM_UNAVAILABLE, "No", NULL},
+        {{{"exception", "newException", ""}}, "", LT_EUPSTREAM_UNAVAILABLE, "without saying which", NULL},
+        {{{"exception", "newException", "words"}}, "", LT_EUPSTREAM_UNAVAILABLE, "words", NULL},
+        {{{"error", "odd_word", "in words"}}, "", LT_EUPSTREAM_UNAUTHORIZED, "in words", NULL},
+        {{{"error", "500", "prompt is too long"}}, "", LT_ECONTEXT_WINDOW, "prompt is too long", NULL},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++)
+        for (size_t step = 1; step < 300; step += step < 40 ? 1 : 37) {
+            struct lt_wire_answer a;
+            struct lt_neutral_result result = {0};
+            struct lt_buf bytes;
+            enum lt_code code = LT_OK;
+            err = (struct lt_error){0};
+            lt_buf_init(&bytes, 1 << 16);
+            for (size_t k = 0; k < 3 && cases[i].sent[k].kind; k++)
+                put_aws_message(&bytes, cases[i].sent[k].kind, lt_str(cases[i].sent[k].type), lt_str(cases[i].sent[k].payload));
+            lt_buf_put_str(&bytes, lt_str(cases[i].rubbish));
+            lt_wire_answer_init(&a, &messages, NULL, arena, LT_STR_NULL);
+            a.streamed = true;
+            for (size_t at = 0; !code && at < bytes.n; at += step)
+                code = lt_wire_answer_feed(&a, lt_str_copy(arena, (struct lt_str){bytes.p + at, bytes.n - at < step ? bytes.n - at : step}), &err);
+            if (!code)
+                code = lt_wire_answer_end(&a, &result, &err);
+            if (code != cases[i].code || (code && !strstr(err.detail, cases[i].text)))
+                fail_msg("%zu in steps of %zu: %s (%s)", i, step, lt_code_name(code), err.detail);
+            if (!code) {
+                assert_text(lt_buf_str(&a.text), cases[i].text);
+                assert_text(result.finish_reason, cases[i].reason);
+            }
+            lt_wire_answer_free(&a);
+            lt_buf_free(&bytes);
+        }
+}
+
 static void a_body_without_a_type_is_looked_at(void **state)
 {
     static const struct lt_wire_format events = {.framing = LT_WIRE_EVENTS, .part = "text", .object = take};
@@ -289,6 +348,12 @@ static void a_body_without_a_type_is_looked_at(void **state)
     assert_false(lt_wire_is_stream(&lines, LT_STR("{\n  \"text\": \"A\"\n}\n")));
     assert_true(lt_wire_is_stream(&events, LT_STR("\xEF\xBB\xBF\nevent: x\n")));
     assert_false(lt_wire_is_stream(&events, LT_STR("{\"text\":\"A\"}")));
+    struct lt_buf bytes;
+    lt_buf_init(&bytes, 1 << 16);
+    put_aws_message(&bytes, "event", LT_STR("a"), LT_STR("{}"));
+    assert_true(lt_wire_is_stream(&messages, lt_buf_str(&bytes)));
+    assert_false(lt_wire_is_stream(&messages, LT_STR("{\"text\":\"A\"}")));
+    lt_buf_free(&bytes);
 }
 
 /* ---- faults ---- */
@@ -309,6 +374,7 @@ static void words_decide_what_a_status_hides(void **state)
         {400, "{\"error\":{\"type\":\"odd_word\",\"message\":\"x\"}}", LT_EUPSTREAM_BAD_REQUEST, "x"}, /* no more exact than the status */
         {413, "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\",\"message\":\"x\"}}", LT_ECONTEXT_WINDOW, "x"},
         {429, "{\"error\":{\"message\":\"Prompt is too long\"}}", LT_EUPSTREAM_RATE_LIMITED, "Prompt is too long"}, /* the status speaks clearly */
+        {424, "{\"message\":\"The model failed\"}", LT_EUPSTREAM_UNAVAILABLE, "The model failed"},
         {529, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", LT_EUPSTREAM_UNAVAILABLE, "Overloaded"},
         {0, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", LT_EUPSTREAM_UNAVAILABLE, "Overloaded"},
         {0, "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"Quota\"}}", LT_EUPSTREAM_RATE_LIMITED, "Quota"},
@@ -359,6 +425,7 @@ int main(void)
         T(a_body_has_a_limit),
         T(quirks_are_the_models_or_the_instances),
         T(lines_are_read_alike_however_they_are_cut),
+        T(messages_are_read_alike_however_they_are_cut),
         T(a_body_without_a_type_is_looked_at),
         T(words_decide_what_a_status_hides),
         T(names_are_listed),
