@@ -57,12 +57,17 @@ static bool is_one_of(struct lt_str model, const char *const *names)
     return false;
 }
 
-static bool takes_sampling(const struct lt_wire *w)
+bool lt_anthropic_takes_sampling(struct lt_str model)
 {
     /* "Models released after Claude Opus 4.6 do not support setting temperature": messages.ts, MessageCreateParams */
     static const char *const not[] = {"claude-opus-4-7",   "claude-opus-4-8",   "claude-opus-5",         "claude-sonnet-5",
                                       "claude-fable-5",    "claude-mythos-5",   "claude-mythos-preview", NULL};
-    return lt_json_bool_or(lt_wire_quirk(w, "sampling"), !is_one_of(w->model, not));
+    return !is_one_of(model, not);
+}
+
+static bool takes_sampling(const struct lt_wire *w)
+{
+    return lt_json_bool_or(lt_wire_quirk(w, "sampling"), lt_anthropic_takes_sampling(w->model));
 }
 
 static bool takes_schemas(const struct lt_wire *w)

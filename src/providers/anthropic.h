@@ -24,6 +24,8 @@ extern const struct lt_wire_vendor lt_anthropic_vendor;
 /* Writes the body of a message (begin to end; lt_wire_done() is the caller's). LT_EUNSUPPORTED, LT_ETOO_LARGE. */
 enum lt_code lt_anthropic_body(struct lt_wire *w, struct lt_error *err);
 
+/* Does the model, named as Anthropic names it, take temperature, top_p and top_k? */
+bool lt_anthropic_takes_sampling(struct lt_str model);
 /* Does a JSON schema keep to what structured outputs take, apart from bounds that can be told in words? (anthropic_schema.c) */
 bool lt_anthropic_schema_fits(const struct lt_json *schema);
 /* Writes a schema that fits: objects closed, bounds (maximum, maxLength, …) put into the description. */

@@ -5,6 +5,7 @@
 #include "core/registry.h"
 
 extern const struct lt_provider lt_provider_anthropic;
+extern const struct lt_provider lt_provider_awsbedrock;
 extern const struct lt_provider lt_provider_azureai;
 extern const struct lt_provider lt_provider_deepseek;
 extern const struct lt_provider lt_provider_extract;
@@ -22,6 +23,7 @@ enum lt_code lt_providers_register(struct lt_error *err)
 {
     static const struct lt_provider *const providers[] = {
         &lt_provider_anthropic,
+        &lt_provider_awsbedrock,
         &lt_provider_azureai,
         &lt_provider_deepseek,
         &lt_provider_extract,

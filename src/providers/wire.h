@@ -39,6 +39,8 @@ enum {
     "\"model\":{\"type\":\"string\",\"title\":\"Model\",\"maxLength\":200,\"description\":\"" description "\"}"
 #define LT_WIRE_SETTING_EMBEDDING_MODEL(description)                                                                          \
     "\"embedding_model\":{\"type\":\"string\",\"title\":\"Model for vectors\",\"maxLength\":200,\"description\":\"" description "\"}"
+#define LT_WIRE_SETTING_IMAGE_MODEL(description)                                                                              \
+    "\"image_model\":{\"type\":\"string\",\"title\":\"Model for images\",\"maxLength\":200,\"description\":\"" description "\"}"
 #define LT_WIRE_SETTING_HEADERS                                                                                               \
     "\"headers\":{\"type\":\"object\",\"title\":\"More headers\",\"maxProperties\":16,"                                       \
     "\"description\":\"Sent with every request, shown to administrators: keys belong in api_key.\","                          \
@@ -66,6 +68,7 @@ struct lt_wire_setting_header {
 /* What is fixed of a vendor. */
 struct lt_wire_vendor {
     const char *endpoint;        /* default address; NULL: it must be set */
+    const char *endpoint_setting; /* the setting that goes before it; NULL: "endpoint" */
     const char *host;            /* the vendor's own host, where the key is needed; NULL: a key is never needed */
     bool key_needed;             /* wherever it runs */
     const char *model;           /* default model at that host (anywhere, when there is none); NULL: one must be set somewhere */

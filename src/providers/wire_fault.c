@@ -102,6 +102,8 @@ void lt_wire_read_fault(const struct lt_json *body, struct lt_wire_fault *ret)
         ret->message = lt_json_str(lt_json_get(error, "detail"));
     if (!ret->message.p)
         read_wrong_members(error, ret);
+    if (!ret->message.p)
+        ret->message = lt_json_str(lt_json_get(error, "Message")); /* AWS, where its gateway refuses */
     ret->retry_after_s = retry_delay(lt_json_get(error, "details"));
     int64_t number = lt_json_int64_or(lt_json_get(error, "code"), 0);
     if (ret->status == 0 && number >= 400 && number <= 599)

@@ -19,7 +19,7 @@ static bool no(char *why, const char *text)
 
 bool lt_wire_read_endpoint(const struct lt_json *config, const struct lt_wire_vendor *vendor, struct lt_wire_endpoint *ret, char *why)
 {
-    struct lt_str url = lt_wire_str(config, "endpoint");
+    struct lt_str url = lt_wire_str(config, vendor->endpoint_setting ? vendor->endpoint_setting : "endpoint");
     struct lt_url parsed;
     struct lt_error err;
     if (url.n == 0)

@@ -206,7 +206,7 @@ def test_providers(data, tmp_path):
     refused(2, "provider", "set", "writer", "a=1", "--json-patch", "{}", data=data)
     run_lectern("provider", "remove", "writer", "--data", data)
     assert "not_found" in refused(1, "provider", "show", "writer", data=data)
-    assert {p["name"] for p in json.loads(run_lectern("provider", "plugins", "--json"))} == {"anthropic", "azureai", "deepseek", "extract", "gemini", "huggingface", "llamacpp", "mistral", "ollama", "openai", "openai_compatible", "replay", "vllm"}
+    assert {p["name"] for p in json.loads(run_lectern("provider", "plugins", "--json"))} == {"anthropic", "awsbedrock", "azureai", "deepseek", "extract", "gemini", "huggingface", "llamacpp", "mistral", "ollama", "openai", "openai_compatible", "replay", "vllm"}
 
 
 def test_placements_switches_permissions(data):

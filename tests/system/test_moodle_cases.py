@@ -585,6 +585,7 @@ def test_case_46_the_vendor_gets_a_hash_of_64_digits_and_never_the_users_id(serv
 
 @pytest.mark.parametrize("plugin, missing, given", [
     ("openai", {"model": "m"}, {"api_key": KEY}), ("anthropic", {}, {"api_key": KEY}), ("gemini", {"model": "m"}, {"api_key": KEY}),
+    ("awsbedrock", {"model": "m", "region": "eu-central-1"}, {"access_key_id": "AKIDEXAMPLE", "secret_access_key": KEY}),
     ("ollama", {}, {"model": "m"}), ("openai_compatible", {"endpoint": "http://127.0.0.1:9/v1"}, {"model": "m"}),
     ("azureai", {"endpoint": "http://127.0.0.1:9", "model": "m"}, {"api_key": KEY}), ("deepseek", {"model": "m"}, {"api_key": KEY})])
 def test_case_47_an_instance_is_configured_once_it_has_what_its_vendor_needs(school, plugin, missing, given):
@@ -894,6 +895,11 @@ UNIT = {  # case → test elsewhere
         62: "case_62_system_messages_stand_at_the_top",
         63: "case_63_64_what_an_answer_comes_to", 64: "case_63_64_what_an_answer_comes_to",
         65: "case_65_faults_are_mapped"}.items()},
+    **{n: [("tests/unit/test_bedrock.c", t)] for n, t in {
+        70: "case_70_prompt_instruction_and_numbers_have_their_places",
+        71: "case_71_a_profile_replaces_the_model",
+        72: "case_72_a_call_is_signed_and_read",
+        73: "case_73_an_exception_is_told_without_the_keys"}.items()},
     84: [("tests/unit/test_think.c", "blocks_are_cut_out"), ("tests/unit/test_think.c", "null_stays_null")],
 }
 
@@ -908,7 +914,6 @@ BROWSER = {  # case → how the name of each of its tests in tests/browser/widge
 
 LATER = [  # cases of features that are not there yet: first, last, issue, what it brings
     (66, 69, "12", "images of gemini"),
-    (70, 73, "12", "Amazon Bedrock"),
 ]
 
 

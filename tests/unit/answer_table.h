@@ -25,6 +25,7 @@ struct answer_row {
 struct answer_reader {
     const struct lt_wire_format *format;
     void *(*state)(void);
+    struct lt_str (*bytes)(const char *body); /* of a stream, made of what the row says; NULL: the row says the bytes */
 };
 
 static inline void check_good(const struct answer_row *row, struct lt_str text, const struct lt_neutral_result *result)
@@ -46,7 +47,7 @@ static inline void check_row(const struct answer_row *row, const struct answer_r
 {
     struct lt_wire_answer a;
     struct lt_neutral_result result = {0};
-    struct lt_str body = lt_str(row->body);
+    struct lt_str body = row->stream && reader->bytes ? reader->bytes(row->body) : lt_str(row->body);
     struct lt_buf text;
     enum lt_code code = LT_OK;
     err = (struct lt_error){0};
