@@ -38,7 +38,7 @@ class Vendor:
         self.name, self.plugin, self.path, self.config = name, plugin, path, config
         self.user = user          # member of the body that holds the user's hash
         self.without = without or {}  # scenario → why the vendor has no such call
-        self.key = key
+        self.key = key            # in api_key; otherwise `config` says how to sign
 
 
 IN_WORDS = "models refuse in words"
@@ -60,6 +60,8 @@ VENDORS = [
            chat_template_kwargs={"enable_thinking": False}, schema_as="structured_outputs"),
     Vendor("llama.cpp", "llamacpp", "/llamacpp/v1", user="user", without={"refusal": IN_WORDS, "content filter": "no filter"}, mirostat=2, min_p=0.05,
            cache_prompt=True, grammar="root ::= .*", schema_as="json_schema", timings_per_token=True),
+    Vendor("awsbedrock", "awsbedrock", "", key=False, region="eu-central-1", access_key_id="AKIDOFTHEDOUBLE", secret_access_key=KEY,
+           session_token="token/of+the=double", embedding_model="amazon.titan-embed-text-v2:0"),
 ]
 
 
@@ -78,8 +80,9 @@ class Bench:
             self.add(vendor, vendor.name + " bound", total_ms=800)
 
     def add(self, vendor, name, **more):
-        config = {"endpoint": self.double.root + vendor.path, "model": "m", "api_key": KEY, "retries": 0, "breaker_faults": 0, **vendor.config,
-                  **more}
+        config = {"endpoint": self.double.root + vendor.path, "model": "m", "retries": 0, "breaker_faults": 0, **vendor.config, **more}
+        if vendor.key:
+            config["api_key"] = KEY
         answer = self.daemon.request("POST", "/v1/providers", self.daemon.admin_key, {"name": name, "plugin": vendor.plugin, "config": config})
         if answer.status != 201:
             self.missing[vendor.name] = f"{answer.status} {answer.body[:300]!r}"

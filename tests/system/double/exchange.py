@@ -110,6 +110,10 @@ class Exchange:
         operation, name = self.request.operation, self.file
         if operation in ("models", "tags"):
             return self.load("models")
+        if operation == "profiles":
+            return self.load("profiles")
+        if operation == "make_image":
+            return self.load("images" if name == "ok" else f"images_{name}") or self.load("images")
         if operation in ("embeddings", "embed"):
             return self.load("embeddings" if name == "ok" else f"embeddings_{name}") or self.load("embeddings")
         if operation == "images":
@@ -174,6 +178,8 @@ class Exchange:
 
     def bytes_of(self, event):
         data = self.vendor.frame(event)
+        if getattr(self.vendor, "BINARY", False):
+            return data
         if self.way("crlf"):
             data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         if self.way("comments"):
@@ -181,7 +187,7 @@ class Exchange:
         return data
 
     async def events(self, status, events):
-        kind = "application/x-ndjson" if self.vendor.NAME == "ollama" else "text/event-stream; charset=utf-8"
+        kind = getattr(self.vendor, "STREAM_TYPE", "text/event-stream; charset=utf-8")
         await self.head(status, "text/plain" if self.way("odd_type") else kind)
         if self.way("stall_head"):
             return await self.hang()
@@ -216,7 +222,9 @@ class Exchange:
             raise Close
         for event in self.fault(500, mid=True) if self.way("error_mid") else []:
             await self.body(self.bytes_of(event))
-        if self.way("wrong_frame"):
+        if self.way("wrong_frame") and getattr(self.vendor, "BINARY", False):
+            await self.body(self.vendor.broken_frame())
+        elif self.way("wrong_frame"):
             await self.body(self.bytes_of({"type": "message_stop", "cut": 1}).replace(b'"cut": 1}', b'"cut": '))
 
     # ---- a whole ----
@@ -242,15 +250,18 @@ class Exchange:
         await self.whole(status, data, "text/plain" if self.way("odd_type") else "application/json")
 
     async def error_answer(self, code):
-        more = []
+        more = self.fault_headers(code)
         retry = self.args.get("retry_after", "7" if self.way("429") else None)
         if retry is not None:
             more.append(f"Retry-After: {retry}")
         await self.whole(code, self.args["body"].encode() if "body" in self.args else self.fault(code), more=more)
 
+    def fault_headers(self, status):
+        return list(self.vendor.fault_headers(status)) if hasattr(self.vendor, "fault_headers") else []
+
     async def refuse(self, refuse):
         self.record["refused"] = refuse.message
-        await self.whole(refuse.status, self.vendor.problem(refuse))
+        await self.whole(refuse.status, self.vendor.problem(refuse), more=self.fault_headers(refuse.status))
 
     async def run(self):
         await asyncio.sleep(self.number("first_ms", 300 if self.way("slow") else 0) / 1000)

@@ -6,6 +6,7 @@
     its kin         Azure's …/openai/deployments/NAME/…, and below /deepseek, /huggingface, /llamacpp, /mistral and /vllm what these have of it
     Anthropic       …/messages · GET …/models with the header anthropic-version
     Gemini          …/models/X:generateContent, :streamGenerateContent, :batchEmbedContents · GET …/v1beta/models
+    Bedrock         …/model/X/converse, /converse-stream, /invoke · GET …/foundation-models, …/inference-profiles; signatures are verified
     Ollama          …/api/chat · …/api/generate · …/api/embed · GET …/api/tags
 
     python3 upstream.py --port 0 [--host 127.0.0.1] [--cert FILE --key FILE]
@@ -328,14 +329,17 @@ class Upstream:
                 raise Refuse(f"Unsupported content type: '{headers.get('content-type')}'. This API accepts only 'application/json'.")
             if not isinstance(request.body, dict):
                 raise Refuse("We could not parse the JSON body of your request.")
-        self.check_key(vendor, headers, head, raw)
+        self.check_key(request, head, raw)
         for word in self.forbidden:
             if word.encode() in raw or word in head:
                 raise Refuse("The request names a user.")
         vendor.check_request(request)
 
-    def check_key(self, vendor, headers, head, raw):
+    def check_key(self, request, head, raw):
         """In the vendor's own header, and nowhere else."""
+        vendor, headers = request.vendor, request.headers
+        if hasattr(vendor, "check_key"):
+            return vendor.check_key(request, head.split(" ")[1], self.api_key, head, raw)
         key = vendor.key(headers)
         optional = getattr(vendor, "KEY_OPTIONAL", False) or vendor.NAME.startswith("openai")
         if not key and (self.api_key or not optional):

@@ -4,6 +4,7 @@ import json
 import check
 
 NAME = "ollama"
+STREAM_TYPE = "application/x-ndjson"
 KEY_OPTIONAL = True
 
 
