@@ -10,7 +10,10 @@ from conftest import Daemon, check_end, read_events, wait_until
 from tokens import claims, token
 
 SECRET = "a shared secret of the test"
-KEYS = {"openai": "sk-of-the-double\"7F3A\\x", "openai_compatible": "key+of/the=double&7F3B", "anthropic": "sk-ant-7F3C", "gemini": "AIza7F3D", "ollama": "key-7F3E!", "ollama basic": "pass word 7F3F!"}
+KEYS = {"openai": "sk-of-the-double\"7F3A\\x", "openai_compatible": "key+of/the=double&7F3B", "anthropic": "sk-ant-7F3C", "gemini": "AIza7F3D", "ollama": "key-7F3E!", "ollama basic": "pass word 7F3F!",
+        "awsbedrock": "token+of/the=double&7F40"}
+AWS_SECRET = "secret+of/the=double&7F41"
+SETTINGS = {"ollama basic": "password", "awsbedrock": "session_token"}  # where the secret is that is sent, unless api_key
 ROLES = ["student", "teacher", "editingteacher", "manager", "admin"]
 TEXT = "Rain falls on the hills. Streams carry the water to the river. The river carries it to the sea. The sun lifts it up again."
 COURSE = "course-v1:Org+Course+Run"
@@ -23,6 +26,7 @@ VENDORS = {  # name → plugin, path of the double, more settings
     "own header": ("openai_compatible", "/compatible/v1", {"api_key_header": "api-key"}),
     "anthropic": ("anthropic", "/v1", {}),
     "gemini": ("gemini", "/v1beta", {}),
+    "awsbedrock": ("awsbedrock", "", {"region": "eu-central-1", "access_key_id": "AKIDOFTHEDOUBLE", "secret_access_key": AWS_SECRET}),
     "ollama": ("ollama", "", {}),
     "ollama basic": ("ollama", "", {"username": "school"}),
 }
@@ -36,8 +40,7 @@ def site(tmp_path_factory, service):
     d.wait_for_config()
     d.users = {role: token(SECRET, "HS256", claims(aud="p", sub=f"user-{role}", roles=[role])) for role in ROLES}
     for name, (plugin, path, more) in VENDORS.items():
-        secret = "password" if name == "ollama basic" else "api_key"
-        config = {"endpoint": service.root + path, "model": "m", secret: KEYS.get(name, KEYS[plugin]), "retries": 0, "breaker_faults": 0, **more}
+        config = {"endpoint": service.root + path, "model": "m", SETTINGS.get(name, "api_key"): KEYS.get(name, KEYS[plugin]), "retries": 0, "breaker_faults": 0, **more}
         if name == "own header":
             config["headers"] = {"X-Extra": "shown", "X-Auth-Extra": "not shown"}
         answer = d.request("POST", "/v1/providers", d.admin_key, {"name": name, "plugin": plugin, "config": config})
@@ -86,7 +89,8 @@ def test_each_vendors_request_is_shown_and_no_key(site, service, name, streamed)
     sent = service.requests()[-1]
     given = " ".join(sent["headers"].values())
     assert secret in given or base64.b64encode(f"school:{secret}".encode()).decode() in given
-    for form in forms(secret) | forms(other):
+    assert AWS_SECRET not in given
+    for form in forms(secret) | forms(other) | forms(AWS_SECRET):
         assert form not in raw, f"{form!r} is in the answer"
     done = json.loads(raw) if not streamed else next(e for e in read_events(raw.encode().splitlines(True)) if e.kind == "done").data
     call = only(done["trace"]["calls"])
@@ -104,6 +108,8 @@ def test_each_vendors_request_is_shown_and_no_key(site, service, name, streamed)
     assert fields["content-type"] == "application/json"
     masked = [value for value in fields.values() if "***" in value]
     assert masked and set(masked) <= {"***", "Bearer ***", "Basic ***"}
+    if name == "awsbedrock":
+        assert fields["authorization"] == fields["x-amz-security-token"] == "***" and len(fields["x-amz-date"]) == 16
     if name == "own header":
         assert fields["api-key"] == "***" and fields["x-extra"] == "shown" and fields["x-auth-extra"] == "***"
 

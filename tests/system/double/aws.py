@@ -22,13 +22,24 @@ def quote(text, safe=""):
     return urllib.parse.quote(text, safe=safe + "-_.~")
 
 
+def normalised(path):
+    """RFC 3986 §5.2.4, and a run of slashes is one."""
+    kept = []
+    for segment in path.split("/"):
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return "/" + "/".join(kept) + ("/" if kept and path.endswith(("/", "/.", "/..")) else "")
+
+
 def canonical_request(method, target, headers, names, raw):
-    """`target` as it came; its path is encoded once more, as all services but S3 want it."""
+    """`target` as it came; its path is normalised and encoded once more, as all services but S3 want it."""
     path, _, query = target.partition("?")
     pairs = [part.partition("=")[::2] for part in query.split("&") if part]
     pairs = sorted((quote(urllib.parse.unquote(k)), quote(urllib.parse.unquote(v))) for k, v in pairs)
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in names]
-    return "\n".join([method, quote(path, "/") or "/", "&".join(f"{k}={v}" for k, v in pairs), *lines, "", ";".join(names),
+    return "\n".join([method, quote(normalised(path), "/"), "&".join(f"{k}={v}" for k, v in pairs), *lines, "", ";".join(names),
                       hashlib.sha256(raw).hexdigest()])
 
 
