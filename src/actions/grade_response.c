@@ -455,10 +455,8 @@ static void put_verdict(struct verdict *v, struct lt_jw *w)
 static enum lt_code finish(const struct lt_action_call *call, const struct lt_neutral_result *result, struct lt_jw *response, struct lt_error *err)
 {
     struct verdict v = {.call = call};
-    if (lt_str_trim(result->text).n == 0)
-        return lt_text_answer_empty(result, err);
-    if (lt_json_parse(call->arena, result->text, LT_JSON_STRICT, &v.answer, err) || !lt_json_is(v.answer, LT_JSON_OBJECT))
-        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is no JSON object");
+    if (lt_structured_answer_read(call, result, &v.answer, err))
+        return err->code;
     if (read_rubric(call, &v.rubric, err))
         return err->code;
     v.feedback_max = (size_t)lt_json_int64_or(lt_json_at_pointer(call->input, "/limits/max_feedback_chars"), FEEDBACK_DEFAULT);

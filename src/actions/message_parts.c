@@ -36,7 +36,7 @@ static enum lt_code read_data_url(struct lt_str url, struct lt_image *ret, struc
     return LT_OK;
 }
 
-static enum lt_code read_image(struct lt_str url, struct lt_image *ret, struct lt_error *err)
+static enum lt_code read_address(struct lt_str url, struct lt_image *ret, struct lt_error *err)
 {
     *ret = (struct lt_image){.url = LT_STR_NULL};
     if (lt_str_starts(url, LT_STR("data:")))
@@ -47,6 +47,23 @@ static enum lt_code read_image(struct lt_str url, struct lt_image *ret, struct l
         if (url.p[i] <= 0x20 || url.p[i] >= 0x7f)
             return lt_fail(err, LT_EINVALID_INPUT, "must hold no space, control or non-ASCII character");
     ret->url = url;
+    return LT_OK;
+}
+
+enum lt_code lt_image_read(const struct lt_json *image, struct lt_image *ret, struct lt_error *err)
+{
+    struct lt_str bytes = lt_json_str(lt_json_get(image, "base64"));
+    enum lt_code code = LT_OK;
+    if (!lt_json_is(image, LT_JSON_OBJECT))
+        code = read_address(lt_json_str(image), ret, err);
+    else if (is_base64(bytes))
+        *ret = (struct lt_image){.media_type = lt_json_str(lt_json_get(image, "media_type")), .base64 = bytes};
+    else
+        code = lt_fail_field(err, LT_EINVALID_INPUT, "/base64", "must be base64, with padding and without line ends");
+    if (code)
+        return code;
+    if (ret->base64.n > LT_IMAGES_BYTES_MAX)
+        return lt_fail(err, LT_EINVALID_INPUT, "must hold at most %d bytes of base64, holds %zu", LT_IMAGES_BYTES_MAX, ret->base64.n);
     return LT_OK;
 }
 
@@ -72,7 +89,7 @@ static enum lt_code read_parts(struct lt_arena *arena, const struct lt_json *par
         snprintf(where, sizeof(where), "/%zu/image_url/url", i);
         if (!url)
             ret->content = append(arena, ret->content, lt_json_str(lt_json_get(part, "text")));
-        else if (read_image(lt_json_str(url), &images[ret->images_n++], err))
+        else if (read_address(lt_json_str(url), &images[ret->images_n++], err))
             return lt_error_under(err, where);
     }
     return LT_OK;
@@ -88,28 +105,30 @@ enum lt_code lt_message_content_read(struct lt_arena *arena, const struct lt_jso
 
 /* ---- for the record ---- */
 
-static void write_part(struct lt_jw *w, const struct lt_json *part)
+struct lt_str lt_image_for_record(struct lt_arena *arena, const struct lt_image *image)
 {
+    if (image->url.n > 0)
+        return image->url;
+    return lt_printf(arena, "data:%.*s;… (%zu bytes)", LT_FMT(image->media_type), image->base64.n / 4 * 3);
+}
+
+static void write_part(struct lt_arena *arena, struct lt_jw *w, const struct lt_json *part)
+{
+    struct lt_image image;
     struct lt_str url = lt_json_str(lt_json_at_pointer(part, "/image_url/url"));
-    char size[40];
     if (!lt_str_starts(url, LT_STR("data:"))) {
         lt_jw_json(w, part);
         return;
     }
-    struct lt_str rest = url, kind = lt_str_cut(&rest, ';');
-    snprintf(size, sizeof(size), ";… (%zu bytes)", rest.n > 7 ? (rest.n - 7) / 4 * 3 : 0);
-    struct lt_buf note;
-    lt_buf_init(&note, 200);
-    lt_buf_put_str(&note, kind);
-    lt_buf_put_str(&note, lt_str(size));
+    if (read_address(url, &image, NULL))
+        image = (struct lt_image){.media_type = LT_STR("?"), .base64 = url};
     lt_jw_obj(w);
     lt_jw_kstrz(w, "type", "image_url");
-    lt_jw_kstr(w, "image_url", lt_buf_str(&note));
+    lt_jw_kstr(w, "image_url", lt_image_for_record(arena, &image));
     lt_jw_end(w);
-    lt_buf_free(&note);
 }
 
-static void write_message(struct lt_jw *w, const struct lt_json *message)
+static void write_message(struct lt_arena *arena, struct lt_jw *w, const struct lt_json *message)
 {
     lt_jw_obj(w);
     for (size_t i = 0; i < lt_json_len(message); i++) {
@@ -121,7 +140,7 @@ static void write_message(struct lt_jw *w, const struct lt_json *message)
         }
         lt_jw_arr(w);
         for (size_t k = 0; k < lt_json_len(member); k++)
-            write_part(w, lt_json_at(member, k));
+            write_part(arena, w, lt_json_at(member, k));
         lt_jw_end(w);
     }
     lt_jw_end(w);
@@ -145,7 +164,7 @@ struct lt_str lt_messages_for_record(struct lt_arena *arena, const struct lt_jso
     lt_jw_init(&w, &out);
     lt_jw_arr(&w);
     for (size_t i = 0; i < lt_json_len(messages); i++)
-        write_message(&w, lt_json_at(messages, i));
+        write_message(arena, &w, lt_json_at(messages, i));
     lt_jw_end(&w);
     struct lt_str text = lt_str_copy(arena, lt_buf_str(&out));
     lt_buf_free(&out);

@@ -28,5 +28,18 @@ enum {
  */
 enum lt_code lt_message_content_read(struct lt_arena *arena, const struct lt_json *content, struct lt_message *ret, struct lt_error *err);
 
+/* JSON Schema of an image by itself: an address as in a part, or {"media_type","base64"}. */
+#define LT_IMAGE_SCHEMA                                                                                                      \
+    "{\"type\":[\"string\",\"object\"],\"minLength\":1,\"maxLength\":6291500,\"required\":[\"media_type\",\"base64\"],"         \
+    "\"additionalProperties\":false,\"properties\":{\"media_type\":{\"enum\":[\"image/png\",\"image/jpeg\",\"image/webp\",\"image/gif\"]}," \
+    "\"base64\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":6291456}}}"
+/*
+ * Reads an image that is valid against it. LT_EINVALID_INPUT with the field below the image, "" or "/base64", for the same reasons as with parts, and
+ * above LT_IMAGES_BYTES_MAX bytes of base64.
+ */
+enum lt_code lt_image_read(const struct lt_json *image, struct lt_image *ret, struct lt_error *err);
+/* What the register keeps of it: its address, or "data:image/png;… (1234 bytes)". */
+struct lt_str lt_image_for_record(struct lt_arena *arena, const struct lt_image *image);
+
 /* The messages as JSON with "data:image/png;… (1234 bytes)" in the place of each image's bytes: what the register keeps. */
 struct lt_str lt_messages_for_record(struct lt_arena *arena, const struct lt_json *messages);

@@ -16,14 +16,22 @@ enum lt_code lt_structured_answer_ask(const struct lt_action_call *call, const c
     return LT_OK;
 }
 
+enum lt_code lt_structured_answer_read(const struct lt_action_call *call, const struct lt_neutral_result *result, const struct lt_json **ret,
+                                       struct lt_error *err)
+{
+    if (lt_str_trim(result->text).n == 0)
+        return lt_text_answer_empty(result, err);
+    if (lt_json_parse(call->arena, result->text, LT_JSON_STRICT, ret, err) || !lt_json_is(*ret, LT_JSON_OBJECT))
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is no JSON object");
+    return LT_OK;
+}
+
 enum lt_code lt_structured_answer_finish(const struct lt_action_call *call, const struct lt_neutral_result *result, struct lt_jw *response,
                                          struct lt_error *err)
 {
     const struct lt_json *answer;
-    if (lt_str_trim(result->text).n == 0)
-        return lt_text_answer_empty(result, err);
-    if (lt_json_parse(call->arena, result->text, LT_JSON_STRICT, &answer, err) || !lt_json_is(answer, LT_JSON_OBJECT))
-        return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is no JSON object");
+    if (lt_structured_answer_read(call, result, &answer, err))
+        return err->code;
     lt_jw_json(response, answer);
     return LT_OK;
 }

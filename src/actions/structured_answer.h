@@ -9,6 +9,9 @@
  * one is not a schema. */
 enum lt_code lt_structured_answer_ask(const struct lt_action_call *call, const char *name, struct lt_str sent, struct lt_str checked,
                                       struct lt_neutral_call *ret, struct lt_error *err);
+/* The answer, which was checked, as an object in the call's arena. LT_EUPSTREAM_INVALID when it is none, LT_ECONTENT_REFUSED as for other texts. */
+enum lt_code lt_structured_answer_read(const struct lt_action_call *call, const struct lt_neutral_result *result, const struct lt_json **ret,
+                                       struct lt_error *err);
 /* finish(): the answer, which was checked, as it is. LT_EUPSTREAM_INVALID when it is no object. */
 enum lt_code lt_structured_answer_finish(const struct lt_action_call *call, const struct lt_neutral_result *result, struct lt_jw *response,
                                          struct lt_error *err);

@@ -62,20 +62,25 @@ static struct lt_str member(const struct lt_action_call *call, const char *key)
     return lt_str_trim(lt_json_str(lt_json_get(call->input, key)));
 }
 
-enum lt_code lt_text_answer_compile_about(const struct lt_action_call *call, const char *task, struct lt_neutral_call *ret,
-                                          struct lt_error *err)
+enum lt_code lt_text_answer_compile_task(const struct lt_action_call *call, struct lt_str task, struct lt_neutral_call *ret, struct lt_error *err)
 {
-    struct lt_str text = member(call, "text"), wish = member(call, "instruction"), language = member(call, "language");
+    struct lt_str text = member(call, "text"), wish = member(call, "instruction"), asked = LT_STR_NULL;
     if (text.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/text", "must hold something other than white space");
     struct lt_arena *arena = call->arena;
-    struct lt_str marked = lt_guard_mark_off(arena, text), in = LT_STR_NULL, asked = LT_STR_NULL;
-    if (language.n > 0)
-        in = JOIN(arena, LT_STR("Write the answer in this language: "), language, LT_STR(".\n"));
     if (wish.n > 0)
         asked = JOIN(arena, LT_STR("The reader asks in particular: "), wish, LT_STR("\n"));
-    lt_text_answer_ask(call, JOIN(arena, lt_str(task), LT_STR("\n"), in, asked, marked), ret);
+    lt_text_answer_ask(call, JOIN(arena, task, LT_STR("\n"), asked, lt_guard_mark_off(arena, text)), ret);
     return LT_OK;
+}
+
+enum lt_code lt_text_answer_compile_about(const struct lt_action_call *call, const char *task, struct lt_neutral_call *ret,
+                                          struct lt_error *err)
+{
+    struct lt_str language = member(call, "language"), whole = lt_str(task);
+    if (language.n > 0)
+        whole = JOIN(call->arena, whole, LT_STR("\nWrite the answer in this language: "), language, LT_STR("."));
+    return lt_text_answer_compile_task(call, whole, ret, err);
 }
 
 enum lt_code lt_text_answer_empty(const struct lt_neutral_result *result, struct lt_error *err)

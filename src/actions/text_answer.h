@@ -20,9 +20,11 @@ struct lt_neutral_call lt_text_answer_completion(void);
 /* A completion of two messages: the call's instruction as system (left out when empty) and `user`. */
 void lt_text_answer_ask(const struct lt_action_call *call, struct lt_str user, struct lt_neutral_call *ret);
 /*
- * compile() of the actions about a given text: `task` ("Summarise the text.") and the wishes of the input stand before the text,
- * which is marked off. LT_EINVALID_INPUT when the text is only white space.
+ * compile() of the actions that do something with a given text: `task` ("Translate the text.") and the input's `instruction`, if any, stand before
+ * the text, which is marked off. LT_EINVALID_INPUT when the text is only white space.
  */
+enum lt_code lt_text_answer_compile_task(const struct lt_action_call *call, struct lt_str task, struct lt_neutral_call *ret, struct lt_error *err);
+/* The same for an answer about the text, which may be asked for in another language (the input's `language`). */
 enum lt_code lt_text_answer_compile_about(const struct lt_action_call *call, const char *task, struct lt_neutral_call *ret,
                                           struct lt_error *err);
 /*

@@ -8,7 +8,16 @@
 
 enum { INPUT_MAX = 8 << 20 };
 
-/* Which member of the action's input a plain text is: the first required one that is a string, or a conversation's first message. */
+/* Is the type, or one of the types, string? */
+static bool takes_string(const struct lt_json *type)
+{
+    for (size_t i = 0; i < lt_json_len(type); i++)
+        if (lt_str_is(lt_json_str(lt_json_at(type, i)), "string"))
+            return true;
+    return lt_str_is(lt_json_str(type), "string");
+}
+
+/* Which member of the action's input a plain text is: the first required one that may be a string, or a conversation's first message. */
 static enum lt_code wrap_text(struct lt_cli *cli, const struct lt_action *action, struct lt_str text, struct lt_str *ret, struct lt_error *err)
 {
     const struct lt_json *schema;
@@ -29,7 +38,7 @@ static enum lt_code wrap_text(struct lt_cli *cli, const struct lt_action *action
         lt_jw_kstr(&w, "content", text);
         lt_jw_end(&w);
         lt_jw_end(&w);
-    } else if (lt_str_is(lt_json_str(kind), "string")) {
+    } else if (takes_string(kind)) {
         lt_jw_key_str(&w, member);
         lt_jw_str(&w, text);
     }

@@ -39,6 +39,8 @@ static const struct {
     {"action:generate_image", T | E | M | A | V},
     {"action:generate_question", E | M | A | V},
     {"action:grade_response", T | E | M | A | V},
+    {"action:improve_text", T | E | M | A | V},
+    {"action:moderate_text", T | E | M | A | V},
     {"policy", EVERYBODY},
     {"choose_provider", M | A},
     {"review_gradings", T | E | M | A | V},

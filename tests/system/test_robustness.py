@@ -144,7 +144,7 @@ def test_settings_that_no_request_can_use_exclude_the_instance(daemon, upstream,
 
 def test_a_placement_is_changed_as_a_whole_or_not_at_all(daemon):
     before = daemon.request("GET", "/v1/placements/course_assist", daemon.admin_key).json
-    for actions in ({"translate_text": False}, {"summarise_text": False, "nonsense": True}):
+    for actions in ({"generate_text": False}, {"summarise_text": False, "nonsense": True}):
         answer = daemon.request("PUT", "/v1/placements/course_assist", daemon.admin_key, {"enabled": False, "actions": actions})
         problem(answer, 400, "invalid_input", "/actions")
         assert daemon.request("GET", "/v1/placements/course_assist", daemon.admin_key).json == before

@@ -235,14 +235,18 @@ def test_what_others_said_never_comes_to_the_model(site, model):
 
 
 @pytest.mark.parametrize("action,members", [
-    ("summarise_text", ["text"]), ("explain_text", ["text"]), ("generate_question", ["text", "existing", "revise"]), ("generate_flashcard", ["text", "existing"])])
+    ("summarise_text", ["text"]), ("explain_text", ["text"]), ("generate_question", ["text", "existing", "revise"]), ("generate_flashcard", ["text", "existing"]),
+    ("translate_text", ["text"]), ("improve_text", ["text"]), ("moderate_text", ["text"])])
 def test_actions_mark_off_the_texts_that_they_work_on(site, model, action, members):
-    model.script = {"generate_question": writes(problem("A")), "generate_flashcard": deal("a")}.get(action, model.script)
+    scores = dict.fromkeys(("harassment", "hate", "self_harm", "sexual", "sexual_minors", "violence", "illicit"), 0)
+    model.script = {"generate_question": writes(problem("A")), "generate_flashcard": deal("a"),
+                    "moderate_text": lambda body: json.dumps({"reason": "", "scores": scores})}.get(action, model.script)
     for member in members:
         marker, text = hostile()
         model.bodies.clear()
         there = {"existing": [text] if action == "generate_question" else [{"question": text}], "revise": problem("A", explanation=text)}
         given = {"text": text if member == "text" else "Water rises."} | ({} if member == "text" else {member: there[member]})
+        given |= {"target_language": "es"} if action == "translate_text" else {}
         answer = site.request("POST", f"/v1/actions/{action}", site.admin_key, {"input": given, "user": {"id": "u", "roles": ["student"]}})
         assert answer.status == 200, answer
         check(model, marker, text)
