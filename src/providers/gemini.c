@@ -1,4 +1,7 @@
-/* Provider `gemini`: Google's Gemini API, texts and vectors. This file writes the requests; gemini_answer.c reads the answers. */
+/*
+ * Provider `gemini`: Google's Gemini API. This file writes the requests for texts and vectors, gemini_answer.c reads the answers; images have
+ * gemini_image.c.
+ */
 #include "base/uuid.h"
 #include "providers/gemini.h"
 #include "providers/turns.h"
@@ -21,6 +24,10 @@ static const char settings_schema[] =
     LT_WIRE_SETTING_API_KEY("Needed for generativelanguage.googleapis.com.") ","
     LT_WIRE_SETTING_MODEL("For actions that name none. Without it Google gets " DEFAULT_MODEL ".") ","
     LT_WIRE_SETTING_EMBEDDING_MODEL("For actions that name none. Without it Google gets " DEFAULT_EMBEDDING_MODEL ".") ","
+    "\"image_model\":{\"type\":\"string\",\"title\":\"Model for images\",\"maxLength\":200,"
+    "\"description\":\"For actions that name none. Without it Google gets " LT_GEMINI_IMAGE_MODEL ".\"},"
+    "\"image_method\":{\"enum\":[\"auto\",\"predict\",\"generateContent\"],\"title\":\"How images are asked for\",\"default\":\"auto\","
+    "\"description\":\"auto: models whose name begins with imagen by predict, others by generateContent.\"},"
     LT_WIRE_SETTINGS_COMMON "}}";
 
 const struct lt_wire_vendor lt_gemini_vendor = {
@@ -28,6 +35,7 @@ const struct lt_wire_vendor lt_gemini_vendor = {
     .host = "generativelanguage.googleapis.com",
     .model = DEFAULT_MODEL,
     .embedding_model = DEFAULT_EMBEDDING_MODEL,
+    .image_model = LT_GEMINI_IMAGE_MODEL,
     .key_header = "x-goog-api-key",
 };
 
@@ -49,7 +57,7 @@ static const char *version(const struct lt_wire *w)
 }
 
 /* As lists and administrators write it: with or without "models/". */
-static struct lt_str bare_model(const struct lt_wire *w)
+struct lt_str lt_gemini_model(const struct lt_wire *w)
 {
     struct lt_str front = LT_STR("models/"), name = w->model;
     return lt_str_starts(name, front) ? (struct lt_str){name.p + front.n, name.n - front.n} : name;
@@ -58,7 +66,7 @@ static struct lt_str bare_model(const struct lt_wire *w)
 /* The name is a part of a path: it must stay one. */
 enum lt_code lt_gemini_url(struct lt_wire *w, const char *method, const char *query, struct lt_str *ret, struct lt_error *err)
 {
-    struct lt_str name = bare_model(w);
+    struct lt_str name = lt_gemini_model(w);
     bool good = name.n > 0 && name.p[0] != '.';
     for (size_t i = 0; i < name.n; i++)
         good &= name.p[i] != '/' && name.p[i] != '\\' && name.p[i] != ':' && (unsigned char)name.p[i] > 0x20 && name.p[i] != 0x7F;
@@ -110,7 +118,7 @@ static void write_image(struct lt_jw *j, const struct lt_image *image)
  */
 static bool wants_signature(const struct lt_wire *w)
 {
-    struct lt_str name = bare_model(w);
+    struct lt_str name = lt_gemini_model(w);
     return lt_str_starts(name, LT_STR("gemini-")) && !lt_str_starts(name, LT_STR("gemini-1")) && !lt_str_starts(name, LT_STR("gemini-2"));
 }
 
@@ -326,7 +334,7 @@ static enum lt_code complete(struct lt_wire *w, struct lt_error *err)
 enum lt_code lt_gemini_embedding_body(struct lt_wire *w, size_t first, size_t n, struct lt_error *err)
 {
     const struct lt_neutral_call *call = w->run->call;
-    struct lt_str name = bare_model(w), task = lt_json_str(lt_wire_setting(w, "task_type"));
+    struct lt_str name = lt_gemini_model(w), task = lt_json_str(lt_wire_setting(w, "task_type"));
     struct lt_jw *j = &w->jw;
     lt_wire_begin(w);
     memset(w->scope->theirs, 0, sizeof(w->scope->theirs));
@@ -383,7 +391,7 @@ static enum lt_code embed(struct lt_wire *w, struct lt_error *err)
         code = embed_some(w, url, first, n - first < BATCH_MAX ? n - first : BATCH_MAX, err);
     if (!code)
         code = lt_wire_vectors_end(run, err);
-    run->result.model = bare_model(w);
+    run->result.model = lt_gemini_model(w);
     run->result.usage.total_tokens = run->result.usage.prompt_tokens;
     return code;
 }
@@ -394,7 +402,12 @@ static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
     enum lt_code code = lt_wire_prepare(&w, run, &lt_gemini_vendor, err);
     if (code)
         return code;
-    code = run->call->kind == LT_NEUTRAL_EMBEDDING ? embed(&w, err) : complete(&w, err);
+    if (run->call->kind == LT_NEUTRAL_EMBEDDING)
+        code = embed(&w, err);
+    else if (run->call->kind == LT_NEUTRAL_IMAGE)
+        code = lt_gemini_draw(&w, err);
+    else
+        code = complete(&w, err);
     lt_wire_done(&w);
     return code;
 }
@@ -435,9 +448,9 @@ extern const struct lt_provider lt_provider_gemini;
 const struct lt_provider lt_provider_gemini = {
     .name = "gemini",
     .title = "Google Gemini",
-    .description = "Gemini, by Google's Gemini API: texts and vectors.",
+    .description = "Gemini and Imagen, by Google's Gemini API: texts, vectors and images.",
     .settings_schema = settings_schema,
-    .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
+    .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
     .call = call,
     .models = models,

@@ -1,7 +1,7 @@
-"""Reference cases 1 to 16, 22 to 65, 74 to 78 (in tests/browser) and 79 to 80 (but for what waits), restated for Lectern's names: one test or more each,
+"""Reference cases 1 to 16, 22 to 69, 74 to 78 (in tests/browser) and 79 to 80 (but for what waits), restated for Lectern's names: one test or more each,
 against the real binary.
 
-    python3 tests/system/test_moodle_cases.py      prints case → test → file, and which cases wait for a later issue
+    python3 tests/system/test_moodle_cases.py      prints case → test → file
 
 Where Lectern does otherwise on purpose, the test states what Lectern does and its docstring says what differs.
 """
@@ -900,6 +900,9 @@ UNIT = {  # case → test elsewhere
         71: "case_71_a_profile_replaces_the_model",
         72: "case_72_a_call_is_signed_and_read",
         73: "case_73_an_exception_is_told_without_the_keys"}.items()},
+    **{n: [("tests/unit/test_gemini_images.c", t) for t in tests] for n, tests in {
+        66: ["case_66_aspects_and_qualities"], 67: ["case_67_bodies"],
+        68: ["case_68_imagen_makes_them_in_one_call", "case_68_69_faults_and_refusals"], 69: ["case_68_69_faults_and_refusals"]}.items()},
     84: [("tests/unit/test_think.c", "blocks_are_cut_out"), ("tests/unit/test_think.c", "null_stays_null")],
 }
 
@@ -912,11 +915,6 @@ BROWSER = {  # case → how the name of each of its tests in tests/browser/widge
          "the first use opens the panel with the policy", "a course can be switched off before there is any"],
 }
 
-LATER = [  # cases of features that are not there yet: first, last, issue, what it brings
-    (66, 69, "12", "images of gemini"),
-]
-
-
 def table():
     """Case → [(file, test)]."""
     found = {n: list(tests) for n, tests in UNIT.items()}
@@ -927,13 +925,9 @@ def table():
     return found
 
 
-def later():
-    return {n: (issue, what) for first, last, issue, what in LATER for n in range(first, last + 1)}
-
-
-def test_each_case_has_a_test_or_an_issue_and_each_test_in_the_table_is_there():
-    have, waits = table(), later()
-    assert set(have) | set(waits) == set(range(1, 85)) and not set(have) & set(waits)
+def test_each_case_has_a_test_and_each_test_in_the_table_is_there():
+    have = table()
+    assert set(have) == set(range(1, 85))
     for file, test in [t for tests in have.values() for t in tests]:
         text = (ROOT / file).read_text()
         if file.endswith(".c"):
@@ -943,12 +937,10 @@ def test_each_case_has_a_test_or_an_issue_and_each_test_in_the_table_is_there():
 
 
 def main():
-    have, waits = table(), later()
+    have = table()
     for n in range(1, 85):
-        for file, test in have.get(n, []):
+        for file, test in have[n]:
             print(f"{n:>3}  {test:<100} {file}")
-        if n in waits:
-            print(f"{n:>3}  later: issue {waits[n][0]}, {waits[n][1]}")
     return 0
 
 

@@ -279,6 +279,23 @@ def image(c):
         assert PNG in json.dumps(c.request()["body"])
 
 
+def describe(c):
+    """describe_image: the image as bytes, in whatever way it is given, and as an address where the vendor fetches such."""
+    data = "data:image/png;base64," + PNG
+    for streamed in (False, True):
+        for given in (data, {"media_type": "image/png", "base64": PNG}):
+            answer = c.ask("image", stream=streamed, action="describe_image", image=given, language="es")
+            (c.good_stream if streamed else c.good)(answer, "A lighthouse on a rock.")
+            sent = json.dumps(c.request()["body"])
+            assert PNG in sent and "language: Spanish" in sent, sent
+    answer = c.ask("ok", action="describe_image", image="https://pictures.example/a.png")
+    if c.vendor.plugin == "ollama":
+        c.bad(answer, "not_supported")
+    else:
+        c.good(answer)
+        assert "https://pictures.example/a.png" in json.dumps(c.request()["body"])
+
+
 def embedding(c):
     texts = ["Rain falls.", "La lluvia cae.", "雨"]
     answer = c.ask("ok", action="embed_text", texts=texts)
@@ -414,7 +431,7 @@ def models(c):
 
 SCENARIOS = {
     "plain": plain, "stream": stream, "parameters": parameters, "stop words": stop, "seed": seed, "tools": tools, "tool choice": tool_choice,
-    "schema": schema, "image input": image, "embedding": embedding,
+    "schema": schema, "image input": image, "describe image": describe, "embedding": embedding,
     "models": models, "length": length, "thinking": think, "refusal": refusal, "content filter": content_filter, "context window": context_window,
     "401": status(401, 403, code="upstream_unauthorized"), "wrong key": wrong_key, "404": status(404, code="upstream_not_found"),
     "429": status(429, code="upstream_rate_limited", retry_after=7), "5xx": status(500, 503, 529, code="upstream_unavailable"),

@@ -118,6 +118,8 @@ class Exchange:
             return self.load("embeddings" if name == "ok" else f"embeddings_{name}") or self.load("embeddings")
         if operation == "images":
             name = "images" if name == "ok" else f"images_{name}"
+        if operation in ("predict", "draw"):
+            return self.load(f"{operation}_{name}") or self.load(operation)
         if operation in ("retrieve", "input_items", "delete"):
             return self.load("kept")
         if operation == "generate" and self.vendor.NAME == "ollama":

@@ -57,6 +57,11 @@ GOOD = {
                              "responseJsonSchema": SCHEMA}}),
     "gemini embed": ("/v1beta/models/e:batchEmbedContents", GEMINI, {
         "requests": [{"model": "models/e", "content": {"parts": [{"text": "a"}]}, "outputDimensionality": 4}]}),
+    "gemini predict": ("/v1beta/models/imagen-4.0-generate-001:predict", GEMINI, {
+        "instances": [{"prompt": "Hi"}],
+        "parameters": {"sampleCount": 2, "aspectRatio": "9:16", "imageSize": "2k", "sampleImageSize": "2K", "includeRaiReason": True}}),
+    "gemini draw": ("/v1beta/models/gemini-3.1-flash-image:generateContent", GEMINI, {
+        "contents": [G_TURN], "generationConfig": {"responseModalities": ["IMAGE"], "imageConfig": {"aspectRatio": "16:9", "imageSize": "2K"}}}),
     "ollama": ("/api/chat", {}, {
         "model": "m", "stream": False, "format": SCHEMA, "options": {"temperature": 0.5, "num_predict": 5, "stop": ["x"], "seed": 1},
         "tools": [{"type": "function", "function": FUNCTION}],
@@ -162,6 +167,11 @@ BAD = {
     "gemini embed": [{"requests": []}, {"requests": [{"content": {"parts": [{"text": "a"}]}}]},
                      {"requests": [{"model": "e", "content": {"parts": [{"text": "a"}]}}]},
                      {"requests": [{"model": "models/e", "content": {"parts": [{"text": ""}]}}]}],
+    "gemini predict": [{"instances": LEAVE_OUT}, {"instances": []}, {"instances": [{"prompt": ""}]}, {"instances": [{"prompt": "a"}, {"prompt": "b"}]},
+                       {"parameters": {"sampleCount": 5}}, {"parameters": {"aspectRatio": "2:3"}}, {"parameters": {"imageSize": "4K"}},
+                       {"parameters": {"size": "1024x1024"}}, {"contents": [G_TURN]}],
+    "gemini draw": [{"generationConfig": {"responseModalities": ["PICTURE"]}}, {"generationConfig": {"imageConfig": {"imageSize": "2k"}}},
+                    {"generationConfig": {"imageConfig": {"aspectRatio": "1:2"}}}, {"generationConfig": {"imageConfig": {"count": 2}}}],
     "ollama": [
         {"model": LEAVE_OUT}, {"messages": LEAVE_OUT}, {"messages": "Hi"}, {"messages": [{"role": "developer", "content": "x"}]}, {"stream": "no"},
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]},
@@ -332,6 +342,21 @@ def test_vectors_depend_on_the_text_alone(upstream):
     assert post(upstream, *GOOD["ollama embed"])[1]["embeddings"] == [vector("a", 8), vector("b", 8)]
     for name in ("azureai embed", "mistral embed"):
         assert [d["embedding"] for d in post(upstream, *GOOD[name])[1]["data"]] == [vector("a", 4), vector("b", 4)]
+
+
+def test_images_are_as_many_as_were_asked_for_or_refused_with_a_reason(upstream):
+    def refused(name):
+        path, headers, body = GOOD[name]
+        return post(upstream, path, {**headers, "X-Double-Scenario": "refusal"}, body)[1]
+
+    assert [p["bytesBase64Encoded"] for p in post(upstream, *GOOD["gemini predict"])[1]["predictions"]] == [PNG, PNG]
+    assert [p["inlineData"]["data"] for p in post(upstream, *GOOD["gemini draw"])[1]["candidates"][0]["content"]["parts"] if "inlineData" in p] == [PNG]
+    assert "blocked" in refused("gemini predict")["predictions"][0]["raiFilteredReason"]
+    assert refused("gemini draw")["candidates"][0]["finishReason"] == "IMAGE_SAFETY"
+    for model, wanted in (("gemini-2.5-flash-image", 400), ("gemini-3-pro-image", 200)):
+        assert post(upstream, f"/v1beta/models/{model}:generateContent", *GOOD["gemini draw"][1:])[0] == wanted
+    for model, wanted in (("imagen-4.0-fast-generate-001", 400), ("imagen-4.0-ultra-generate-001", 200)):
+        assert post(upstream, f"/v1beta/models/{model}:predict", *GOOD["gemini predict"][1:])[0] == wanted
 
 
 def text_of(name, whole):

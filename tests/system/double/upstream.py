@@ -5,7 +5,7 @@
                     …/images/generations (and GET /made/N.png, where such an image is)
     its kin         Azure's …/openai/deployments/NAME/…, and below /deepseek, /huggingface, /llamacpp, /mistral and /vllm what these have of it
     Anthropic       …/messages · GET …/models with the header anthropic-version
-    Gemini          …/models/X:generateContent, :streamGenerateContent, :batchEmbedContents · GET …/v1beta/models
+    Gemini          …/models/X:generateContent, :streamGenerateContent, :batchEmbedContents, :predict · GET …/v1beta/models
     Bedrock         …/model/X/converse, /converse-stream, /invoke · GET …/foundation-models, …/inference-profiles; signatures are verified
     Ollama          …/api/chat · …/api/generate · …/api/embed · GET …/api/tags
 

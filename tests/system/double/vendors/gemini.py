@@ -1,4 +1,5 @@
-"""models/X:generateContent and its kin: ai.google.dev/api/generate-content. The API takes members in camelCase and in snake_case."""
+"""models/X:generateContent and its kin (ai.google.dev/api/generate-content), and Imagen's models/X:predict (ai.google.dev/gemini-api/docs/imagen).
+The API takes members in camelCase and in snake_case."""
 import json
 import re
 import urllib.parse
@@ -13,7 +14,12 @@ GENERATION = """stopSequences responseMimeType responseSchema responseJsonSchema
 temperature topP topK seed presencePenalty frequencyPenalty responseLogprobs logprobs thinkingConfig mediaResolution speechConfig
 imageConfig""".split()
 PART = ["text", "thought", "thoughtSignature", "inlineData", "functionCall", "functionResponse", "fileData"]
-OPERATIONS = {"generateContent": "generate", "streamGenerateContent": "stream", "batchEmbedContents": "embed", "embedContent": "embed_one"}
+OPERATIONS = {"generateContent": "generate", "streamGenerateContent": "stream", "batchEmbedContents": "embed", "embedContent": "embed_one",
+              "predict": "predict"}
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+RATIOS = "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9".split()
+PARAMETERS = """sampleCount aspectRatio imageSize sampleImageSize includeRaiReason personGeneration safetySetting guidanceScale language
+outputOptions""".split()
 
 
 def route(method, path, headers):
@@ -143,8 +149,36 @@ def google_schema(schema, at):
         google_schema(p, at)
 
 
-def check_generation(config):
+def check_image_config(config, model):
+    members(config, ["aspectRatio", "imageSize", "personGeneration"], [], "image_config")
+    check.one_of(config.get("aspectRatio", "1:1"), RATIOS, "aspect_ratio")
+    check.need("imageSize" not in config or not model.startswith("gemini-2"), "image_size is not supported by this model")
+    check.one_of(config.get("imageSize", "1K"), ["512", "1K", "2K", "4K"], "image_size")  # a small k is refused here
+
+
+def check_predict(body, model):
+    members(body, ["instances", "parameters"], ["instances"])
+    check.need(len(check.items(body["instances"], "instances", 1)) == 1, "Only one instance is supported.")
+    members(body["instances"][0], ["prompt"], ["prompt"], "instances[0]")
+    check.text(body["instances"][0]["prompt"], "instances[0].prompt")
+    parameters = members(body.get("parameters", {}), PARAMETERS, [], "parameters")
+    check.number(parameters.get("sampleCount", 4), "sampleCount", 1, 4, whole=True)
+    check.one_of(parameters.get("aspectRatio", "1:1"), ["1:1", "3:4", "4:3", "9:16", "16:9"], "aspectRatio")
+    sizes = [parameters[name] for name in ("imageSize", "sampleImageSize") if name in parameters]
+    check.need(not sizes or not ("-fast" in model or model.startswith("imagen-3")), "imageSize is not supported by this model")
+    for size in sizes:
+        check.one_of(size, ["1k", "2k", "1K", "2K"], "imageSize")
+
+
+def draws(request):
+    return "IMAGE" in ((request.body.get("generationConfig") or {}).get("responseModalities") or [])
+
+
+def check_generation(config, model):
     members(config, GENERATION, [], "generation_config")
+    for modality in check.items(config.get("responseModalities") or [], "response_modalities"):
+        check.one_of(modality, ["TEXT", "IMAGE", "AUDIO"], "response_modalities")
+    check_image_config(config.get("imageConfig") or {}, model)
     for name, low, high in (("temperature", 0, 2), ("topP", 0, 1)):
         if config.get(name) is not None:
             check.number(config[name], name, low, high)
@@ -175,6 +209,8 @@ def check_request(request):
             check.need(all(isinstance(p.get("text"), str) and p["text"] for p in check.items(one["content"].get("parts"), "parts", 1)),
                        "content is empty")
         return
+    if request.operation == "predict":
+        return check_predict(body, request.model)
     members(body, KNOWN, ["contents"])
     check.need(body.get("model", "models/" + request.model) == "models/" + request.model, "model does not match")
     check_contents(body)
@@ -183,7 +219,9 @@ def check_request(request):
         for p in check.items(body["systemInstruction"]["parts"], "system_instruction.parts", 1):
             check.text(p.get("text"), "system_instruction.parts.text")
     check_tools(body)
-    check_generation(body.get("generationConfig") or {})
+    check_generation(body.get("generationConfig") or {}, request.model)
+    if draws(request):
+        request.operation = "draw"
 
 
 def streamed(request):
@@ -203,9 +241,13 @@ def variables(request):
                                                                          r.get("outputDimensionality") or 8)}
                                                        for r in request.body["requests"]]}
     body = request.body
+    if request.operation == "predict":
+        image = {"mimeType": "image/png", "bytesBase64Encoded": PNG, "prompt": body["instances"][0]["prompt"] + ", in detail"}
+        return {"model": request.model, "predictions": [image] * body.get("parameters", {}).get("sampleCount", 4)}
     users = [c for c in body["contents"] if c.get("role", "user") == "user" and any("text" in p for p in c["parts"])]
     config = body.get("generationConfig") or {}
-    return {"model": request.model, "id": f"resp-{request.number}", "echo": "".join(p.get("text", "") for p in users[-1]["parts"]) if users else "",
+    return {"model": request.model, "png": PNG, "id": f"resp-{request.number}",
+            "echo": "".join(p.get("text", "") for p in users[-1]["parts"]) if users else "",
             "tools_asked": bool(body.get("tools")), "images": len(images(body)),
             "answered": any("functionResponse" in p for c in body["contents"] for p in c["parts"]),
             "schema_asked": config.get("responseMimeType") == "application/json"}
