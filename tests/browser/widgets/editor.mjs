@@ -465,9 +465,9 @@ browserTest("editor: without an editor to insert into it says so, and the text c
     await expectNoViolation(page, "no editor");
 });
 
-browserTest("editor: learners see nothing; where there is no service, staff see why", async (page) => {
+browserTest("editor: learners see nothing of what they may not have made; where there is no service, staff see why", async (page) => {
     const learner = stage.keys.learner_token;
-    let tools = await openEditors(page, { token: learner, shown: false });
+    let tools = await openEditors(page, { token: learner, shown: false, attributes: 'actions="generate_text,improve_text"' });
     await eventually(() => network.log.some((entry) => /roles\/mine/.test(entry.path) && entry.ended) || network.log.length, true).catch(() => undefined);
     await eventually(() => tools.root.evaluate((element) => element.style.display), "none");
     assert.equal(await tools.root.isVisible(), false);
@@ -541,6 +541,48 @@ browserTest("editor: in the dark", { colorScheme: "dark" }, async (page) => {
     await tools.done();
     await expectNoViolation(page, "the dialog in the dark");
     await shot(page, "71-editor-dark");
+});
+
+/* ---- what is done with a text that is there ---- */
+
+browserTest("editor: a text is improved as it is, and put in its place", async (page) => {
+    const tools = await openEditors(page);
+    await select(page, "plain", "Leaves are green. They take in light.");
+    await tools.open("Improve");
+    model.answer = "Leaves are green, because they take in light.";
+    assert.equal(await tools.prompt.count(), 0);
+    await tools.button("Generate").click();
+    await tools.done();
+    const { messages } = model.requests.at(-1).body;
+    assert.match(messages[0].content, /The meaning stays/);
+    assert.match(messages[1].content, /readers' language is en: .*Never translate\.\n.*<text-(\w{16})>\nLeaves are green\. They take in light\.\n<\/text-\1>$/s);
+    await expectNoViolation(page, "a text that was improved");
+    await shot(page, "73-editor-improve");
+    await tools.button("Replace the selection").click();
+    await eventually(tools.value, "Leaves are green, because they take in light.\n\n(AI-generated)");
+});
+
+browserTest("editor: a text is translated into the language that is chosen", async (page) => {
+    const tools = await openEditors(page, { which: "rich", attributes: 'languages="en-GB,es,pt-BR"' });
+    await tools.open("Translate");
+    const into = tools.dialog.getByRole("combobox", { name: "Into" });
+    assert.deepEqual(await into.locator("option").allInnerTexts(), ["Spanish", "Brazilian Portuguese", "British English"]);
+    model.answer = "As folhas são **verdes**.";
+    await into.selectOption("Brazilian Portuguese");
+    await expectNoViolation(page, "a choice of languages");
+    await tools.button("Generate").click();
+    await tools.done();
+    assert.match(model.requests.at(-1).body.messages[1].content, /^Translate the text below into Portuguese \(Brazil\) \(language tag pt-BR\)\..*\nLeaves are green\.\n/s);
+    await shot(page, "74-editor-translate");
+    await tools.button("Insert").click();
+    await page.locator("#rich [data-ai-generated=true] strong", { hasText: "verdes" }).waitFor();
+});
+
+browserTest("editor: an action that a dialog cannot ask for has no button", async (page) => {
+    const tools = await openEditors(page, { attributes: 'actions="describe_image,generate_text"' });
+    const { actions } = await stage.api("GET", "/v1/actions?placement=editor", undefined, stage.keys.teacher_token);
+    assert.equal(actions.find(({ name }) => name === "describe_image").available, true);
+    assert.deepEqual(await tools.root.getByRole("button").allInnerTexts(), ["Generate text"]);
 });
 
 /* ---- images: the server does not make any yet ---- */

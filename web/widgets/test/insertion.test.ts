@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { imageText, isInline, type Marks, textToInsert } from "../src/rich/insertion.js";
-import { Wishes } from "../src/ui/wishes.js";
+import { canAsk, Wishes } from "../src/ui/wishes.js";
 
 const marks: Marks = { marking: "visible", note: "AI-generated" };
 const bare: Marks = { marking: "none", note: "AI-generated" };
@@ -66,6 +66,22 @@ describe("what an author asks for", () => {
         expect(wishes.input("", "en")).toBeUndefined();
         wishes.look("", "the whole");
         expect(wishes.input("", "es")).toEqual({ text: "the whole", language: "es" });
+    });
+
+    it("a text in another language, the first of those that there are unless another is chosen", () => {
+        const translate = { name: "translate_text", available: true, input_schema: { properties: { text: {}, target_language: {} } } };
+        const wishes = new Wishes(translate, ["es", "de"]);
+        wishes.look("", "the whole");
+        expect(wishes.choices).toEqual([["target_language", ["es", "de"]]]);
+        expect(wishes.input("", "en")).toEqual({ text: "the whole", target_language: "es" });
+        wishes.chosen["target_language"] = "de";
+        expect(wishes.input("", "en")).toEqual({ text: "the whole", target_language: "de" });
+    });
+
+    it("nothing of an action that takes neither prompt nor text", () => {
+        expect([text, improve, image].every(canAsk)).toBe(true);
+        expect(canAsk({ name: "describe_image", available: true, input_schema: { properties: { image: {}, language: {} } } })).toBe(false);
+        expect(canAsk({ name: "x", available: true })).toBe(false);
     });
 
     it("an image, with what there is to choose and no text", () => {

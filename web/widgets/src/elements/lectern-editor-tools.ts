@@ -16,7 +16,7 @@ import { boxStyles } from "../ui/panel_styles.js";
 import { PolicyGate } from "../ui/policy.js";
 import { richStyles } from "../ui/rich_styles.js";
 import { styles } from "../ui/styles.js";
-import { Wishes, wishesView } from "../ui/wishes.js";
+import { canAsk, Wishes, wishesView } from "../ui/wishes.js";
 import { EDITOR_WORDS, type EditorWords } from "../words/editor_tools.js";
 import { languageFor } from "../words/strings.js";
 
@@ -39,6 +39,7 @@ export class LecternEditorTools extends LecternElement implements AnswerHost {
         target: { attribute: "for" },
         mark: {},
         markText: { attribute: "mark-text" },
+        languages: {},
     };
 
     /** Names of actions, divided by commas, in the order of their buttons. */
@@ -49,6 +50,8 @@ export class LecternEditorTools extends LecternElement implements AnswerHost {
     declare mark: Marking;
     /** The words of the mark, in the place of the element's own. */
     declare markText: string;
+    /** Language tags, divided by commas, that texts can be translated into; the page's own goes last. */
+    declare languages: string;
 
     private offered: ActionInfo[] = [];
     /** What the dialog is about. */
@@ -65,7 +68,8 @@ export class LecternEditorTools extends LecternElement implements AnswerHost {
     constructor() {
         super();
         this.placement = "editor";
-        this.actions = "generate_text,improve_text,summarise_text,explain_text,generate_image";
+        this.actions = "generate_text,improve_text,translate_text,summarise_text,explain_text,generate_image";
+        this.languages = "en,es,fr,de,pt-BR,it,ca,eu,gl,pl,uk,ar,zh-Hans,zh-Hant";
         this.target = "";
         this.mark = "visible";
         this.markText = "";
@@ -101,11 +105,18 @@ export class LecternEditorTools extends LecternElement implements AnswerHost {
     private async offer(): Promise<void> {
         const offered = await this.askOffered(this.actions.split(",").map((name) => name.trim()));
         if (!offered) return;
-        this.offered = offered;
+        this.offered = offered.filter(canAsk);
         this.style.removeProperty("visibility");
-        if (offered.length > 0 || this.open || this.absent) this.style.removeProperty("display");
+        if (this.offered.length > 0 || this.open || this.absent) this.style.removeProperty("display");
         else this.style.display = "none";
         this.requestUpdate();
+    }
+
+    /** Nobody writes in a language in order to have it translated into the same. */
+    private get targets(): string[] {
+        const tags = this.languages.split(",").map((tag) => tag.trim());
+        const own = (tag: string) => tag.split("-")[0] === this.pageLanguage.split("-")[0];
+        return [...tags.filter((tag) => tag && !own(tag)), ...tags.filter((tag) => tag && own(tag))];
     }
 
     private names({ name, title }: ActionInfo): { button: string; title: string } {
@@ -124,7 +135,7 @@ export class LecternEditorTools extends LecternElement implements AnswerHost {
     }
 
     private async press(action: ActionInfo): Promise<void> {
-        const wishes = this.wishes.get(action.name) ?? new Wishes(action);
+        const wishes = this.wishes.get(action.name) ?? new Wishes(action, this.targets);
         wishes.look(this.editor.selected, this.editor.whole);
         this.wishes.set(action.name, wishes);
         this.action = action;

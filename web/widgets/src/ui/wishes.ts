@@ -5,8 +5,24 @@ import type { EditorWords } from "../words/editor_tools.js";
 
 export type Source = "none" | "selected" | "whole";
 
-/** Choices that an action may take, in their order; what there is to choose its schema says. */
+/** Choices that an action may take, in their order; what there is to choose its schema says, but of languages the page. */
 const CHOICES = ["aspect_ratio", "quality", "style"];
+const LANGUAGE = "target_language";
+
+/** Whether there is anything here that the action could be asked about: of an image, say, there is not. */
+export function canAsk({ input_schema }: ActionInfo): boolean {
+    const properties = input_schema?.properties ?? {};
+    return "prompt" in properties || "text" in properties;
+}
+
+/** A language's name in another one; its tag where the browser has none. */
+function languageName(tag: string, language: string): string {
+    try {
+        return new Intl.DisplayNames([language], { type: "language" }).of(tag) ?? tag;
+    } catch {
+        return tag;
+    }
+}
 
 export class Wishes {
     prompt = "";
@@ -21,7 +37,11 @@ export class Wishes {
 
     private readonly properties: Record<string, { maxLength?: number; enum?: unknown[] }>;
 
-    constructor(private readonly action: ActionInfo) {
+    constructor(
+        private readonly action: ActionInfo,
+        /** Tags that a text can be translated into, the likeliest first. */
+        private readonly languages: string[] = [],
+    ) {
         this.properties = action.input_schema?.properties ?? {};
     }
 
@@ -35,10 +55,12 @@ export class Wishes {
 
     /** What there is to choose, and of which values. */
     get choices(): [string, string[]][] {
-        return CHOICES.flatMap((name): [string, string[]][] => {
+        const found = CHOICES.flatMap((name): [string, string[]][] => {
             const values = (this.properties[name]?.enum ?? []).filter((value) => typeof value === "string");
             return values.length > 1 ? [[name, values]] : [];
         });
+        if (LANGUAGE in this.properties) found.push([LANGUAGE, this.languages]);
+        return found;
     }
 
     /** The texts that can go along, the likeliest first chosen: what an author selects is meant. */
@@ -88,7 +110,7 @@ export function wishesView(wishes: Wishes, words: EditorWords, problem: string, 
         ${wishes.asksPrompt ? promptField(wishes, words, language, changed) : nothing} ${sourceField(wishes, words, changed)}
         ${wishes.choices.length > 0
             ? html`<div class="row">
-                  ${wishes.choices.map(([name, values]) => choiceField(wishes, words, name, values))}
+                  ${wishes.choices.map(([name, values]) => choiceField(wishes, words, name, values, language))}
               </div>`
             : nothing}
         ${problem ? html`<p class="problem">${problem}</p>` : nothing}
@@ -146,8 +168,8 @@ function sourceField(wishes: Wishes, words: EditorWords, changed: () => void): T
     </fieldset>`;
 }
 
-function choiceField(wishes: Wishes, words: EditorWords, name: string, values: string[]): TemplateResult {
-    const word = (key: string) => (Object.hasOwn(words.options, key) ? words.options[key] : key);
+function choiceField(wishes: Wishes, words: EditorWords, name: string, values: string[], language: string): TemplateResult {
+    const word = (key: string) => (Object.hasOwn(words.options, key) ? words.options[key] : name === LANGUAGE ? languageName(key, language) : key);
     return html`<label class="field">
         <span class="name">${word(name)}</span>
         <select @change=${(event: Event) => (wishes.chosen[name] = (event.target as HTMLSelectElement).value)}>
