@@ -237,7 +237,7 @@ static void a_model_that_draws_is_asked_again_for_each(void **state)
 {
     add_reply("200 OK", WITH_USAGE(INLINE("iVBO")));
     add_reply("200 OK", WITH_USAGE(INLINE("R0lG") "," INLINE("UklG")));
-    run_against("\"api_key\":\"k\",\"model\":\"gemini-x-image\"", 3);
+    run_against("\"api_key\":\"k\",\"image_model\":\"gemini-x-image\"", 3);
     assert_int_equal(client.code, LT_OK);
     const struct lt_neutral_result *r = &client.run.result;
     assert_int_equal(server.played, 2); /* the second made two */
@@ -259,7 +259,7 @@ static void an_image_that_was_made_is_kept_when_the_next_fails(void **state)
         add_reply("200 OK", WITH_USAGE(INLINE("iVBO")));
         add_reply(then[i][0], then[i][1]);
         add_reply(then[i][0], then[i][1]);
-        run_against("\"api_key\":\"k\",\"model\":\"gemini-x-image\"", 2);
+        run_against("\"api_key\":\"k\",\"image_model\":\"gemini-x-image\"", 2);
         assert_int_equal(client.code, LT_OK);
         assert_int_equal(client.run.result.images_n, 1);
         assert_int_equal(server.played, 2);
@@ -292,7 +292,7 @@ static void case_68_69_faults_and_refusals(void **state)
         server_forget();
         for (int k = 0; k < 4; k++)
             add_reply(cases[i].status, cases[i].answer);
-        run_against(lt_strz(arena, lt_printf(arena, "\"api_key\":\"AIza-1\",\"model\":\"%s\"", cases[i].model)), 4);
+        run_against(lt_strz(arena, lt_printf(arena, "\"api_key\":\"AIza-1\",\"image_model\":\"%s\"", cases[i].model)), 4);
         if (client.code != cases[i].code || !strstr(err.detail, cases[i].detail))
             fail_msg("%s: %s %s", cases[i].answer, lt_code_name(client.code), err.detail);
         assert_true(server.played <= 1); /* nobody pays to be refused again */
@@ -304,7 +304,7 @@ static void the_model_for_images_is_found(void **state)
     static const struct {
         const char *config, *settings, *model;
     } cases[] = {
-        {"\"model\":\"a\"", NULL, "a"},
+        {"\"image_model\":\"a\"", NULL, "a"},
         {"\"model\":\"a\",\"image_model\":\"b\"", NULL, "b"},
         {"\"model\":\"a\",\"image_model\":\"b\"", "{\"model\":\"c\"}", "c"},
     };
