@@ -52,7 +52,7 @@ VENDORS = [
     Vendor("ollama", "ollama", "", without={"refusal": IN_WORDS, "content filter": "no filter"}),
     Vendor("azureai", "azureai", "/azure", user="user", without={"models": "a key of the resource lists no deployments"}, api_version="2024-10-21"),
     Vendor("deepseek", "deepseek", "/deepseek/v1", user="user_id",
-           without={"refusal": IN_WORDS, "embedding": "no vectors", "image input": "models take no images"}),
+           without={"refusal": IN_WORDS, "embedding": "no vectors", "image input": "models take no images", "describe image": "models take no images"}),
     Vendor("mistral", "mistral", "/mistral/v1", without={"refusal": IN_WORDS, "content filter": "no filter"}),
     Vendor("huggingface", "huggingface", "/huggingface/v1",
            without={"refusal": IN_WORDS, "content filter": "no filter", "embedding": "the router takes chat completions only"}),
@@ -289,7 +289,7 @@ def describe(c):
             sent = json.dumps(c.request()["body"])
             assert PNG in sent and "language: Spanish" in sent, sent
     answer = c.ask("ok", action="describe_image", image="https://pictures.example/a.png")
-    if c.vendor.plugin == "ollama":
+    if c.vendor.plugin in ("ollama", "awsbedrock"):
         c.bad(answer, "not_supported")
     else:
         c.good(answer)
