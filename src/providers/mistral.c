@@ -1,7 +1,7 @@
 /*
  * Provider `mistral` (Mistral's API reference and its OpenAPI description: chat completions, embeddings, models). It refuses every member that it
- * does not know, calls the seed random_seed and the length of vectors output_dimension, and takes ids of tool calls of nine letters
- * and digits only. Thoughts come as parts of the content and are read over.
+ * does not know, calls the seed random_seed and the length of vectors output_dimension, takes ids of tool calls of nine letters and
+ * digits only, and no tool without a schema of its arguments. Thoughts come as parts of the content and are read over.
  */
 #include "base/secret.h"
 #include "providers/openai_family.h"
@@ -60,6 +60,7 @@ static const struct lt_openai_vendor vendor = {
     .dimensions = "output_dimension",
     .settings = settings,
     .tool_id = tool_id,
+    .parameters_needed = true,
 };
 
 static bool configured(const struct lt_provider_instance *instance, char *why)

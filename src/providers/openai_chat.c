@@ -120,6 +120,39 @@ static void write_messages(struct lt_wire *w)
     lt_jw_end(&w->jw);
 }
 
+/* As they are, but for a schema of arguments where there is none. */
+static void write_tools(struct lt_wire *w)
+{
+    const struct lt_json *tools = w->run->call->tools;
+    struct lt_jw *jw = &w->jw;
+    if (!lt_openai_vendor(w)->parameters_needed) {
+        lt_wire_json(w, "tools", tools);
+        return;
+    }
+    if (!lt_wire_may(w, "tools", tools) || !tools)
+        return;
+    lt_jw_key(jw, "tools");
+    lt_jw_arr(jw);
+    for (size_t i = 0; i < lt_json_len(tools); i++) {
+        const struct lt_json *function = lt_json_get(lt_json_at(tools, i), "function");
+        lt_jw_obj(jw);
+        lt_jw_kstrz(jw, "type", "function");
+        lt_jw_key(jw, "function");
+        lt_jw_obj(jw);
+        for (size_t k = 0; k < lt_json_len(function); k++) {
+            lt_jw_key_str(jw, lt_json_key_at(function, k));
+            lt_jw_json(jw, lt_json_at(function, k));
+        }
+        if (!lt_json_get(function, "parameters")) {
+            lt_jw_key(jw, "parameters");
+            lt_jw_raw(jw, LT_STR("{\"type\":\"object\",\"properties\":{}}"));
+        }
+        lt_jw_end(jw);
+        lt_jw_end(jw);
+    }
+    lt_jw_end(jw);
+}
+
 /* Servers that took schemas before OpenAI did have members of their own for them; true: it was written. */
 static bool write_schema(struct lt_wire *w)
 {
@@ -220,7 +253,7 @@ enum lt_code lt_openai_chat_body(struct lt_wire *w, struct lt_error *err)
     lt_wire_int(w, lt_strz(w->run->arena, field), "max_tokens", call->max_tokens, 1);
     lt_wire_int(w, vendor->seed ? vendor->seed : "seed", NULL, call->seed, 0);
     lt_wire_json(w, "stop", call->stop);
-    lt_wire_json(w, "tools", call->tools);
+    write_tools(w);
     lt_wire_json(w, "tool_choice", call->tool_choice);
     write_format(w);
     write_store(w);

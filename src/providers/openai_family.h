@@ -18,6 +18,7 @@ struct lt_openai_vendor {
     const char *response_format;     /* the setting of that name when it is not set */
     const char *image_family;        /* the same */
     bool no_images;                  /* the setting `images` when it is not set: takes none */
+    bool parameters_needed;          /* takes no tool without a schema of its arguments */
     const char *const *settings;     /* settings of action or instance that are members of a chat completion; ends with NULL */
     void (*chat)(struct lt_wire *w);                      /* called as the first member of a chat completion is to be written; or NULL */
     struct lt_str (*model)(const struct lt_wire *w);      /* how the model is named in a body; empty: not at all */

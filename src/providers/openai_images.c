@@ -2,12 +2,12 @@
 #include "providers/openai_family.h"
 
 enum {
-    BASE64_MAX = (LT_IMAGE_MADE_BYTES_MAX + 2) / 3 * 4,             /* characters of one image */
-    ROOM = 1024 * 1024,                                             /* for what an answer has around its images */
-    BODY_MAX = LT_IMAGES_MADE_MAX * BASE64_MAX + ROOM,              /* bytes of one answer */
+    BASE64_MAX = (LT_IMAGE_MADE_BYTES_MAX + 2) / 3 * 4, /* characters of one image */
+    IMAGE_MAX = BASE64_MAX + BASE64_MAX / 16,           /* the same with the ends of its lines */
+    ROOM = 1024 * 1024,                                 /* bytes that an answer may have around its images */
     URL_MAX = 8192,
     REVISED_MAX = 64 * 1024,
-    FIRST_BYTE_MS = 180 * 1000                                      /* an image is made before the first byte of it comes */
+    FIRST_BYTE_MS = 180 * 1000                          /* an image is made before the first byte of it comes */
 };
 
 /* What the models of a family take. */
@@ -102,7 +102,7 @@ static enum lt_code take_image(size_t i, const struct lt_json *v, struct lt_imag
     }
     if (base64.n == 0 && url.n == 0)
         return invalid(i, "has neither b64_json nor url", err);
-    if (dense(base64) > BASE64_MAX || base64.n > BASE64_MAX + BASE64_MAX / 32)
+    if (base64.n > IMAGE_MAX || dense(base64) > BASE64_MAX)
         return invalid(i, "is too large", err);
     if (base64.n == 0 && url.n > URL_MAX)
         return invalid(i, "has an address that is too long", err);
@@ -165,10 +165,10 @@ enum lt_code lt_openai_take_images(struct lt_provider_run *run, const struct lt_
 
 /* ---- the call ---- */
 
-static enum lt_code ask(struct lt_wire *w, struct lt_error *err)
+static enum lt_code ask(struct lt_wire *w, struct lt_str url, int64_t images, struct lt_error *err)
 {
     const struct lt_json *answer;
-    enum lt_code code = lt_wire_fetch(w, lt_openai_url(w, "/images/generations", NULL), &lt_openai_chat_format, BODY_MAX, &answer, err);
+    enum lt_code code = lt_wire_fetch(w, url, &lt_openai_chat_format, (size_t)images * IMAGE_MAX + ROOM, &answer, err);
     return code ? code : lt_openai_take_images(w->run, answer, err);
 }
 
@@ -186,10 +186,12 @@ enum lt_code lt_openai_make_images(struct lt_wire *w, struct lt_error *err)
     w->first_byte_ms = FIRST_BYTE_MS;
     run->result.model = w->model;
     enum lt_code code = write_body(w, family, err);
+    struct lt_str url = lt_openai_url(w, "/images/generations", NULL);
+    int64_t requests = family->many ? 1 : wish->count;
     uint64_t began, now = lt_loop_now(run->loop);
-    for (int64_t i = 0; !code && i < (family->many ? 1 : wish->count); i++) {
+    for (int64_t i = 0; !code && i < requests; i++) {
         began = now;
-        code = ask(w, err);
+        code = ask(w, url, wish->count / requests, err);
         now = lt_loop_now(run->loop);
         if (now + (now - began) >= run->deadline_ms)
             break;

@@ -11,7 +11,7 @@ from tokens import claims, token
 
 SECRET = "a shared secret of the test"
 KEYS = {"openai": "sk-of-the-double\"7F3A\\x", "openai_compatible": "key+of/the=double&7F3B", "anthropic": "sk-ant-7F3C", "gemini": "AIza7F3D", "ollama": "key-7F3E!", "ollama basic": "pass word 7F3F!",
-        "awsbedrock": "token+of/the=double&7F40"}
+        "azureai": "azure-7F3G", "awsbedrock": "token+of/the=double&7F40"}
 AWS_SECRET = "secret+of/the=double&7F41"
 SETTINGS = {"ollama basic": "password", "awsbedrock": "session_token"}  # where the secret is that is sent, unless api_key
 ROLES = ["student", "teacher", "editingteacher", "manager", "admin"]
@@ -23,6 +23,7 @@ VENDORS = {  # name → plugin, path of the double, more settings
     "openai chat": ("openai", "/v1", {"api": "chat"}),
     "openai responses": ("openai", "/v1", {"api": "responses"}),
     "openai_compatible": ("openai_compatible", "/compatible/v1", {}),
+    "azureai": ("azureai", "/azure", {"api_version": "2024-10-21"}),
     "own header": ("openai_compatible", "/compatible/v1", {"api_key_header": "api-key"}),
     "anthropic": ("anthropic", "/v1", {}),
     "gemini": ("gemini", "/v1beta", {}),

@@ -15,10 +15,11 @@ extern const struct lt_provider lt_provider_azureai, lt_provider_deepseek, lt_pr
 #define SCHEMA "{\"type\":\"object\"}"
 #define SCHEMA_ASKED "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":" SCHEMA "}}"
 #define TOOL "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}]"
+#define BARE_TOOL "[{\"type\":\"function\",\"function\":{\"name\":\"g\",\"strict\":false}}]"
 #define GOOD "{\"id\":\"c\",\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"message\":{\"content\":\"A\"}}]}"
 
 /* What the call asks for, besides its messages. */
-enum wish { PLAIN, STREAM = 1, SEED = 2, LIMIT = 4, FORM = 8, OBJECT = 16, TOOLS = 32, PROBABLE = 64, PARALLEL = 128, KEPT = 256 };
+enum wish { PLAIN, STREAM = 1, SEED = 2, LIMIT = 4, FORM = 8, OBJECT = 16, TOOLS = 32, PROBABLE = 64, PARALLEL = 128, KEPT = 256, BARE_TOOLS = 512 };
 
 struct request {
     const struct lt_provider *provider;
@@ -33,7 +34,7 @@ static void ask_for(int wish)
     call->seed = wish & SEED ? 7 : -1;
     call->max_tokens = wish & LIMIT ? 99 : 0;
     call->response_format = json(wish & FORM ? SCHEMA_ASKED : wish & OBJECT ? "{\"type\":\"json_object\"}" : NULL);
-    call->tools = json(wish & TOOLS ? TOOL : NULL);
+    call->tools = json(wish & TOOLS ? TOOL : wish & BARE_TOOLS ? BARE_TOOL : NULL);
     call->logprobs = wish & PROBABLE;
     call->top_logprobs = wish & PROBABLE ? 2 : 0;
     call->parallel_tool_calls = json(wish & PARALLEL ? "false" : NULL);
@@ -98,6 +99,10 @@ static const struct request requests[] = {
      ",\"parallel_tool_calls\":false,\"safe_prompt\":true,\"reasoning_effort\":\"none\",\"prompt_mode\":\"reasoning\"}"},
     {&lt_provider_mistral, "\"model\":\"m\",\"body\":{\"user\":\"school\",\"safe_prompt\":null},\"safe_prompt\":true", NULL, PLAIN,
      "{" MODEL "\"user\":\"school\"," M "}"},
+    {&lt_provider_mistral, "\"model\":\"m\"", NULL, TOOLS, "{" MODEL M ",\"tools\":" TOOL "}"},
+    {&lt_provider_mistral, "\"model\":\"m\"", NULL, BARE_TOOLS, "{" MODEL M ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"g\","
+                                                           "\"strict\":false,\"parameters\":{\"type\":\"object\",\"properties\":{}}}}]}"},
+    {&lt_provider_vllm, "\"model\":\"m\"", NULL, BARE_TOOLS, "{" MODEL U M ",\"tools\":" BARE_TOOL "}"},
     /* Hugging Face: who runs the model is part of its name */
     {&lt_provider_huggingface, "\"model\":\"m\"", NULL, KEPT | PARALLEL, "{" MODEL M "}"},
     {&lt_provider_huggingface, "\"model\":\"org/m\",\"inference_provider\":\"groq\"", NULL, STREAM, "{\"model\":\"org/m:groq\"," M USAGE_ASKED "}"},

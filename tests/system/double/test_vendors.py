@@ -316,6 +316,12 @@ def test_mistral_names_the_member_that_it_does_not_know(upstream, name):
     assert status == 422 and answer["detail"][0]["loc"] == ["body", name]
 
 
+def test_mistral_wants_parameters_of_each_tool(upstream):
+    path, headers, body = GOOD["mistral"]
+    status, answer = post(upstream, path, headers, {**body, "tools": [{"type": "function", "function": {"name": "find_unit"}}]})
+    assert status == 422 and answer["detail"][0]["loc"] == ["body", "parameters"]
+
+
 def test_azure_wants_a_version(upstream):
     path, headers, body = GOOD["azureai"]
     for query in ("", "?api-version=", "?api-version=latest"):

@@ -39,6 +39,9 @@ class Mistral(Kin):
             check.one_of(m.get("role"), ["system", "user", "assistant", "tool"], "role")
             for name in [c["id"] for c in m.get("tool_calls") or []] + ([m["tool_call_id"]] if "tool_call_id" in m else []):
                 check.need(re.fullmatch("[a-zA-Z0-9]{9}", name), f"Tool call id was {name} but must be a-z, A-Z, 0-9, with a length of 9.")
+        for tool in body.get("tools") or []:
+            if "parameters" not in tool.get("function", {}):
+                raise check.Refuse("Field required", "parameters", status=422, kind="missing")
         check.need(body["messages"][-1]["role"] in ("user", "tool"), "Expected last role User or Tool (or Assistant with prefix True) for serving but got "
                    f"{body['messages'][-1]['role']}")
 
