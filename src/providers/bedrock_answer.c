@@ -202,6 +202,7 @@ const struct lt_wire_format lt_bedrock_format = {
     .words = words,
     .phrases = phrases,
     .fingerprint_header = "x-amzn-requestid",
+    .input_tokens_header = "x-amzn-bedrock-input-token-count",
     .object = take_object,
     .end = at_end,
 };

@@ -67,7 +67,7 @@ static enum lt_code embed_titan(struct lt_bedrock *b, size_t i, struct lt_error 
     return code;
 }
 
-/* Older models answer with a list, newer ones with lists by type. */
+/* Older models answer with a list, newer ones with lists by type; what they have read stands in the head of the answer alone. */
 static enum lt_code embed_cohere(struct lt_bedrock *b, size_t first, size_t n, struct lt_error *err)
 {
     struct lt_provider_run *run = b->w.run;
@@ -86,6 +86,7 @@ static enum lt_code embed_cohere(struct lt_bedrock *b, size_t first, size_t n, s
     enum lt_code code = ask(b, &lt_bedrock_format, VECTOR_BYTES_MAX, &answer, err);
     if (code)
         return code;
+    add_tokens(&run->result.usage.prompt_tokens, b->w.input_tokens, first == 0);
     const struct lt_json *list = lt_wire_get(answer, "embeddings");
     if (lt_json_is(list, LT_JSON_OBJECT))
         list = lt_wire_get(list, "float");

@@ -189,6 +189,12 @@ static enum lt_code read_json(struct lt_wire *w, struct lt_http_reply *reply, co
     return code;
 }
 
+static int64_t tokens_of(const struct lt_http_reply *reply, const char *header)
+{
+    int64_t n;
+    return header && lt_str_to_int64(lt_http_field(lt_http_reply_head(reply), header, NULL), &n) && n >= 0 ? n : -1;
+}
+
 enum lt_code lt_wire_fetch(struct lt_wire *w, struct lt_str url, const struct lt_wire_format *format, size_t max,
                            const struct lt_json **ret, struct lt_error *err)
 {
@@ -198,6 +204,7 @@ enum lt_code lt_wire_fetch(struct lt_wire *w, struct lt_str url, const struct lt
     if (code)
         return code;
     int status = lt_http_reply_head(reply)->status;
+    w->input_tokens = tokens_of(reply, format->input_tokens_header);
     code = is_good(reply) ? read_json(w, reply, ret, err) : read_fault(w, format, reply, err);
     lt_trace_answered(w->trace, status);
     lt_http_reply_close(reply);

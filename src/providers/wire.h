@@ -125,6 +125,7 @@ struct lt_wire {
     size_t fields_n;
     struct lt_trace_request *trace; /* of what was sent last; NULL: it is not traced */
     const char *method;   /* NULL: POST with a body, else GET */
+    int64_t input_tokens; /* that the head of what was fetched last tells (struct lt_wire_format, input_tokens_header); -1: none */
     struct lt_buf body;
     struct lt_jw jw;      /* writes the body; for members that the vendor's file writes itself */
     struct lt_jw outer;   /* jw and body.n before the inner object was opened */

@@ -52,6 +52,7 @@ struct lt_wire_format {
     const struct lt_wire_word *words;     /* looked up in a fault's code and type before the common table; or NULL */
     const struct lt_wire_word *phrases;   /* looked for in a fault's message where the status is 400, 413, 422 or unknown; or NULL */
     const char *fingerprint_header;       /* field of an answer's head that names it; or NULL */
+    const char *input_tokens_header;      /* field with the tokens that were read, where the body has no place for them; or NULL */
     bool error_in_answer;                 /* lt_wire_fetch() leaves a member "error" of a good answer to the vendor's file */
     /*
      * Takes a whole answer (a->streamed false) or one event; `type` is the event's, "" when it has none. The tree lives until the

@@ -693,6 +693,8 @@ static void titan_is_asked_once_a_text(void **state)
     assert_signed(server.requests[1], "");
 }
 
+#define COUNTED(n) "X-Amzn-Bedrock-Input-Token-Count: " n "\r\n"
+
 static void cohere_takes_96_texts_a_call(void **state)
 {
     static struct lt_str texts[100];
@@ -704,8 +706,8 @@ static void cohere_takes_96_texts_a_call(void **state)
             lt_buf_printf(&first, "%s[%zu,0]", i > 0 ? "," : "", i);
     }
     lt_buf_putc(&first, '\0');
-    add_play(reply_bytes("200 OK", IS_JSON, lt_strz(arena, lt_printf(arena, "{\"embeddings\":[%s]}", first.p)), false), SIZE_MAX, KEEP);
-    add_play(reply_bytes("200 OK", IS_JSON, "{\"embeddings\":{\"float\":[[96,0],[97,0],[98,0],[99,0]]}}", false), SIZE_MAX, KEEP);
+    add_play(reply_bytes("200 OK", IS_JSON COUNTED("40"), lt_strz(arena, lt_printf(arena, "{\"embeddings\":[%s]}", first.p)), false), SIZE_MAX, KEEP);
+    add_play(reply_bytes("200 OK", IS_JSON COUNTED("3"), "{\"embeddings\":{\"float\":[[96,0],[97,0],[98,0],[99,0]]}}", false), SIZE_MAX, KEEP);
     lt_buf_free(&first);
     server_start();
     client_new_of(&lt_provider_awsbedrock, SIGNED, "{\"model\":\"eu.cohere.embed-v4:0\",\"task_type\":\"search_query\"}", false);
@@ -714,8 +716,25 @@ static void cohere_takes_96_texts_a_call(void **state)
     server_stop();
     for (size_t i = 0; i < LT_COUNT(texts); i++)
         assert_true(client.run.result.vectors[2 * i] == (float)i);
-    assert_int_equal(client.run.result.usage.prompt_tokens, -1);
+    assert_int_equal(client.run.result.usage.prompt_tokens, 43);
     assert_string_equal(request_body(1), "{\"texts\":[\"Rain\",\"Rain\",\"Rain\",\"Rain\"],\"input_type\":\"search_query\",\"output_dimension\":2}");
+}
+
+/* One count that is missing or is none leaves the sum unknown. */
+static void tokens_that_are_not_told_are_unknown(void **state)
+{
+    static const char *const fields[] = {IS_JSON, IS_JSON COUNTED("many"), IS_JSON COUNTED("-1"), IS_JSON COUNTED("7")};
+    struct lt_str texts[] = {LT_STR("a")};
+    for (size_t i = 0; i < LT_COUNT(fields); i++) {
+        server_forget();
+        add_play(reply_bytes("200 OK", fields[i], "{\"embeddings\":[[1]]}", false), SIZE_MAX, KEEP);
+        server_start();
+        client_new_of(&lt_provider_awsbedrock, SIGNED, "{\"model\":\"cohere.embed-multilingual-v3\"}", false);
+        client.call = (struct lt_neutral_call){.kind = LT_NEUTRAL_EMBEDDING, .texts = texts, .texts_n = 1};
+        assert_int_equal(client_run(), LT_OK);
+        server_stop();
+        assert_int_equal(client.run.result.usage.prompt_tokens, i == 3 ? 7 : -1);
+    }
 }
 
 static void vectors_that_do_not_fit_are_refused(void **state)
@@ -935,6 +954,7 @@ int main(void)
         S(lists_have_an_address_of_their_own),
         S(titan_is_asked_once_a_text),
         S(cohere_takes_96_texts_a_call),
+        S(tokens_that_are_not_told_are_unknown),
         S(vectors_that_do_not_fit_are_refused),
         S(sizes_are_those_of_the_model),
         S(what_an_action_adds_is_merged),
