@@ -185,3 +185,17 @@ def test_they_can_be_asked_for_in_the_shell(site, service):
     assert site.cli("ask", "translate_text", *common, "--input", json.dumps({"text": "Hello", "target_language": "pt-BR"})).strip() == "Olá"
     assert site.cli("ask", "describe_image", *common, "--input", "https://example.org/a.png").strip() == "A lighthouse."
     assert sent(service)[2] == ["https://example.org/a.png"]
+
+
+def test_at_the_door_of_openai_those_that_need_a_text_alone_can_be_asked(site, service):
+    def chat(action):
+        body = {"model": f"action:{action}", "messages": [{"role": "system", "content": "Shorter"}, {"role": "user", "content": MARKUP}]}
+        body["messages"] = body["messages"] if action == "improve_text" else body["messages"][1:]
+        return site.request("POST", "/openai/v1/chat/completions", site.service_key, body)
+
+    says(service, "Better", moderation(hate=1))
+    assert chat("improve_text").json["choices"][0]["message"]["content"] == "Better"
+    assert "in particular: Shorter\n" in sent(service)[1]
+    assert json.loads(chat("moderate_text").json["choices"][0]["message"]["content"])["categories"]["hate"] is True
+    for action in ("translate_text", "describe_image"):
+        assert chat(action).status == 400, action

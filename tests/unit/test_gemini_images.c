@@ -213,7 +213,8 @@ static void add_reply(const char *status, const char *text)
 
 static void case_68_imagen_makes_them_in_one_call(void **state)
 {
-    add_reply("200 OK", PREDICTIONS(IMAGE("iVBO") "," FILTERED("Unsafe.") "," IMAGE("R0lG")));
+    for (int i = 0; i < 2; i++) /* the second is not asked for */
+        add_reply("200 OK", PREDICTIONS(IMAGE("iVBO") "," FILTERED("Unsafe.") "," IMAGE("R0lG")));
     run_against("\"api_key\":\"AIza-1\",\"image_model\":\"models/" IMAGEN "\",\"model\":\"gemini-x\"", 3);
     assert_int_equal(client.code, LT_OK);
     const struct lt_neutral_result *r = &client.run.result;
