@@ -169,7 +169,8 @@ function sourceField(wishes: Wishes, words: EditorWords, changed: () => void): T
 }
 
 function choiceField(wishes: Wishes, words: EditorWords, name: string, values: string[], language: string): TemplateResult {
-    const word = (key: string) => (Object.hasOwn(words.options, key) ? words.options[key] : name === LANGUAGE ? languageName(key, language) : key);
+    const otherwise = (key: string) => (name === LANGUAGE ? languageName(key, language) : key);
+    const word = (key: string) => (Object.hasOwn(words.options, key) ? words.options[key] : otherwise(key));
     return html`<label class="field">
         <span class="name">${word(name)}</span>
         <select @change=${(event: Event) => (wishes.chosen[name] = (event.target as HTMLSelectElement).value)}>
