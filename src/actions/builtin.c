@@ -6,7 +6,8 @@
 
 extern const struct lt_action lt_action_generate_text, lt_action_summarise_text, lt_action_explain_text,
     lt_action_continue_conversation, lt_action_embed_text, lt_action_generate_question, lt_action_generate_flashcard, lt_action_grade_response,
-    lt_action_translate_text, lt_action_improve_text, lt_action_describe_image, lt_action_moderate_text;
+    lt_action_translate_text, lt_action_improve_text, lt_action_describe_image, lt_action_moderate_text,
+    lt_action_generate_image;
 
 enum lt_code lt_actions_register(struct lt_error *err)
 {
@@ -15,7 +16,8 @@ enum lt_code lt_actions_register(struct lt_error *err)
                                                       &lt_action_embed_text, &lt_action_generate_question,
                                                       &lt_action_generate_flashcard, &lt_action_grade_response,
                                                       &lt_action_translate_text, &lt_action_improve_text,
-                                                      &lt_action_describe_image, &lt_action_moderate_text};
+                                                      &lt_action_describe_image, &lt_action_moderate_text,
+                                                      &lt_action_generate_image};
     static struct lt_entry entries[LT_COUNT(actions)];
     for (size_t i = 0; i < LT_COUNT(actions); i++) {
         entries[i] = (struct lt_entry){.kind = LT_KIND_ACTION,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/answer.h"
+#include "core/picture_file.h"
 
 enum { EVENT_ID_MAX = 1 << 30 };
 
@@ -18,6 +19,17 @@ static bool may_see(struct lt_request *r, bool owner)
     return owner || back_end || reads_register(r);
 }
 
+/* Links are not kept: an answer that has pictures gets new ones. */
+static void link_pictures(struct lt_request *r, struct lt_register_call *call, struct lt_str content)
+{
+    const struct lt_json *v = NULL;
+    if (!lt_str_is(call->state, "completed") || !call->content_stored || lt_json_parse(r->arena, content, LT_JSON_STRICT, &v, NULL))
+        return;
+    struct lt_str kept = lt_json_str(lt_json_get(v, "draftfile"));
+    if (kept.n > 0)
+        call->response = lt_picture_response_again(r->arena, r->caller.site, kept, lt_now_ms());
+}
+
 static enum lt_code read_stored(struct lt_request *r, struct lt_uuid id, struct lt_register_call *call, struct lt_str *attempts,
                                 struct lt_error *err)
 {
@@ -26,6 +38,7 @@ static enum lt_code read_stored(struct lt_request *r, struct lt_uuid id, struct 
         return err->code;
     if (!may_see(r, lt_str_eq(call->user_id, r->caller.user_id)))
         return lt_fail(err, LT_ENOT_FOUND, "no such call");
+    link_pictures(r, call, content);
     return LT_OK;
 }
 

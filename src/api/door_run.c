@@ -190,7 +190,7 @@ static void rename_field(const struct lt_door_target *target, struct lt_error *e
     if (!lt_str_starts(field, input) || !target->action)
         return;
     snprintf(rest, sizeof(rest), "%s", err->field + input.n);
-    bool whole = is_conversation(target->action) || target->action->kind == LT_NEUTRAL_EMBEDDING;
+    bool whole = is_conversation(target->action) || target->action->kind != LT_NEUTRAL_COMPLETION;
     name_field(err, whole ? rest : "/messages");
 }
 

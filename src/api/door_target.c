@@ -58,7 +58,7 @@ static bool names(const struct lt_json *settings, const char *key, struct lt_str
 static bool is_set_to(const struct lt_provider_instance *instance, struct lt_str model)
 {
     const struct lt_json *config = instance->config;
-    if (names(config, "model", model) || names(config, "embedding_model", model) || lt_json_get_str(lt_json_get(config, "models"), model))
+    if (names(config, "model", model) || names(config, "embedding_model", model) || names(config, "image_model", model) || lt_json_get_str(lt_json_get(config, "models"), model))
         return true;
     for (size_t i = 0; i < lt_json_len(instance->actions); i++) {
         const struct lt_json *settings = lt_json_get(lt_json_at(instance->actions, i), "settings");
@@ -89,7 +89,7 @@ static const struct lt_provider_instance *by_model(struct lt_request *r, const s
 
 static enum lt_code find_vendor(struct lt_request *r, enum lt_neutral_kind kind, struct lt_door_target *ret, struct lt_error *err)
 {
-    const char *action = kind == LT_NEUTRAL_EMBEDDING ? "embed_text" : "continue_conversation";
+    const char *action = kind == LT_NEUTRAL_EMBEDDING ? "embed_text" : kind == LT_NEUTRAL_IMAGE ? "generate_image" : "continue_conversation";
     const struct lt_entry *entry = lt_registry_find(LT_KIND_ACTION, lt_str(action));
     ret->kind = LT_DOOR_VENDOR;
     if (!lt_permitted(&r->caller, "choose_provider", LT_STR_NULL)) /* before it is looked for: the answer must not tell what there is */

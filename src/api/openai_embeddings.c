@@ -1,5 +1,6 @@
 /* POST /openai/v1/embeddings: numbers, or base64 of them as float32 in little-endian order, which is what OpenAI's own clients ask for. */
 #include "api/openai.h"
+#include "base/secret.h"
 
 enum { INPUT_MAX = 2 * LT_BODY_ACTION };
 
@@ -47,22 +48,6 @@ static enum lt_code read_request(struct lt_request *r, struct lt_door_target *ta
     return read_input(r, &run->input, err);
 }
 
-/* RFC 4648 §4. */
-static struct lt_str base64(struct lt_arena *arena, const unsigned char *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = lt_alloc(arena, (n + 2) / 3 * 4), *at = text;
-    for (size_t i = 0; i < n; i += 3) {
-        size_t have = n - i < 3 ? n - i : 3;
-        uint32_t bits = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0u);
-        *at++ = digits[bits >> 18];
-        *at++ = digits[bits >> 12 & 63];
-        *at++ = have > 1 ? digits[bits >> 6 & 63] : '=';
-        *at++ = have > 2 ? digits[bits & 63] : '=';
-    }
-    return (struct lt_str){text, (size_t)(at - text)};
-}
-
 static struct lt_str packed(struct lt_arena *arena, const struct lt_json *vector)
 {
     size_t n = lt_json_len(vector);
@@ -74,7 +59,7 @@ static struct lt_str packed(struct lt_arena *arena, const struct lt_json *vector
         for (int k = 0; k < 4; k++)
             bytes[4 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
     }
-    return base64(arena, bytes, 4 * n);
+    return lt_base64(arena, bytes, 4 * n);
 }
 
 static void write_answer(struct lt_request *r, struct lt_jw *w, const struct lt_door_result *result)

@@ -1,7 +1,7 @@
 /* GET /openai/v1/models and /openai/v1/models/ID: the names that the caller may ask for. */
 #include "api/openai.h"
 
-enum { KINDS = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING };
+enum { KINDS = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE };
 
 static void put_model(struct lt_jw *w, const struct lt_door_model *model)
 {
@@ -44,7 +44,7 @@ void lt_openai_get_models(struct lt_request *r)
 /* A vendor's model that no list has (it was named without its instance) is one all the same. */
 static enum lt_code find(struct lt_request *r, struct lt_door_model *ret, struct lt_error *err)
 {
-    static const enum lt_neutral_kind kinds[] = {LT_NEUTRAL_COMPLETION, LT_NEUTRAL_EMBEDDING};
+    static const enum lt_neutral_kind kinds[] = {LT_NEUTRAL_COMPLETION, LT_NEUTRAL_EMBEDDING, LT_NEUTRAL_IMAGE};
     struct lt_str id = r->params[0];
     struct lt_place place;
     struct lt_door_model *models;

@@ -60,6 +60,19 @@
     "\"object\":{\"const\":\"embedding\"},\"index\":{\"type\":\"integer\"},\"embedding\":{\"type\":[\"array\",\"string\"]}}}},"  \
     "\"model\":{\"type\":\"string\"},\"usage\":" LT_OPENAI_USAGE "}}"
 
+#define LT_OPENAI_IMAGES_REQUEST                                                                                             \
+    "{\"type\":\"object\",\"required\":[\"prompt\"],\"properties\":{\"prompt\":{\"type\":\"string\"},\"model\":" LT_OPENAI_NULLABLE("string") ","  \
+    "\"n\":" LT_OPENAI_NULLABLE("integer") ",\"size\":" LT_OPENAI_NULLABLE("string") ",\"quality\":" LT_OPENAI_NULLABLE("string") ","  \
+    "\"style\":{\"enum\":[\"vivid\",\"natural\",null]},\"response_format\":{\"enum\":[\"url\",\"b64_json\",null]},"             \
+    "\"output_format\":{\"enum\":[\"png\",\"jpeg\",\"webp\",null]},\"output_compression\":" LT_OPENAI_NULLABLE("integer") ","   \
+    "\"background\":" LT_OPENAI_NULLABLE("string") ",\"stream\":" LT_OPENAI_NULLABLE("boolean") ","                            \
+    "\"user\":" LT_OPENAI_NULLABLE("string") "}}"
+#define LT_OPENAI_IMAGES_ANSWER                                                                                              \
+    "{\"type\":\"object\",\"required\":[\"created\",\"output_format\",\"size\",\"data\"],\"properties\":{\"created\":{\"type\":\"integer\"},"  \
+    "\"output_format\":{\"type\":\"string\"},\"size\":{\"type\":\"string\"},\"data\":{\"type\":\"array\",\"minItems\":1,"       \
+    "\"items\":{\"type\":\"object\",\"required\":[\"revised_prompt\"],\"properties\":{\"b64_json\":{\"type\":\"string\"},"       \
+    "\"url\":{\"type\":\"string\"},\"revised_prompt\":{\"type\":\"string\"}}}}}}"
+
 #define LT_OPENAI_MODEL                                                                                                      \
     "{\"type\":\"object\",\"required\":[\"id\",\"object\",\"created\",\"owned_by\"],\"properties\":{\"id\":{\"type\":\"string\"},"  \
     "\"object\":{\"const\":\"model\"},\"created\":{\"type\":\"integer\"},\"owned_by\":{\"type\":\"string\"}}}"

@@ -12,6 +12,7 @@ static void put_price(struct lt_jw *w, const struct lt_price *p, struct lt_str c
     lt_jw_kint(w, "cached_input", p->cached_input);
     lt_jw_kint(w, "output", p->output);
     lt_jw_kint(w, "request", p->request);
+    lt_jw_kint(w, "image", p->image);
     lt_jw_kstr(w, "currency", currency);
     lt_jw_ktime(w, "valid_from", p->valid_from);
     lt_jw_ktime(w, "valid_to", p->valid_to);

@@ -136,7 +136,7 @@ static const char quota[] =
         "\"limit\":{\"type\":\"integer\"}," LIMIT_MEMBERS ",\"used\":{\"type\":\"integer\"},\"left\":{\"type\":\"integer\"},\"resets_at\":" TIME) "}");
 static const char price[] =
     OBJECT("\"id\":{\"type\":\"integer\"},\"provider\":{\"type\":\"string\"},\"model\":{\"type\":\"string\"},\"input\":{\"type\":\"integer\"},"
-           "\"cached_input\":{\"type\":\"integer\"},\"output\":{\"type\":\"integer\"},\"request\":{\"type\":\"integer\"},"
+           "\"cached_input\":{\"type\":\"integer\"},\"output\":{\"type\":\"integer\"},\"request\":{\"type\":\"integer\"},\"image\":{\"type\":\"integer\"},"
            "\"currency\":{\"type\":\"string\"},\"valid_from\":" TIME ",\"valid_to\":" TIME);
 static const char privacy_request[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"user_id\"],\"properties\":{"
@@ -407,7 +407,7 @@ const struct lt_route lt_routes[] = {
     {"DELETE", "/v1/limits/{id}", "manage_limits", "Remove it.", NULL, NULL, 0, LT_ROUTE_CONFIG, lt_delete_limit, .statuses = "204"},
     {"GET", "/v1/prices", "manage_limits", "What models cost, latest first: millionths of the currency for a million tokens.", NULL, LIST_OF("prices"), 0,
      LT_ROUTE_CONFIG, lt_get_prices,
-     .list = "prices +id +provider +model +input +cached_input +output +request currency +valid_from:time +valid_to:time"},
+     .list = "prices +id +provider +model +input +cached_input +output +request +image currency +valid_from:time +valid_to:time"},
     {"POST", "/v1/prices", "manage_limits", "Set a price from valid_from (now) on; what was charged before stays.", lt_price_schema, price, LT_BODY_SMALL, 0,
      lt_post_price, .statuses = "201"},
     {"DELETE", "/v1/prices/{id}", "manage_limits", "Remove it; what was charged by it stays.", NULL, NULL, 0, 0, lt_delete_price, .statuses = "204"},
@@ -572,6 +572,8 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/privacy/metadata", "export_user_data", "What is kept of users, in which tables, and what an erasure does to it.", NULL, LIST_OF("tables"),
      0, 0, lt_get_privacy_metadata,
      .list = "tables +table +personal +what +kept +erasure +exported"},
+    {"GET", "/v1/files/{id}", "public", "A picture that was made, by a link that was given out for a while.", NULL, NULL, 0, 0, lt_get_file,
+     .query = "site expires:int signature", .statuses = "304 403 404", .types = "image/png image/jpeg image/webp"},
     {"GET", "/v1/register", "view_register", "Calls, newest first.", NULL, PAGE_OF("calls", TEXT_OR_NULL), 0, 0, lt_get_register,
      .query = "user action state course_id provider model placement code since until before:uuid limit:1..1000",
      .list = "calls id ^created_at:time completed_at:time user_id action course_id location_id placement state code detail provider plugin "
@@ -606,6 +608,8 @@ const struct lt_route lt_routes[] = {
      LT_OPENAI_CHAT_REQUEST, LT_OPENAI_CHAT_ANSWER, LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY | LT_ROUTE_STREAMS, lt_openai_post_chat},
     {"POST", "/openai/v1/embeddings", "caller", "OpenAI: vectors of texts.", LT_OPENAI_EMBEDDINGS_REQUEST, LT_OPENAI_EMBEDDINGS_ANSWER,
      LT_BODY_ACTION, LT_ROUTE_COSTS_MONEY, lt_openai_post_embeddings},
+    {"POST", "/openai/v1/images/generations", "caller", "OpenAI: pictures, as base64 or by links that hold for a while.", LT_OPENAI_IMAGES_REQUEST,
+     LT_OPENAI_IMAGES_ANSWER, LT_BODY_SMALL, LT_ROUTE_COSTS_MONEY, lt_openai_post_images},
     {"GET", "/openai/v1/models", "caller", "OpenAI: the names that the caller may use as model.", NULL, LT_OPENAI_MODELS, 0, 0, lt_openai_get_models},
     {"GET", "/openai/v1/models/{id*}", "caller", "OpenAI: one of them.", NULL, LT_OPENAI_MODEL, 0, 0, lt_openai_get_model},
     {"POST", "/openai/v1/responses", "caller", "OpenAI: make an answer, as one object or as events. Lectern keeps it and its thread.", openai_responses_post,

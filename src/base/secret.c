@@ -170,3 +170,21 @@ bool lt_base64url_decode(struct lt_arena *arena, struct lt_str s, struct lt_str 
     *ret = (struct lt_str){out, n};
     return true;
 }
+
+struct lt_str lt_base64(struct lt_arena *arena, const void *p, size_t n)
+{
+    size_t size = sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_ORIGINAL);
+    char *out = lt_alloc(arena, size);
+    sodium_bin2base64(out, size, p, n, sodium_base64_VARIANT_ORIGINAL);
+    return (struct lt_str){out, size - 1};
+}
+
+bool lt_base64_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *ret)
+{
+    size_t n = 0, max = s.n / 4 * 3 + 3;
+    unsigned char *out = lt_alloc(arena, max);
+    if (sodium_base642bin(out, max, s.p, s.n, " \t\r\n\f\v", &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+        return false;
+    *ret = (struct lt_str){(const char *)out, n};
+    return true;
+}

@@ -27,3 +27,7 @@ bool lt_unhex(struct lt_str s, uint8_t *out, size_t n);
 struct lt_str lt_base64url(struct lt_arena *arena, const void *p, size_t n);
 /* Strict: no padding, no other characters, no spare bits. False when malformed. */
 bool lt_base64url_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *ret);
+/* RFC 4648 §4, with padding. */
+struct lt_str lt_base64(struct lt_arena *arena, const void *p, size_t n);
+/* The same way back, strict but for white space, which may stand anywhere. False when malformed. */
+bool lt_base64_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *ret);

@@ -69,7 +69,7 @@ const struct lt_command lt_commands[] = {
     {"limit", "remove", "ID", "Remove one.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_limit_remove},
     {"price", "list", "", "List what models cost.", SITE, 0, 0, LT_CLI_READ, lt_cmd_price_list},
     {"price", "set", "KEY=VALUE…", "Set one: provider=, model=, input=, output=, cached_input= (millionths of the currency for a million tokens), "
-     "request=, valid_from=, valid_to=.",
+     "request=, image= (for a picture), valid_from=, valid_to=.",
      SITE " json-patch", 0, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_price_set},
     {"price", "remove", "ID", "Remove one; what was charged by it stays.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_price_remove},
     {"permission", "list", "", "List what each role may do; (set): a row of the site says so.", SITE, 0, 0, LT_CLI_READ, lt_cmd_permission_list},

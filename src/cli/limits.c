@@ -111,13 +111,14 @@ int lt_cmd_price_list(struct lt_cli *cli)
         lt_jw_kint(w, "cached_input", p->cached_input);
         lt_jw_kint(w, "output", p->output);
         lt_jw_kint(w, "request", p->request);
+        lt_jw_kint(w, "image", p->image);
         lt_jw_kstr(w, "currency", site->currency);
         lt_cli_put_time(w, "valid_from", p->valid_from);
         lt_cli_put_time(w, "valid_to", p->valid_to);
         lt_jw_end(w);
     }
     lt_jw_end(w);
-    return lt_cli_print(cli, "id,provider,model,input,cached_input,output,request,currency,valid_from,valid_to");
+    return lt_cli_print(cli, "id,provider,model,input,cached_input,output,request,image,currency,valid_from,valid_to");
 }
 
 int lt_cmd_price_set(struct lt_cli *cli)

@@ -24,7 +24,7 @@ static const char patch_schema[] = "{\"type\":\"object\",\"additionalProperties\
 const char lt_price_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"input\",\"output\"],\"properties\":{"
     "\"provider\":{\"type\":\"string\",\"maxLength\":64},\"model\":{\"type\":\"string\",\"maxLength\":255},\"input\":" MONEY ","
-    "\"cached_input\":" MONEY ",\"output\":" MONEY ",\"request\":" MONEY ",\"valid_from\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"cached_input\":" MONEY ",\"output\":" MONEY ",\"request\":" MONEY ",\"image\":" MONEY ",\"valid_from\":{\"type\":\"string\",\"format\":\"date-time\"},"
     "\"valid_to\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}}}";
 
 static struct lt_str text_of(const struct lt_json *form, const char *key)
@@ -247,13 +247,13 @@ static enum lt_code set_price(struct lt_store *store, struct lt_arena *arena, co
         return lt_fail_field(err, LT_EINVALID_INPUT, "", "a site has at most %d prices", LT_PRICES_MAX);
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
-          "INSERT INTO model_price (site_id, provider, model, input, cached_input, output, request, valid_from, valid_to, created_at)"
-          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (site_id, provider, model, valid_from) DO UPDATE SET"
+          "INSERT INTO model_price (site_id, provider, model, input, cached_input, output, request, image, valid_from, valid_to, created_at)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (site_id, provider, model, valid_from) DO UPDATE SET"
           " input = excluded.input, cached_input = excluded.cached_input, output = excluded.output, request = excluded.request,"
-          " valid_to = excluded.valid_to",
+          " image = excluded.image, valid_to = excluded.valid_to",
           LT_INT(site->id), LT_TEXT(provider), LT_TEXT(model), LT_INT(input), LT_INT(lt_json_int64_or(lt_json_get(form, "cached_input"), input)),
-          LT_INT(lt_json_int64_or(lt_json_get(form, "output"), 0)), LT_INT(lt_json_int64_or(lt_json_get(form, "request"), 0)), LT_INT(from),
-          LT_INT(to), LT_INT(lt_now_ms()));
+          LT_INT(lt_json_int64_or(lt_json_get(form, "output"), 0)), LT_INT(lt_json_int64_or(lt_json_get(form, "request"), 0)),
+          LT_INT(lt_json_int64_or(lt_json_get(form, "image"), 0)), LT_INT(from), LT_INT(to), LT_INT(lt_now_ms()));
     if (lt_admin_commit(store, tx, err) ||
         LT_QUERY(store, arena, &r, err, "SELECT id FROM model_price WHERE site_id = $1 AND provider = $2 AND model = $3 AND valid_from = $4",
                  LT_INT(site->id), LT_TEXT(provider), LT_TEXT(model), LT_INT(from)))

@@ -31,7 +31,7 @@ enum lt_code lt_limit_notices(struct lt_store *store, struct lt_arena *arena, in
 const struct lt_limit *lt_site_limit(const struct lt_site *site, int64_t id);
 
 /*
- * {provider?, model?, input, output, cached_input?, request?, valid_from?, valid_to?}: times are RFC 3339, valid_from left out is now. One of the
+ * {provider?, model?, input, output, cached_input?, request?, image?, valid_from?, valid_to?}: times are RFC 3339, valid_from left out is now. One of the
  * same provider, model and valid_from is replaced. What was charged by it stays as it was.
  */
 enum lt_code lt_admin_price_set(struct lt_store *store, const struct lt_site *site, const struct lt_json *form, int64_t *ret_id,

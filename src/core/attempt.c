@@ -99,6 +99,8 @@ static enum lt_code take_answer(struct lt_process *c, struct lt_provider_run *ru
         return err->code;
     if (lt_process_shows(c)) /* what was shown is the stripped text (text/think.h) */
         result->text = lt_buf_str(&c->shown);
+    if (c->action->action->kind == LT_NEUTRAL_IMAGE && lt_process_take_images(c, run, err))
+        return err->code;
     return write_response(c, result, err);
 }
 

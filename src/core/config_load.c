@@ -98,6 +98,8 @@ static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
     s->response_keep_days = (uint32_t)lt_json_int64_or(lt_json_get(v, "response_keep_days"), LT_RESPONSE_KEEP_DAYS);
     s->lms_roles_url = lt_json_str_or(lt_json_get(v, "lms_roles_url"), LT_STR(""));
     s->lms_roles_cache_ms = (uint32_t)lt_json_int64_or(lt_json_get(v, "lms_roles_cache_ms"), 60000);
+    s->image_label = lt_json_str_or(lt_json_get(v, "image_label"), LT_STR(""));
+    s->image_link_s = lt_json_int64_or(lt_json_get(v, "image_link_s"), 24 * 3600);
     s->users_may_erase = lt_json_bool_or(lt_json_get(v, "users_may_erase"), false);
     s->openedx_policy_by_lectern = lt_str_is(lt_json_str(lt_json_get(v, "openedx_policy")), "lectern");
     s->door_policy_by_lectern = lt_str_is(lt_json_str(lt_json_get(v, "door_policy")), "lectern");
@@ -108,6 +110,20 @@ static void site_settings(struct load *l, struct lt_site *s, struct lt_str text)
     s->time_zone = lt_json_str_or(lt_json_get(v, "time_zone"), LT_STR("UTC"));
     s->language = lt_json_str_or(lt_json_get(v, "language"), LT_STR(LT_SITE_LANGUAGE));
     s->currency = lt_json_str_or(lt_json_get(v, "currency"), LT_STR("USD"));
+}
+
+/* Not by the key of users' hashes: vendors see those, and a user's id may be any text. */
+static void file_key(struct lt_site *s)
+{
+    static const char name[] = "lectern links to files";
+    char text[sizeof(name) + sizeof(s->secret)];
+    uint8_t key[32];
+    memcpy(text, name, sizeof(name));
+    memcpy(text + sizeof(name), s->secret, sizeof(s->secret));
+    lt_sha256(text, sizeof(text), key);
+    lt_hmac_key_init(&s->file_key, key, sizeof(key));
+    lt_wipe(text, sizeof(text));
+    lt_wipe(key, sizeof(key));
 }
 
 static enum lt_code load_sites(struct load *l)
@@ -126,6 +142,7 @@ static enum lt_code load_sites(struct load *l)
         struct lt_str secret = lt_rows_str(&r, i, 4);
         memcpy(s->secret, secret.p, secret.n < sizeof(s->secret) ? secret.n : sizeof(s->secret));
         lt_hmac_key_init(&s->user_key, s->secret, sizeof(s->secret));
+        file_key(s);
         site_settings(l, s, lt_rows_str(&r, i, 5));
         s->policy_version = lt_rows_str(&r, i, 6);
         s->policy_text = LT_STR("");

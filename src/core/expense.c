@@ -48,6 +48,8 @@ static int64_t input_tokens(const struct lt_neutral_call *call)
     }
     for (size_t i = 0; i < call->texts_n; i++)
         n += MESSAGE_TOKENS + (int64_t)call->texts[i].n;
+    if (call->kind == LT_NEUTRAL_IMAGE)
+        n += MESSAGE_TOKENS + (int64_t)call->image.prompt.n;
     return n;
 }
 
@@ -75,6 +77,13 @@ static enum lt_code write_down(struct lt_process *c)
     return LT_OK;
 }
 
+/* That may be made at most. */
+static int64_t images_wanted(const struct lt_process *c)
+{
+    bool images = c->action->action->kind == LT_NEUTRAL_IMAGE;
+    return images ? lt_json_int64_or(lt_json_get(c->request->input, "count"), 1) : 0;
+}
+
 enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_run *run, struct lt_error *err)
 {
     struct lt_expense *e = &c->expense;
@@ -92,7 +101,7 @@ enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_ru
         usage.completion_tokens = run->call->max_tokens > 0 ? run->call->max_tokens : setting(run, "max_tokens");
     }
     most.tokens = usage.prompt_tokens + usage.completion_tokens;
-    most.cost = e->price ? lt_price_cost(e->price, &usage) : run->call ? -1 : 0;
+    most.cost = e->price ? lt_price_cost(e->price, &usage, images_wanted(c)) : run->call ? -1 : 0;
     most.what = lt_printf(c->request->arena, "%s'%.*s' at %.*s", model.n ? "model " : "", LT_FMT(model), LT_FMT(run->instance->name));
     return lt_charge_try(&c->charge, run->instance->id, &most, err) ? err->code : write_down(c);
 }
@@ -127,9 +136,9 @@ int64_t lt_process_spent(struct lt_process *c, const struct lt_provider_run *run
     bool known = usage.total_tokens >= 0 && usage.prompt_tokens >= 0, native = !run->call;
     if (!known)
         usage = native ? (struct lt_usage){0, 0, 0, 0, 0} : guess(c, rc);
-    int64_t cost = price ? lt_price_cost(price, &usage) : native ? 0 : -1;
+    int64_t cost = price ? lt_price_cost(price, &usage, (int64_t)run->result.images_n) : native ? 0 : -1;
     if (!known && !native && usage.total_tokens == 0)
         cost = 0;
     lt_charge_tried(&c->charge, true, usage.total_tokens, cost < 0 ? 0 : cost);
-    return known || native || usage.total_tokens == 0 ? cost : -1;
+    return known || native || usage.total_tokens == 0 || (price && !lt_price_by_tokens(price)) ? cost : -1;
 }

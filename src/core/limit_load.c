@@ -53,7 +53,7 @@ static enum lt_code load_prices(struct lt_store *store, struct lt_config *config
 {
     struct lt_rows r;
     if (lt_store_query(store, config->arena,
-                       "SELECT id, site_id, provider, model, input, cached_input, output, request, valid_from, valid_to"
+                       "SELECT id, site_id, provider, model, input, cached_input, output, request, valid_from, valid_to, image"
                        " FROM model_price ORDER BY site_id, valid_from DESC, id DESC",
                        NULL, 0, ROWS_MAX, &r, err))
         return err->code;
@@ -67,7 +67,8 @@ static enum lt_code load_prices(struct lt_store *store, struct lt_config *config
                                     .output = lt_rows_int(&r, i, 6),
                                     .request = lt_rows_int(&r, i, 7),
                                     .valid_from = lt_rows_int(&r, i, 8),
-                                    .valid_to = lt_rows_int(&r, i, 9)};
+                                    .valid_to = lt_rows_int(&r, i, 9),
+                                    .image = lt_rows_int(&r, i, 10)};
     for (size_t i = 0; i < r.rows; i++)
         for (size_t k = 0; k < config->sites_n; k++)
             if (config->sites[k].id == lt_rows_int(&r, i, 1)) {

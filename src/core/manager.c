@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/picture_file.h"
 #include "core/record.h"
 
 struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
@@ -14,6 +15,7 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
     m->store = options->store;
     m->tls = options->tls;
     m->recordings_dir = options->recordings_dir;
+    m->files_dir = options->files_dir;
     m->arena = lt_arena_new();
     lt_calls_init(&m->calls);
     lt_refusals_init(&m->refusals);
@@ -22,6 +24,11 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
     m->ledger = lt_ledger_new();
     m->stops = lt_stops_new();
     return m;
+}
+
+const char *lt_manager_files_dir(const struct lt_manager *m)
+{
+    return m->files_dir;
 }
 
 void lt_manager_free(struct lt_manager *m)
@@ -71,9 +78,14 @@ enum lt_code lt_manager_prepare(struct lt_manager *m, bool recover, struct lt_er
     for (size_t i = 0; i < n; i++)
         if (lt_manager_prepare_action(m, lt_registry_at(LT_KIND_ACTION, i)->impl, err))
             return err->code;
-    size_t interrupted = 0;
-    if (recover && lt_record_recover(m->store, &interrupted, err))
+    size_t interrupted = 0, left = 0;
+    int64_t since = 0;
+    if (recover && (lt_record_marked(m->store, &since, err) || lt_record_recover(m->store, &interrupted, err)))
         return lt_error_wrap(err, "marking unfinished calls");
+    if (recover && m->files_dir && lt_picture_files_sweep(m->store, m->files_dir, since, &left, err))
+        return lt_error_wrap(err, "removing pictures of unfinished calls");
+    if (left > 0)
+        lt_log(LT_LOG_WARN, "images.recovered", LT_I("removed", left));
     if (interrupted > 0)
         lt_log(LT_LOG_WARN, "register.recovered", LT_I("interrupted", interrupted));
     return lt_manager_look_at_stops(m, err) ? err->code : lt_charge_load(m->store, m->ledger, err);

@@ -15,6 +15,7 @@ struct lt_manager_options {
     struct lt_store *store;
     struct lt_tls *tls;      /* for upstreams */
     const char *recordings_dir; /* for the provider `replay`, valid as long as the manager; NULL: none */
+    const char *files_dir;   /* for pictures, the same; NULL: none can be made */
     int max_running_calls;   /* 0: what the number of fibers allows */
 };
 struct lt_manager *lt_manager_new(const struct lt_manager_options *options);

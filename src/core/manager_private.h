@@ -19,7 +19,7 @@ enum { LT_ANSWER_MAX = 4 << 20 /* bytes of an answer */ };
 struct lt_manager {
     struct lt_store *store;
     struct lt_tls *tls;
-    const char *recordings_dir;
+    const char *recordings_dir, *files_dir;
     struct lt_arena *arena; /* compiled schemas, SQL texts */
     const struct lt_action_state *_Atomic actions;
     struct lt_calls calls;
@@ -46,6 +46,7 @@ struct lt_process {
     struct lt_site_load *site_load; /* counts it while it runs */
     struct lt_charge charge;   /* what it holds of its limits */
     struct lt_expense expense;
+    size_t files_n;            /* pictures that may lie on disk, numbered from 1 */
     bool asked;                /* a provider was: it counts as a request */
     struct lt_running running; /* first use: from begin to end in the table */
     struct lt_commit begin;
@@ -83,6 +84,15 @@ void lt_process_bound_answer(const struct lt_process *c, const struct lt_provide
 enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_run *run, struct lt_error *err);
 /* The attempt has ended with rc, asked: after the provider was. Settles what was reserved, and returns what it cost (-1: not known). */
 int64_t lt_process_spent(struct lt_process *c, const struct lt_provider_run *run, bool asked, enum lt_code rc);
+
+/* ---- made_image.c ---- */
+
+/* Takes the pictures of the result to disk and fills result.pictures. LT_EUPSTREAM_INVALID: one of them is none that is taken. Fiber. */
+enum lt_code lt_process_take_images(struct lt_process *c, struct lt_provider_run *run, struct lt_error *err);
+/* Their rows, into the unit of the end. */
+void lt_process_record_images(struct lt_process *c, struct lt_tx *tx);
+/* Of a call that failed no picture stays. Fiber. */
+void lt_process_drop_images(struct lt_process *c);
 
 /* ---- kept_thread.c ---- */
 

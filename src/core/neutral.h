@@ -47,6 +47,17 @@ struct lt_image_made {
     struct lt_str revised_prompt;          /* what the vendor made of the prompt; may be empty */
 };
 
+/* One that the host has taken, checked and put on disk (core/picture_file.h): what actions and answers tell of it. */
+struct lt_picture {
+    struct lt_str id, url;                 /* url: for a while, without host: "/v1/files/…" */
+    int64_t expires_at;                    /* ms: the end of that while */
+    struct lt_str media_type;
+    int64_t bytes, width, height;
+    char sha256[65];                       /* of the file, in hexadecimal digits */
+    struct lt_str alt;                     /* what it shows, for who cannot see it */
+    struct lt_str source_url, revised_prompt; /* the vendor's; may be empty */
+};
+
 struct lt_neutral_call {
     enum lt_neutral_kind kind;
     /* completion */
@@ -94,5 +105,7 @@ struct lt_neutral_result {
     size_t vectors_n, dimensions;
     const struct lt_image_made *images;    /* of an image call: at least one, at most as many as were asked for */
     size_t images_n;
+    const struct lt_picture *pictures;     /* what the host has made of them */
+    size_t pictures_n;
     struct lt_usage usage;
 };

@@ -28,16 +28,19 @@ const struct lt_price *lt_price_find(const struct lt_price *list, size_t n, stru
     return best;
 }
 
-int64_t lt_price_cost(const struct lt_price *p, const struct lt_usage *u)
+bool lt_price_by_tokens(const struct lt_price *p)
 {
-    bool tokens = p->input || p->cached_input || p->output;
-    if (!tokens)
-        return p->request;
-    if (u->prompt_tokens < 0)
+    return p->input || p->cached_input || p->output;
+}
+
+int64_t lt_price_cost(const struct lt_price *p, const struct lt_usage *u, int64_t images)
+{
+    bool tokens = lt_price_by_tokens(p);
+    if (tokens && u->prompt_tokens < 0)
         return -1;
     int64_t cached = u->cached_tokens < 0 ? 0 : u->cached_tokens < u->prompt_tokens ? u->cached_tokens : u->prompt_tokens;
     int64_t completion = u->completion_tokens < 0 ? 0 : u->completion_tokens; /* of an embedding there is none */
-    __int128 sum = (__int128)(u->prompt_tokens - cached) * p->input + (__int128)cached * p->cached_input + (__int128)completion * p->output;
-    sum = (sum + PER - 1) / PER + p->request;
+    __int128 sum = !tokens ? 0 : (__int128)(u->prompt_tokens - cached) * p->input + (__int128)cached * p->cached_input + (__int128)completion * p->output;
+    sum = (sum + PER - 1) / PER + p->request + (__int128)images * p->image;
     return sum > INT64_MAX / 2 ? -1 : (int64_t)sum;
 }

@@ -16,6 +16,7 @@ struct lt_price {
     struct lt_str model;       /* "" = any */
     int64_t input, cached_input, output; /* for a million tokens */
     int64_t request;           /* for each try */
+    int64_t image;             /* for each picture that is made */
     int64_t valid_from, valid_to; /* ms; valid_to 0: no end */
 };
 
@@ -25,5 +26,7 @@ struct lt_price {
  */
 const struct lt_price *lt_price_find(const struct lt_price *list, size_t n, struct lt_str instance, struct lt_str plugin, struct lt_str model,
                                      int64_t at);
-/* Rounded up. -1: the usage is not known, or the sum is beyond all measure. */
-int64_t lt_price_cost(const struct lt_price *price, const struct lt_usage *usage);
+/* Is there a price of tokens in it? Without, what it costs is known whatever the vendor says of tokens. */
+bool lt_price_by_tokens(const struct lt_price *price);
+/* Rounded up; images: pictures that were made. -1: the usage is not known, or the sum is beyond all measure. */
+int64_t lt_price_cost(const struct lt_price *price, const struct lt_usage *usage, int64_t images);

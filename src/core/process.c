@@ -79,6 +79,7 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
     }
     if (content)
         lt_record_content(tx, c->action, &c->action_call, &partial);
+    lt_process_record_images(c, tx);
     lt_record_end(tx, r->id,
                   &(struct lt_record_end){.state = r->success                          ? "completed"
                                                    : is_cancelled(r->error.code) ? "cancelled"
@@ -162,6 +163,7 @@ static enum lt_code run_call(struct lt_process *c)
     lt_trace_mark(c->trace, LT_TRACE_ASKED);
     if (!r->success)
         r->partial = lt_str_copy(c->request->arena, c->shown.n > 0 ? lt_buf_str(&c->shown) : lt_buf_str(&c->raw));
+    lt_process_drop_images(c);
     r->completed_at = lt_now_ms();
     if (end(c, &err)) { /* an answer that cannot be recorded is not given */
         lt_log_error("register.end", &err);

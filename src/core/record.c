@@ -163,7 +163,7 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct l
     return rc;
 }
 
-static enum lt_code read_mark(struct lt_store *store, int64_t *ret, struct lt_error *err)
+enum lt_code lt_record_marked(struct lt_store *store, int64_t *ret, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
@@ -187,7 +187,7 @@ enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_
     int64_t mark;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "UPDATE tool_approval SET state = 'interrupted', decided_at = $1 WHERE state = 'pending'", LT_INT(lt_now_ms()));
-    if (read_mark(store, &mark, err)) {
+    if (lt_record_marked(store, &mark, err)) {
         lt_tx_discard(tx);
         return err->code;
     }

@@ -48,6 +48,8 @@ enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_acti
 const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action *action);
 /* Notes that every call begun before this time (ms) has ended, so that recovery need not look further back. */
 void lt_record_mark(struct lt_store *store, int64_t all_ended_before);
+/* Every call begun before this time (ms) has ended; 0: nobody has said so yet. */
+enum lt_code lt_record_marked(struct lt_store *store, int64_t *ret, struct lt_error *err);
 /* Start-up: every begin without an end becomes `interrupted` with its checkpoints as partial text, and so does what waited
  * for a user's word. */
 enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/feedback.h"
+#include "core/picture_file.h"
 #include "core/period.h"
 #include "core/register_record.h"
 #include "core/register_seal.h"
@@ -85,6 +86,7 @@ static enum lt_code remove_call(struct retention *t, struct lt_tx *tx, struct lt
         "DELETE FROM register_pending WHERE call_id = $1", "DELETE FROM register_erasure WHERE call_id = $1",
         "DELETE FROM ai_call_feedback WHERE call_id = $1",
         "DELETE FROM tool_approval WHERE call_id = $1",
+        LT_PICTURE_FORGET,
         "DELETE FROM ai_call WHERE id = $1",
     };
     size_t n;
@@ -165,6 +167,7 @@ static void remove_content(struct retention *t, struct lt_tx *tx, const struct l
         "UPDATE ai_call_attempt SET detail = '' WHERE call_id = $1" NOT_ERASED,
         "DELETE FROM ai_call_checkpoint WHERE call_id = $1" NOT_ERASED,
         "UPDATE tool_approval SET arguments = '' WHERE call_id = $1" NOT_ERASED,
+        LT_PICTURE_FORGET,
         "UPDATE register_seal SET salt = NULL WHERE call_id = $1 AND kind = 2" NOT_ERASED,
     };
     static const char *const tools[] = {

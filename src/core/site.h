@@ -101,6 +101,7 @@ struct lt_site {
     const struct lt_json *settings; /* as they were set: core/site_settings.h; what they mean: */
     uint8_t secret[32];
     struct lt_hmac_key user_key; /* of secret: for user hashes */
+    struct lt_hmac_key file_key; /* made of secret: for links to files */
     /* policy */
     struct lt_str policy_version, policy_text; /* the text in the site's language; all of them: */
     const struct lt_policy_text *policy_texts; /* of the version in force, oldest first; core/policy_text.h */
@@ -125,6 +126,8 @@ struct lt_site {
     uint32_t response_keep_days; /* how long answers of the Responses API are kept, default 30; 0: not at all */
     struct lt_str lms_roles_url; /* where the LMS says what a user is in a course; "" = it is not asked */
     uint32_t lms_roles_cache_ms; /* how long its answers are kept, default 60000 */
+    struct lt_str image_label;   /* drawn into pictures that a model made; "", the default: nothing is */
+    int64_t image_link_s;        /* how long a link to one of them holds, default 24 hours */
     struct lt_provider_instance **instances; /* in order */
     size_t instances_n;
     struct lt_permission_row *permissions;

@@ -51,6 +51,11 @@ const char lt_site_settings_schema[] =
            "86400", "60", "2592000") ","
     NUMBER(CALLS, "tool_approval_ms", "Wait for a user's word about a tool (ms)", "Then it counts as refused.", "120000", "100", "600000") ","
     NUMBER(CALLS, "tool_time_ms", "Time for a tool (ms)", "When a model calls it.", "30000", "100", "600000") ","
+    SETTING(CALLS, "image_label", "Words on made pictures", "Drawn into the lower left corner of every picture that a model makes, such as AI-generated."
+            " Empty: nothing is drawn. The mark for programs is in the file either way.", "\"\"",
+            "\"type\":\"string\",\"maxLength\":60,\"pattern\":\"^[^&\\\\p{Cc}]*$\"") ","
+    NUMBER(CALLS, "image_link_s", "Life of a link to a picture (s)", "Whoever has the link sees the picture until then. An hour at most where no"
+           " answers are kept.", "86400", "60", "31536000") ","
     NUMBER(TASKS, "task_soft_limit_ms", "A task is told to end after (ms)", "It may still save what it has.", "270000", "100", "3600000") ","
     NUMBER(TASKS, "task_hard_limit_ms", "A task has ended after (ms)", "Never below the time at which it is told to.", "300000", "100", "3600000") ","
     NUMBER(TASKS, "tasks_queued_per_user", "Waiting tasks of a user", "One more is refused.", "20", "0", "100000") ","

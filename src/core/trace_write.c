@@ -165,6 +165,15 @@ static void put_embedding(struct writer *o, const struct lt_neutral_call *call)
         lt_jw_kint(o->w, "dimensions", call->dimensions);
 }
 
+static void put_image(struct writer *o, const struct lt_image_wish *image)
+{
+    put_ktext(o, "prompt", image->prompt);
+    lt_jw_kint(o->w, "count", image->count);
+    lt_jw_kstrz(o->w, "quality", image->quality == LT_IMAGE_HD ? "hd" : "standard");
+    lt_jw_kstrz(o->w, "aspect_ratio", image->aspect == LT_IMAGE_LANDSCAPE ? "landscape" : image->aspect == LT_IMAGE_PORTRAIT ? "portrait" : "square");
+    lt_jw_kstrz(o->w, "style", image->style == LT_IMAGE_VIVID ? "vivid" : "natural");
+}
+
 /* What the provider was given: a neutral call, or where it serves the action itself, that one's input. */
 static void put_call(struct writer *o, const struct lt_provider_run *run)
 {
@@ -183,6 +192,8 @@ static void put_call(struct writer *o, const struct lt_provider_run *run)
     lt_jw_kstrz(o->w, "kind", embedding ? "embedding" : run->call->kind == LT_NEUTRAL_IMAGE ? "image" : "completion");
     if (embedding)
         put_embedding(o, run->call);
+    else if (run->call->kind == LT_NEUTRAL_IMAGE)
+        put_image(o, &run->call->image);
     else
         put_completion(o, run->call);
     lt_jw_end(o->w);

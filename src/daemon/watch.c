@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/picture_file.h"
 #include "core/response_store.h"
 #include "daemon/daemon.h"
 #include "io/worker.h"
@@ -101,6 +102,16 @@ static unsigned sweep(struct lt_daemon *d)
     return more || more_gradings ? 1 : SWEEP_EVERY;
 }
 
+static void remove_pictures(struct lt_daemon *d)
+{
+    struct lt_error err;
+    for (bool more = true; more;)
+        if (lt_picture_remove_due(d->engine.store, lt_manager_files_dir(d->engine.manager), lt_now_ms(), &more, &err)) {
+            lt_log_error("image.sweep", &err);
+            return;
+        }
+}
+
 void lt_daemon_watch(void *daemon)
 {
     struct lt_daemon *d = daemon;
@@ -118,8 +129,10 @@ void lt_daemon_watch(void *daemon)
         give_back(&burst);
         if (--sweep_in == 0)
             sweep_in = sweep(d);
-        if (looks++ % MARK_EVERY == 0)
+        if (looks++ % MARK_EVERY == 0) {
             lt_manager_mark(d->engine.manager);
+            remove_pictures(d);
+        }
     }
     d->watcher = NULL;
 }

@@ -18,6 +18,9 @@
 const struct lt_privacy_table lt_privacy_tables[] = {
     /* a call's own; the register itself comes last, so that a call that is half erased is still found */
     {"ai_action_*", LT_OF_CALL, "Inputs and answers of calls.", "As long as the register.", "call_id", "call_id = {call}", .as = "content"},
+    {"image_file", LT_OF_CALL, "Pictures that were made, which lie in files beside the database: what they show, and their hashes.",
+     "As long as contents; an hour at most where a site keeps none.", "call_id, n", "call_id = {call}", "alt = '', sha256 = '', delete_at = 1",
+     .as = "pictures", .stays = "call_id n site_id media_type bytes width height created_at", .hidden = "call_id site_id delete_at"},
     {"ai_call_checkpoint", LT_OF_CALL, "What was shown of an answer, second by second.", "As long as the register.", "call_id, n",
      "call_id = {call}", .as = "checkpoints"},
     {"ai_call_attempt", LT_OF_CALL, "What each AI service that was asked came to; errors may quote the input.", "As long as the register.",

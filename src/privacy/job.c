@@ -8,6 +8,7 @@
 #include "core/charge.h"
 #include "core/erased_user.h"
 #include "core/gates.h"
+#include "core/picture_file.h"
 #include "core/policy.h"
 #include "privacy/private.h"
 
@@ -165,9 +166,18 @@ static enum lt_code rows_are_gone(struct lt_privacy *p, const struct lt_privacy_
     return LT_OK;
 }
 
+/* Files of pictures go after what the rows say; those of a call are few. */
+static enum lt_code pictures_are_gone(struct lt_privacy *p, struct lt_error *err)
+{
+    enum lt_code rc = LT_OK;
+    for (bool more = p->options.files_dir != NULL; more && !rc;)
+        rc = lt_picture_remove_due(p->options.store, p->options.files_dir, lt_now_ms(), &more, err);
+    return rc;
+}
+
 static enum lt_code files_are_clean(struct lt_privacy *p, const struct lt_privacy_job *j, struct lt_error *err)
 {
-    if (lt_store_scrub(p->options.store, SCRUB_MS, err))
+    if (pictures_are_gone(p, err) || lt_store_scrub(p->options.store, SCRUB_MS, err))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, "UPDATE privacy_job SET state = 'done', code = '', completed_at = $1 WHERE id = $2", LT_INT(lt_now_ms()), LT_INT(j->id));

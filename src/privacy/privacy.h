@@ -12,6 +12,7 @@ struct lt_privacy;
 
 struct lt_privacy_options {
     struct lt_store *store;
+    const char *files_dir;       /* with made pictures; NULL: this process has none */
     struct lt_manager *manager;  /* whose calls are cancelled, and by which vendors are asked; NULL: no call runs in this process */
     /* Forgets what is kept of the user in memory; on the fiber that erases. NULL: nothing is. */
     void (*forget)(void *ctx, int64_t site_id, struct lt_str user_id);

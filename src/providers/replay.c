@@ -15,7 +15,7 @@
 #include "core/provider.h"
 #include "io/worker.h"
 
-enum { FILE_MAX = 16 * 1024 * 1024, PAUSE_MAX_MS = 600000, NAME_MAX_ = 100 };
+enum { FILE_MAX = 32 * 1024 * 1024, PAUSE_MAX_MS = 600000, NAME_MAX_ = 100 };
 
 static const char settings_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
@@ -25,6 +25,8 @@ static const char settings_schema[] =
     "\"description\":\"1 is as recorded, 2 twice as fast; 0 leaves out all pauses.\"},"
     "\"match\":{\"enum\":[\"exact\",\"any\"],\"title\":\"Which exchange\",\"default\":\"exact\","
     "\"description\":\"exact: the one recorded for the same input. any: otherwise one of the same action, always the same for an input.\"}," 
+    "\"endpoint\":{\"type\":\"string\",\"title\":\"Where recorded pictures lie\",\"pattern\":\"^https?://[^\\\\s#@]+$\",\"maxLength\":1000,"
+    "\"description\":\"Addresses of pictures at this host are fetched even when it is this machine or has no TLS.\"},"
     LT_PROVIDER_TRY_SETTINGS "}}";
 
 /* What the worker reads; the arena is handed over and back. */
@@ -150,6 +152,23 @@ static struct lt_str copied(struct lt_provider_run *run, const struct lt_json *e
     return lt_str_copy(run->arena, lt_json_str_or(lt_json_get(exchange, key), lt_str(otherwise)));
 }
 
+/* At most as many as are asked for now: the recording may be of another input. */
+static void take_images(struct lt_provider_run *run, const struct lt_json *list)
+{
+    struct lt_neutral_result *r = &run->result;
+    size_t n = lt_json_len(list), wanted = (size_t)lt_json_int64_or(lt_json_get(run->input, "count"), 1);
+    n = n < wanted ? n : wanted;
+    struct lt_image_made *images = LT_NEW_ARRAY(run->arena, struct lt_image_made, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct lt_json *image = lt_json_at(list, i);
+        images[i] = (struct lt_image_made){.base64 = copied(run, image, "base64", ""),
+                                           .url = copied(run, image, "url", ""),
+                                           .revised_prompt = copied(run, image, "revised_prompt", "")};
+    }
+    r->images = images;
+    r->images_n = n;
+}
+
 /* The file's tree dies with this call: what the result keeps is copied. */
 static enum lt_code give(struct lt_provider_run *run, const struct lt_json *exchange, struct lt_error *err)
 {
@@ -169,6 +188,8 @@ static enum lt_code give(struct lt_provider_run *run, const struct lt_json *exch
                                  .reasoning_tokens = -1};
     if (lt_json_len(tools) > 0 && lt_json_parse(run->arena, lt_json_text(run->arena, tools), LT_JSON_STRICT, &r->tool_calls, err))
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the recorded tool calls cannot be read");
+    if (lt_json_get(exchange, "images"))
+        take_images(run, lt_json_get(exchange, "images"));
     return lt_json_get(exchange, "embeddings") ? take_vectors(run, lt_json_get(exchange, "embeddings"), err) : LT_OK;
 }
 
@@ -207,7 +228,7 @@ static bool configured(const struct lt_provider_instance *instance, char *why)
 /* A recording may hold any of them. */
 static const char *const actions[] = {"generate_text",     "summarise_text", "explain_text", "continue_conversation", "translate_text",
                                       "improve_text",      "describe_image", "embed_text",   "moderate_text",         "grade_response",
-                                      "generate_question", "generate_flashcard", NULL};
+                                      "generate_question", "generate_flashcard", "generate_image",        NULL};
 
 extern const struct lt_provider lt_provider_replay;
 const struct lt_provider lt_provider_replay = {

@@ -18,6 +18,7 @@ KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/"
          "/v1/privacy/jobs/": "privacy", "/v1/scopes/": "scope", "/v1/sessions/": "session", "/openai/v1/models/": "model", "/openai/v1/responses/": "response"}
 # Parameters that name what the program has, the same for every site.
 OF_NO_SITE = {"/v1/actions/{name}", "/v1/placements/{name}", "/v1/templates/{path}", "/v1/services/{name}", "/demo/units/{id}",
+              "/v1/files/{id}",  # opened by links alone: test_images.py
               "/demo/static/{path}", "/widgets/{path}", "/admin/{path}", "/admin/static/{path}"}
 BODIES = {f"{DOOR}/prompts/{{id}}": {"body": "changed"}, "/v1/prompts/{id}": {"body": "changed"}, "/v1/profiles/{id}": {"description": "changed"},
           "/v1/limits/{id}": {"amount": 1}}

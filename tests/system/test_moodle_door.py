@@ -15,6 +15,7 @@ import subprocess
 import pytest
 from conftest import HERE, Daemon, add_vendor, check_end, wait_until
 from double.upstream import TEXT, Upstream
+from pictures import add_painter, b64, png
 
 USER = "123"
 HASH = hashlib.sha256(("site-identifier" + USER).encode()).hexdigest()
@@ -212,11 +213,60 @@ def test_errors_are_what_moodle_can_show(site, model, ask, make):
     model.default = "ok"
 
 
-def test_images_are_refused_with_an_error_that_moodle_reads(site):
-    job = openai_job(site, path="/openai/v1/images/generations")
-    body = {"model": "gpt-image-1.5", "user": HASH, "prompt": "A cloud", "n": 1, "quality": "medium", "size": "1024x1024", "output_format": "png"}
-    answer = site.request("POST", "/openai/v1/images/generations", site.service_key, body, headers={"OpenAI-Organization": ""})
-    assert 400 <= answer.status < 600 and answer.json["error"]["message"], job
+# ---- images ----
+
+
+@pytest.fixture(scope="module")
+def painter(site):
+    add_painter(site, {"base64": b64(png(30, 20)), "revised_prompt": "A white cloud over a lake"})
+    return site
+
+
+def image_body(model="action:generate_image", aspect="landscape", quality="hd", dall_e=False, **extra):
+    """As aiprovider_openai builds it: with the sizes of dall-e-3, or of gpt-image-1.5 and of models that it does not know."""
+    sizes = {"square": "1024x1024", "landscape": "1792x1024" if dall_e else "1536x1024", "portrait": "1024x1792" if dall_e else "1024x1536"}
+    form = {"response_format": "b64_json"} if dall_e else {"output_format": "png"}
+    words = quality if dall_e else {"standard": "medium", "hd": "high"}[quality]
+    return {"prompt": PROMPT, "model": model, "n": 1, "quality": words, "size": sizes[aspect], "user": HASH, **form, **extra}
+
+
+def image_result(answer):
+    """What process_generate_image and ai_image make of it: (bytes, ending, revised prompt)."""
+    assert answer.status == 200, answer
+    data = answer.json["data"][0]
+    return base64.b64decode(data["b64_json"], validate=True), answer.json.get("output_format", "png"), data.get("revised_prompt", "")
+
+
+@pytest.mark.parametrize("dall_e", [True, False], ids=["dall-e-3", "gpt-image-1.5"])
+@pytest.mark.parametrize("aspect", ["square", "landscape", "portrait"])
+@pytest.mark.parametrize("quality", ["standard", "hd"])
+def test_cases_54_to_57_an_image_for_moodle(painter, dall_e, aspect, quality):
+    body = image_body(aspect=aspect, quality=quality, dall_e=dall_e)
+    answer = painter.request("POST", "/openai/v1/images/generations", painter.service_key, body, headers={"OpenAI-Organization": ""})
+    data, ending, revised = image_result(answer)
+    assert data.startswith(b"\x89PNG") and (ending, revised) == ("png", "A white cloud over a lake")
+    (call,) = painter.request("GET", "/v1/register?limit=1", painter.admin_key).json["calls"]
+    assert (call["action"], call["user_id"], call["state"]) == ("generate_image", HASH, "completed")
+    content = json.loads(json.dumps(painter.request("GET", f"/v1/register/{call['id']}", painter.admin_key).json))["content"]
+    assert (content["prompt"], content["numberimages"], content["quality"], content["aspectratio"]) == (PROMPT, "1", quality, aspect)
+
+
+def test_case_57_a_missing_revised_prompt_is_empty(site, painter):
+    recording = site.data / "recordings/painter.json"
+    kept = recording.read_text()
+    recording.write_text(kept.replace("A white cloud over a lake", ""))
+    try:
+        answer = site.request("POST", "/openai/v1/images/generations", site.service_key, image_body())
+        assert image_result(answer)[2] == ""
+    finally:
+        recording.write_text(kept)
+
+
+def test_case_54_another_size_is_an_error_that_moodle_reads(painter):
+    for wrong, param in [({"size": "round"}, "size"), ({"quality": "best"}, "quality"), ({"n": 5}, "n"), ({"model": "gpt-image-1.5"}, "model")]:
+        answer = painter.request("POST", "/openai/v1/images/generations", painter.service_key, {**image_body(), **wrong})
+        assert 400 <= answer.status < 500 and answer.json["error"]["message"], answer
+        assert answer.json["error"]["param"] == param
 
 
 # ---- who has asked the user ----

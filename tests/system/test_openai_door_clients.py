@@ -9,6 +9,7 @@ import pytest
 from conftest import Daemon, add_vendor, check_end
 from double.upstream import Upstream
 from openai_packages import install_npm, install_python
+from pictures import add_painter, b64, png
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "openai_door"
 CASES = {file.name: re.findall(r"^  async '(.+)'\(\)", file.read_text(), re.M) for file in sorted(FOLDER.glob("*.cases.mjs"))}
@@ -23,6 +24,7 @@ def site(tmp_path_factory):
         daemon = Daemon(tmp_path_factory.mktemp("door") / "data")
         daemon.accept_policy(daemon.learner)
         add_vendor(daemon, double, embedding_model="e")
+        add_painter(daemon, {"base64": b64(png(30, 20)), "revised_prompt": "A white cloud"}, {"base64": b64(png(30, 20)), "revised_prompt": ""})
         daemon.double = double
         yield daemon
         check_end(daemon)

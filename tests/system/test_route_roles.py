@@ -35,6 +35,7 @@ NOBODY = "      1      1       1       1       1       1     1       1          
 SIGNED_IN = "   1      1       1       1       1       1     1       1           1          3       1   "
 
 TABLE = {
+    "GET /v1/files/{id}": PUBLIC,  # whoever has a link
     "GET /healthz": PUBLIC, "GET /readyz": PUBLIC, "GET /v1/openapi.json": PUBLIC,
     "GET /demo": PUBLIC, "GET /demo/units/{id}": PUBLIC, "GET /demo/static/{path}": PUBLIC, "GET /widgets/{path}": PUBLIC,
     "GET /admin": PUBLIC, "GET /admin/{path}": PUBLIC, "GET /admin/static/{path}": PUBLIC,

@@ -7,9 +7,10 @@ import sys
 ALLOWED = {
     "base": [],
     "text": ["base"],
+    "picture": ["base"],
     "io": ["base", "text"],
     "store": ["base", "text", "io"],
-    "core": ["base", "text", "io", "store"],
+    "core": ["base", "text", "picture", "io", "store"],
     "plugin": ["base", "text", "io", "store", "core"],
     "content": ["base", "text", "io", "store", "core"],
     "guard": ["base", "text", "io", "store", "core"],

@@ -82,17 +82,42 @@ static enum lt_code check_input(const char *name, const struct lt_json *input)
 static void the_actions_are_registered(void **state)
 {
     static const char *const names[] = {"continue_conversation", "describe_image", "embed_text",     "explain_text",  "generate_flashcard",
+                                        "generate_image",
                                         "generate_question",     "generate_text",  "grade_response", "improve_text",  "moderate_text",
                                         "summarise_text",        "translate_text"};
     assert_int_equal(lt_registry_count(LT_KIND_ACTION), LT_COUNT(names));
     for (size_t i = 0; i < LT_COUNT(names); i++) {
         const struct lt_action *a = action(names[i]);
         assert_string_equal(a->name, names[i]);
-        assert_true(a->kind == LT_NEUTRAL_EMBEDDING || strlen(a->instruction) > 100);
+        assert_true(a->kind != LT_NEUTRAL_COMPLETION || strlen(a->instruction) > 100);
         assert_true(strlen(a->title) > 0 && strlen(a->description) > 0);
         assert_non_null(a->compile);
         assert_non_null(a->finish);
         assert_non_null(a->store);
+    }
+}
+
+static void an_image_is_wished_as_the_input_says(void **state)
+{
+    static const struct {
+        const char *input;
+        struct lt_image_wish wish;
+    } cases[] = {
+        {"{\"prompt\":\" A leaf \"}", {.count = 1}},
+        {"{\"prompt\":\"A leaf\",\"quality\":\"hd\",\"aspect_ratio\":\"portrait\",\"style\":\"vivid\",\"count\":3}",
+         {.quality = LT_IMAGE_HD, .aspect = LT_IMAGE_PORTRAIT, .style = LT_IMAGE_VIVID, .count = 3}},
+        {"{\"prompt\":\"A leaf\",\"quality\":\"standard\",\"aspect_ratio\":\"landscape\",\"style\":\"natural\"}", {.aspect = LT_IMAGE_LANDSCAPE, .count = 1}},
+    };
+    for (size_t i = 0; i < LT_COUNT(cases); i++) {
+        struct lt_action_call call = call_of("generate_image", cases[i].input);
+        struct lt_neutral_call neutral;
+        assert_int_equal(action("generate_image")->compile(&call, &neutral, &err), LT_OK);
+        assert_int_equal(neutral.kind, LT_NEUTRAL_IMAGE);
+        assert_true(lt_str_is(neutral.image.prompt, "A leaf"));
+        assert_int_equal(neutral.image.quality, cases[i].wish.quality);
+        assert_int_equal(neutral.image.aspect, cases[i].wish.aspect);
+        assert_int_equal(neutral.image.style, cases[i].wish.style);
+        assert_int_equal(neutral.image.count, cases[i].wish.count);
     }
 }
 
@@ -205,6 +230,12 @@ static const struct {
      "/response_format/json_schema/schema/properties/a/type"},
     {"embed_text", "{\"texts\":[\"a\",\"b\"]}", NULL},
     {"embed_text", "{\"texts\":[\"a\"],\"dimensions\":256}", NULL},
+    {"generate_image", "{\"prompt\":\"A leaf\"}", NULL},
+    {"generate_image", "{\"prompt\":\"A leaf\",\"quality\":\"hd\",\"aspect_ratio\":\"portrait\",\"style\":\"vivid\",\"count\":4,\"format\":\"webp\"}", NULL},
+    {"generate_image", "{\"prompt\":\" \"}", "/prompt"},
+    {"generate_image", "{\"prompt\":\"A leaf\",\"count\":5}", "/count"},
+    {"generate_image", "{\"prompt\":\"A leaf\",\"style\":\"cubist\"}", "/style"},
+    {"generate_image", "{\"prompt\":\"A leaf\",\"size\":\"1024x1024\"}", "/size"},
     {"embed_text", "{\"texts\":[]}", "/texts"},
     {"embed_text", "{\"texts\":[\"a\",\" \"]}", "/texts/1"},
     {"embed_text", "{\"texts\":[\"a\"],\"dimensions\":0}", "/dimensions"},
@@ -755,6 +786,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_actions_are_registered),
         T(schemas_compile),
+        T(an_image_is_wished_as_the_input_says),
         T(input_is_taken_or_refused_with_the_field),
         T(text_may_have_400_000_characters_and_no_more),
         T(a_conversation_may_have_200_messages_and_4_MiB),

@@ -646,9 +646,11 @@ static void test_costs_are_whole_numbers_rounded_up(void **state)
         {{-1, -1, -1, -1, -1}, -1},
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++)
-        assert_int_equal(lt_price_cost(&p, &cases[i].usage), cases[i].cost);
-    assert_int_equal(lt_price_cost(&huge, &(struct lt_usage){INT64_MAX, 0, INT64_MAX, 0, 0}), -1); /* a vendor may claim any number */
-    assert_int_equal(lt_price_cost(&(struct lt_price){.request = 5}, &(struct lt_usage)LT_USAGE_UNKNOWN), 5);
+        assert_int_equal(lt_price_cost(&p, &cases[i].usage, 0), cases[i].cost);
+    assert_int_equal(lt_price_cost(&huge, &(struct lt_usage){INT64_MAX, 0, INT64_MAX, 0, 0}, 0), -1); /* a vendor may claim any number */
+    assert_int_equal(lt_price_cost(&(struct lt_price){.request = 5}, &(struct lt_usage)LT_USAGE_UNKNOWN, 0), 5);
+    assert_int_equal(lt_price_cost(&(struct lt_price){.request = 5, .image = 40000}, &(struct lt_usage)LT_USAGE_UNKNOWN, 3), 120005);
+    assert_int_equal(lt_price_cost(&(struct lt_price){.image = LT_PRICE_MAX}, &(struct lt_usage)LT_USAGE_UNKNOWN, INT64_MAX), -1);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 """python cases.py URL CONTROL: OpenAI's own client of PyPI against the door at URL. As run.mjs, for one file of cases: this one."""
+import base64
 import json
 import sys
 import time
@@ -160,6 +161,22 @@ def case_embeddings():
     assert [list(d.embedding) for d in packed.data] == [d.embedding for d in plain.data]
     assert (packed.usage.prompt_tokens, len(AI.embeddings.create(model="e", input="x", encoding_format="float", dimensions=16).data[0].embedding)) == (8, 16)
     assert throws(openai.BadRequestError, lambda: AI.embeddings.create(model="e", input=[[1, 2]])).param == "input"
+
+
+def case_images():
+    ask = {"model": "action:generate_image", "prompt": "A cloud", "size": "1536x1024", "quality": "high", "user": "u-1"}
+    got = AI.images.generate(**ask, n=2)
+    assert [base64.b64decode(image.b64_json, validate=True)[:4] for image in got.data] == [b"\x89PNG"] * 2
+    assert ([image.revised_prompt for image in got.data], got.output_format, got.size, got.quality) == (["A white cloud", ""], "png", "30x20", "high")
+    link = AI.images.generate(**ask, response_format="url").data[0].url
+    with urllib.request.urlopen(link) as picture:
+        assert picture.headers["Content-Type"] == "image/png" and picture.read() == base64.b64decode(got.data[0].b64_json)
+    webp = AI.images.generate(**ask, output_format="webp")
+    assert webp.output_format == "webp" and base64.b64decode(webp.data[0].b64_json)[8:12] == b"WEBP"
+    assert throws(openai.BadRequestError, lambda: AI.images.generate(**{**ask, "n": 11})).param == "n"
+    assert throws(openai.BadRequestError, lambda: AI.images.generate(**ask, background="transparent")).param == "background"
+    throws(openai.BadRequestError, lambda: AI.images.generate(**{**ask, "model": "action:summarise_text"}), 400)
+    throws(openai.PermissionDeniedError, lambda: client(KEYS["learner"]).images.generate(model="action:generate_image", prompt="A cloud"), 403)
 
 
 def case_models():

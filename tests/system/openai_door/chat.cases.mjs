@@ -249,6 +249,21 @@ export default ({ assert, client, keys, throws, asked, eventually, TEXT }) => {
     await throws(ai.embeddings.create({ model: 'e', input: [] }), 'BadRequestError', 400);
     await throws(ai.embeddings.create({ model: 'action:summarise_text', input: 'x' }), 'BadRequestError', 400);
   },
+  async 'images'() {
+    const ask = { model: 'action:generate_image', prompt: 'A cloud', size: '1024x1536', quality: 'hd' };
+    const got = await ai.images.generate({ ...ask, n: 2 });
+    assert.deepEqual(got.data.map((d) => [Buffer.from(d.b64_json, 'base64').toString('latin1', 1, 4), d.revised_prompt]), [['PNG', 'A white cloud'], ['PNG', '']]);
+    assert.deepEqual([got.output_format, got.size, got.quality], ['png', '30x20', 'hd']);
+    const link = (await ai.images.generate({ ...ask, response_format: 'url' })).data[0].url;
+    const picture = await fetch(link);
+    assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/png']);
+    assert.deepEqual(Buffer.from(await picture.arrayBuffer()), Buffer.from(got.data[0].b64_json, 'base64'));
+    const jpeg = await ai.images.generate({ ...ask, output_format: 'jpeg' });
+    assert.deepEqual([jpeg.output_format, Buffer.from(jpeg.data[0].b64_json, 'base64').readUInt16BE(0)], ['jpeg', 0xFFD8]);
+    assert.equal((await throws(ai.images.generate({ ...ask, stream: true }), 'BadRequestError', 400)).param, 'stream');
+    assert.equal((await throws(ai.images.generate({ ...ask, size: 'large' }), 'BadRequestError', 400)).param, 'size');
+    assert.equal((await throws(ai.images.generate({ ...ask, output_format: 'gif' }), 'BadRequestError', 400)).param, 'output_format');
+  },
   async 'models'() {
     const names = async (key) => {
       const list = [];
