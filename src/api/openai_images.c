@@ -12,6 +12,14 @@ static struct lt_str word(struct lt_request *r, const char *key)
     return lt_json_str(lt_openai_get(r->body, key));
 }
 
+/* Only where it was said. */
+static void put_word(struct lt_request *r, struct lt_jw *w, const char *key, const char *from)
+{
+    struct lt_str value = word(r, from);
+    if (value.n > 0)
+        lt_jw_kstr(w, key, value);
+}
+
 /* What would change the picture and cannot be had is refused; what only hints is taken. */
 static enum lt_code check_served(struct lt_request *r, struct lt_error *err)
 {
@@ -70,8 +78,8 @@ static enum lt_code read_input(struct lt_request *r, const struct lt_json **ret,
         lt_jw_kstrz(&w, "aspect_ratio", aspect);
     if (quality)
         lt_jw_kstrz(&w, "quality", quality);
-    lt_jw_kstr_nonempty(&w, "style", word(r, "style"));
-    lt_jw_kstr_nonempty(&w, "format", word(r, "output_format"));
+    put_word(r, &w, "style", "style");
+    put_word(r, &w, "format", "output_format");
     lt_jw_end(&w);
     return lt_door_input(r, &buf, ret, err);
 }
@@ -127,7 +135,7 @@ static enum lt_code write_answer(struct lt_request *r, struct lt_jw *w, const st
     lt_jw_obj(w);
     lt_jw_kint(w, "created", result->created_at / 1000);
     lt_jw_kstr(w, "output_format", (struct lt_str){type.p + sizeof("image/") - 1, type.n - (sizeof("image/") - 1)});
-    lt_jw_kstr_nonempty(w, "quality", word(r, "quality"));
+    put_word(r, w, "quality", "quality");
     lt_jw_kstr(w, "size", lt_printf(r->arena, "%lldx%lld", (long long)lt_json_int64_or(lt_json_get(file, "width"), 0),
                                     (long long)lt_json_int64_or(lt_json_get(file, "height"), 0)));
     lt_jw_key(w, "data");

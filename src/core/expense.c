@@ -53,11 +53,12 @@ static int64_t input_tokens(const struct lt_neutral_call *call)
     return n;
 }
 
-/* As lt_provider_setting() takes it. */
+/* As lt_provider_setting() takes it. Images have a model of their own. */
 static struct lt_str model_asked(const struct lt_provider_run *run)
 {
+    const char *key = run->call && run->call->kind == LT_NEUTRAL_IMAGE ? "image_model" : "model";
     struct lt_str model = lt_str_trim(lt_json_str(lt_json_get(run->settings, "model")));
-    return model.n > 0 ? model : lt_str_trim(lt_json_str_or(lt_json_get(run->instance->config, "model"), LT_STR("")));
+    return model.n > 0 ? model : lt_str_trim(lt_json_str_or(lt_json_get(run->instance->config, key), LT_STR("")));
 }
 
 static const struct lt_price *price_of(const struct lt_process *c, const struct lt_provider_run *run, struct lt_str model)

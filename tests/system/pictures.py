@@ -5,7 +5,7 @@ import struct
 import zlib
 
 OTHERS = ["generate_text", "summarise_text", "explain_text", "continue_conversation", "embed_text", "grade_response", "generate_question",
-          "generate_flashcard"]
+          "generate_flashcard", "translate_text", "improve_text", "moderate_text", "describe_image"]
 
 
 def chunk(name, body):
@@ -33,3 +33,4 @@ def add_painter(daemon, *images):
             "actions": {name: {"enabled": False} for name in OTHERS}}
     answer = daemon.request("POST", "/v1/providers", daemon.admin_key, body)
     assert answer.status == 201, answer
+    assert daemon.request("PUT", "/v1/providers/order", daemon.admin_key, {"ids": [answer.json["id"]]}).status == 200

@@ -1,5 +1,7 @@
 /* <lectern-editor-tools>: writing with a model that says what a test wants, into a textarea and into what is contenteditable. */
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { browserTest, eventually, expectNoViolation, FAILED_REQUEST, focused, network, shot, squeeze } from "../harness.mjs";
 import { ATTACKS } from "./attacks.mjs";
 import { makeGate } from "./model.mjs";
@@ -585,53 +587,68 @@ browserTest("editor: an action that a dialog cannot ask for has no button", asyn
     assert.deepEqual(await tools.root.getByRole("button").allInnerTexts(), ["Generate text"]);
 });
 
-/* ---- images: the server does not make any yet ---- */
+/* ---- images: a recording in the place of a service ---- */
 
-const PIXEL = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==", "base64");
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+const TEXT_ACTIONS = ["generate_text", "summarise_text", "explain_text", "continue_conversation", "embed_text", "grade_response", "generate_question", "generate_flashcard",
+    "translate_text", "improve_text", "moderate_text", "describe_image"];
 
-browserTest("editor: an image, where one can be made (network: answer replaced)", async (page) => {
-    await page.route("**/v1/actions?*", async (route) => {
-        const response = await route.fetch();
-        const body = await response.json();
-        const choice = (...values) => ({ type: "string", enum: values });
-        const properties = {
-            prompt: { type: "string", maxLength: 4000 },
-            aspect_ratio: choice("square", "landscape", "portrait"),
-            quality: choice("standard", "hd"),
-        };
-        body.actions.push({ name: "generate_image", title: "Generate image", available: true, input_schema: { properties } });
-        await route.fulfill({ response, json: body });
+/** An instance that makes the pixel, whatever it is asked, as long as `run` runs. */
+async function withPainter(run) {
+    const exchange = { action: "generate_image", input: {}, model: "painter", images: [{ base64: PIXEL, revised_prompt: "A green leaf in the sun" }] };
+    await mkdir(join(stage.data, "recordings"), { recursive: true });
+    await writeFile(join(stage.data, "recordings/painter.json"), JSON.stringify({ recording: 1, exchanges: [exchange] }));
+    const actions = Object.fromEntries(TEXT_ACTIONS.map((name) => [name, { enabled: false }]));
+    const { id } = await stage.api("POST", "/v1/providers", { name: "painter", plugin: "replay", config: { recording: "painter", match: "any", speed: 0 }, actions });
+    await stage.api("PUT", "/v1/providers/order", { ids: [id] });
+    try {
+        await run();
+    } finally {
+        await stage.api("DELETE", `/v1/providers/${id}`);
+    }
+}
+
+browserTest("editor: an image is made, described and put in where the caret is", async (page) => {
+    await withPainter(async () => {
+        const tools = await openEditors(page, { which: "rich" });
+        await tools.open("Generate image");
+        await tools.dialog.getByRole("combobox", { name: "Shape" }).selectOption("Landscape");
+        await tools.ask("A leaf");
+        await tools.done();
+        const image = tools.dialog.getByRole("img", { name: "A green leaf in the sun" });
+        await image.waitFor();
+        assert.ok(await image.evaluate((img) => img.decode().then(() => img.naturalWidth === 1)), "the picture is shown");
+        await expectNoViolation(page, "an image to insert");
+        await tools.dialog.getByRole("textbox", { name: "Description for those who cannot see the image" }).fill('A "leaf" <b>');
+        await shot(page, "72-editor-image");
+        await tools.button("Insert").click();
+        const figure = page.locator("#rich figure[data-ai-generated=true]");
+        await figure.waitFor();
+        const put = figure.locator("img");
+        assert.equal(await put.getAttribute("alt"), 'A "leaf" <b>');
+        assert.match(await put.getAttribute("src"), new RegExp(`^${network.url}/v1/files/[0-9a-f-]+-1\\?site=demo&expires=[0-9]+&signature=`));
+        assert.ok(await put.evaluate((img) => img.decode().then(() => img.naturalWidth === 1)), "and is in the text");
+        assert.equal(await figure.locator("figcaption[data-ai-generated=note]").innerText(), "AI-generated");
+        const [call] = (await stage.api("GET", "/v1/register?limit=1&action=generate_image")).calls;
+        const { content } = await stage.api("GET", `/v1/register/${call.id}`);
+        assert.deepEqual([content.prompt, content.aspectratio, content.quality], ["A leaf", "landscape", "standard"]);
     });
-    let sent;
-    await page.route("**/v1/actions/generate_image", async (route) => {
-        sent = route.request().postDataJSON();
-        await route.fulfill({
-            json: {
-                id: "1",
-                success: true,
-                response: { source_url: "/v1/files/leaf.png", draft_file: "leaf.png", revised_prompt: "A green leaf in the sun" },
-                provider: { name: "painter" },
-            },
-        });
+});
+
+browserTest("editor: an image of another origin is not shown (network: answer replaced)", async (page) => {
+    await withPainter(async () => {
+        const asked = [];
+        await page.route("https://elsewhere.example/**", (route) => (asked.push(route.request().url()), route.abort()));
+        await page.route("**/v1/actions/generate_image", (route) =>
+            route.fulfill({ json: { id: "1", success: true, response: { draft_file: { url: "https://elsewhere.example/x.png", alt: "X" }, revised_prompt: "", source_url: "" } } }),
+        );
+        const tools = await openEditors(page, { which: "rich" });
+        await tools.open("Generate image");
+        await tools.ask("A leaf");
+        await eventually(async () => (await tools.dialog.innerText()).length > 0, "an answer");
+        assert.equal(await tools.dialog.getByRole("img").count(), 0);
+        assert.deepEqual(asked, []);
     });
-    await page.route("**/v1/files/leaf.png", (route) => route.fulfill({ contentType: "image/png", body: PIXEL }));
-    const tools = await openEditors(page, { which: "rich" });
-    await tools.open("Generate image");
-    await tools.dialog.getByRole("combobox", { name: "Shape" }).selectOption("Landscape");
-    await tools.ask("A leaf");
-    await tools.done();
-    assert.deepEqual(sent.input, { prompt: "A leaf", aspect_ratio: "landscape", quality: "standard" });
-    const image = tools.dialog.getByRole("img", { name: "A green leaf in the sun" });
-    await image.waitFor();
-    await expectNoViolation(page, "an image to insert");
-    await tools.dialog.getByRole("textbox", { name: "Description for those who cannot see the image" }).fill('A "leaf" <b>');
-    await shot(page, "72-editor-image");
-    await tools.button("Insert").click();
-    const figure = page.locator("#rich figure[data-ai-generated=true]");
-    await figure.waitFor();
-    assert.equal(await figure.locator("img").getAttribute("alt"), 'A "leaf" <b>');
-    assert.equal(await figure.locator("img").getAttribute("src"), `${network.url}/v1/files/leaf.png`);
-    assert.equal(await figure.locator("figcaption[data-ai-generated=note]").innerText(), "AI-generated");
 });
 
 browserTest("editor: no image where the server makes none", async (page) => {

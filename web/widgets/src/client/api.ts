@@ -26,7 +26,7 @@ export interface Answer {
     id?: string;
     success?: boolean;
     /** Of an action `generated_content`, of a workflow `response`. */
-    response?: { generated_content?: unknown; response?: unknown; finish_reason?: unknown; source_url?: unknown; revised_prompt?: unknown; citations?: unknown };
+    response?: { generated_content?: unknown; response?: unknown; finish_reason?: unknown; draft_file?: unknown; citations?: unknown };
     /** Of a workflow that keeps a conversation. */
     session_id?: string | null;
     provider?: { name?: string };

@@ -3,19 +3,19 @@ import type { Answer } from "../client/api.js";
 
 export interface MadeImage {
     address: string;
-    /** What the model was told to draw in the end. */
+    /** What it shows, for who cannot see it. */
     description: string;
 }
 
 /** undefined: there is none, or it is not where the daemon is; images of others are never loaded. */
 export function imageOf(answer: Answer | undefined, baseUrl: string): MadeImage | undefined {
-    const { source_url: source, revised_prompt: revised } = answer?.response ?? {};
-    if (typeof source !== "string" || !source) return undefined;
+    const { url, alt } = (answer?.response?.draft_file ?? {}) as { url?: unknown; alt?: unknown };
+    if (typeof url !== "string" || !url) return undefined;
     try {
         const base = new URL(baseUrl || "/", location.href);
-        const address = new URL(source, base);
+        const address = new URL(url, base);
         if (address.origin !== base.origin || !/^https?:$/.test(address.protocol)) return undefined;
-        return { address: address.href, description: typeof revised === "string" ? revised : "" };
+        return { address: address.href, description: typeof alt === "string" ? alt : "" };
     } catch {
         return undefined;
     }
