@@ -61,7 +61,7 @@ export async function setUp({ bare = false } = {}) {
     process.env.BASE_URL = stage.url;
     if (bare) return;
     const config = { endpoint: `${stage.model.url}/v1`, model: "m", retries: 0, breaker_faults: 0 };
-    await stage.api("POST", "/v1/providers", { name: "model", plugin: "openai_compatible", config });
+    await stage.api("POST", "/v1/providers", { name: "model", plugin: "openai_compatible", config, actions: { generate_image: { enabled: false } } }); // it only writes
     for (const [slot, { template = "base/chat.json5", ...patch }] of Object.entries(PROFILES)) {
         await stage.api("POST", "/v1/profiles", { slug: slot, base_filepath: template, content_patch: patch });
         await stage.api("POST", "/v1/scopes", { profile_id: slot, course_id: COURSE, ui_slot_selector_id: slot });
