@@ -60,14 +60,6 @@ static enum lt_code take_block(struct lt_wire_answer *a, const struct lt_json *b
     return lt_wire_tool_add(tool, lt_json_str(lt_wire_get(block, "id")), lt_json_str(lt_wire_get(block, "name")), input, err);
 }
 
-static struct lt_wire_tool *tool_at(struct lt_wire_answer *a, int64_t index)
-{
-    for (size_t i = a->tools_n; i > 0; i--)
-        if (a->tools[i - 1].index == index)
-            return &a->tools[i - 1];
-    return NULL;
-}
-
 static enum lt_code take_delta(struct lt_wire_answer *a, const struct lt_json *o, struct lt_error *err)
 {
     struct lt_anthropic_answer *own = a->vendor;
@@ -83,7 +75,7 @@ static enum lt_code take_delta(struct lt_wire_answer *a, const struct lt_json *o
     if (!lt_str_is(type, "input_json_delta"))
         return LT_OK; /* thinking_delta, signature_delta, citations_delta */
     int64_t index = lt_json_int64_or(lt_wire_get(o, "index"), -1);
-    struct lt_wire_tool *tool = tool_at(a, index);
+    struct lt_wire_tool *tool = lt_wire_tool_at(a, index);
     if (!tool && index >= 0 && index == own->skipped)
         return LT_OK;
     if (!tool)

@@ -66,14 +66,6 @@ static enum lt_code take_block(struct lt_wire_answer *a, const struct lt_json *b
     return !code && is_ours(use) ? take_tool(a, use, -1, err) : code;
 }
 
-static struct lt_wire_tool *tool_at(struct lt_wire_answer *a, int64_t index)
-{
-    for (size_t i = a->tools_n; i > 0; i--)
-        if (a->tools[i - 1].index == index)
-            return &a->tools[i - 1];
-    return NULL;
-}
-
 static enum lt_code take_start(struct lt_wire_answer *a, const struct lt_json *o, struct lt_error *err)
 {
     struct lt_bedrock_answer *own = a->vendor;
@@ -95,7 +87,7 @@ static enum lt_code take_delta(struct lt_wire_answer *a, const struct lt_json *o
         return lt_wire_wrong_type(err, "delta", delta);
     if (text)
         return take_text(a, text, err);
-    struct lt_wire_tool *tool = use ? tool_at(a, index) : NULL;
+    struct lt_wire_tool *tool = use ? lt_wire_tool_at(a, index) : NULL;
     if (!use || (!tool && index >= 0 && index == own->skipped))
         return LT_OK; /* reasoningContent, citation, image */
     if (!tool)

@@ -99,11 +99,19 @@ void lt_wire_logprobs(struct lt_wire_answer *a, const struct lt_json *content)
     }
 }
 
-struct lt_wire_tool *lt_wire_tool(struct lt_wire_answer *a, int64_t index, struct lt_error *err)
+struct lt_wire_tool *lt_wire_tool_at(struct lt_wire_answer *a, int64_t index)
 {
     for (size_t i = a->tools_n; index >= 0 && i > 0; i--)
         if (a->tools[i - 1].index == index)
             return &a->tools[i - 1];
+    return NULL;
+}
+
+struct lt_wire_tool *lt_wire_tool(struct lt_wire_answer *a, int64_t index, struct lt_error *err)
+{
+    struct lt_wire_tool *known = lt_wire_tool_at(a, index);
+    if (known)
+        return known;
     if (a->tools_n == LT_WIRE_TOOLS_MAX) {
         lt_fail(err, LT_EUPSTREAM_INVALID, "the answer has more than %d tool calls", LT_WIRE_TOOLS_MAX);
         return NULL;

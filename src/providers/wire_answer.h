@@ -129,6 +129,8 @@ void lt_wire_refusal(struct lt_wire_answer *a, struct lt_str s);
 void lt_wire_logprobs(struct lt_wire_answer *a, const struct lt_json *content);
 /* The tool call with this index, made when there is none; index < 0: always a new one. NULL and *err: there are too many. */
 struct lt_wire_tool *lt_wire_tool(struct lt_wire_answer *a, int64_t index, struct lt_error *err);
+/* The same, NULL when there is none. */
+struct lt_wire_tool *lt_wire_tool_at(struct lt_wire_answer *a, int64_t index);
 /* Adds what is known of a call: id and name once, arguments in pieces (a string) or as an object. Any may be empty or NULL. */
 enum lt_code lt_wire_tool_add(struct lt_wire_tool *tool, struct lt_str id, struct lt_str name, const struct lt_json *arguments,
                               struct lt_error *err);
