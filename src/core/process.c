@@ -76,6 +76,7 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
     if (!r->success) {
         partial.text = r->partial;
         partial.finish_reason = lt_str(lt_code_name(r->error.code));
+        partial.pictures_n = 0; /* they are not kept */
     }
     if (content)
         lt_record_content(tx, c->action, &c->action_call, &partial);
