@@ -34,23 +34,26 @@ class NoSuchCall(Exception):
 
 
 class Vendor:
-    def __init__(self, name, plugin, path, *, user=None, without=None, key=True, **config):
+    def __init__(self, name, plugin, path, *, user=None, without=None, key=True, refuses_image=None, **config):
         self.name, self.plugin, self.path, self.config = name, plugin, path, config
         self.user = user          # member of the body that holds the user's hash
         self.without = without or {}  # scenario → why the vendor has no such call
+        self.refuses_image = refuses_image  # the double's scenario of an image that is refused; None: the vendor makes none
         self.key = key            # in api_key; otherwise `config` says how to sign
 
 
 IN_WORDS = "models refuse in words"
 VENDORS = [
-    Vendor("openai chat", "openai", "/v1", user="user", api="chat", max_tokens_field="max_completion_tokens"),
-    Vendor("openai responses", "openai", "/v1", user=("user", "safety_identifier"), api="responses"),
-    Vendor("openai_compatible", "openai_compatible", "/compatible/v1", user="user"),
+    Vendor("openai chat", "openai", "/v1", user="user", api="chat", max_tokens_field="max_completion_tokens",
+           image_model="gpt-image-1.5", refuses_image="moderation"),
+    Vendor("openai responses", "openai", "/v1", user=("user", "safety_identifier"), api="responses", image_model="dall-e-3", refuses_image="refusal"),
+    Vendor("openai_compatible", "openai_compatible", "/compatible/v1", user="user", image_model="painter", refuses_image="moderation"),
     Vendor("anthropic", "anthropic", "/v1", user="metadata.user_id",
            without={"embedding": "no vectors", "content filter": "refusal is its only word"}),
-    Vendor("gemini", "gemini", "/v1beta"),
+    Vendor("gemini", "gemini", "/v1beta", image_model="imagen-4.0-generate-001", refuses_image="refusal"),
     Vendor("ollama", "ollama", "", without={"refusal": IN_WORDS, "content filter": "no filter"}),
-    Vendor("azureai", "azureai", "/azure", user="user", without={"models": "a key of the resource lists no deployments"}, api_version="2024-10-21"),
+    Vendor("azureai", "azureai", "/azure", user="user", without={"models": "a key of the resource lists no deployments"}, api_version="2024-10-21",
+           image_model="dall-e-3", refuses_image="refusal"),
     Vendor("deepseek", "deepseek", "/deepseek/v1", user="user_id",
            without={"refusal": IN_WORDS, "embedding": "no vectors", "image input": "models take no images", "describe image": "models take no images"}),
     Vendor("mistral", "mistral", "/mistral/v1", without={"refusal": IN_WORDS, "content filter": "no filter"}),
@@ -61,7 +64,8 @@ VENDORS = [
     Vendor("llama.cpp", "llamacpp", "/llamacpp/v1", user="user", without={"refusal": IN_WORDS, "content filter": "no filter"}, mirostat=2, min_p=0.05,
            cache_prompt=True, grammar="root ::= .*", schema_as="json_schema", timings_per_token=True),
     Vendor("awsbedrock", "awsbedrock", "", key=False, region="eu-central-1", access_key_id="AKIDOFTHEDOUBLE", secret_access_key=KEY,
-           session_token="token/of+the=double", embedding_model="amazon.titan-embed-text-v2:0"),
+           session_token="token/of+the=double", embedding_model="amazon.titan-embed-text-v2:0",
+           image_model="amazon.nova-canvas-v1:0", refuses_image="content_filter"),
 ]
 
 
@@ -296,6 +300,24 @@ def describe(c):
         assert "https://pictures.example/a.png" in json.dumps(c.request()["body"])
 
 
+def make_image(c):
+    """generate_image: as many as were asked for, in whatever number of requests, kept and shown by links; a refusal is one, and is asked once."""
+    if not c.vendor.refuses_image:
+        raise NoSuchCall("makes no images")
+    for count in (1, 2):
+        answer = c.ask("ok", action="generate_image", prompt="A leaf in the rain", count=count, aspect_ratio="landscape", quality="hd")
+        assert answer.status == 200, answer
+        made = answer.json["response"].get("images") or [answer.json["response"]]
+        assert len(made) == count and "A leaf in the rain" in json.dumps(c.request()["body"])
+        for one in made:
+            file = one["draft_file"]
+            shown = c.bench.daemon.request("GET", file["url"])
+            assert (shown.status, shown.headers["Content-Type"], file["media_type"]) == (200, "image/png", "image/png") and shown.body[1:4] == b"PNG"
+    c.bench.double.records.clear()
+    c.bad(c.ask(c.vendor.refuses_image, action="generate_image", prompt="A leaf", count=2), "content_refused")
+    assert len(c.bench.double.requests()) == 1
+
+
 def embedding(c):
     texts = ["Rain falls.", "La lluvia cae.", "雨"]
     answer = c.ask("ok", action="embed_text", texts=texts)
@@ -431,7 +453,7 @@ def models(c):
 
 SCENARIOS = {
     "plain": plain, "stream": stream, "parameters": parameters, "stop words": stop, "seed": seed, "tools": tools, "tool choice": tool_choice,
-    "schema": schema, "image input": image, "describe image": describe, "embedding": embedding,
+    "schema": schema, "image input": image, "describe image": describe, "make image": make_image, "embedding": embedding,
     "models": models, "length": length, "thinking": think, "refusal": refusal, "content filter": content_filter, "context window": context_window,
     "401": status(401, 403, code="upstream_unauthorized"), "wrong key": wrong_key, "404": status(404, code="upstream_not_found"),
     "429": status(429, code="upstream_rate_limited", retry_after=7), "5xx": status(500, 503, 529, code="upstream_unavailable"),
