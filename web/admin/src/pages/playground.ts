@@ -7,7 +7,6 @@ import { get, messageOf, Refusal } from "../api.js";
 import { currentQuery, setQuery } from "../navigation.js";
 import { pageAt } from "../pages.js";
 import { session } from "../session.js";
-import { codeToCopy } from "../../../widgets/src/rich/rich_text.js";
 import { diffView } from "../ui/diff.js";
 import type { FormOf, Value } from "../ui/form.js";
 import { count, duration, money, words } from "../ui/format.js";
@@ -131,8 +130,8 @@ class PagePlayground extends Page {
         const setup = (this.asked = this.setup);
         const missing = setup.kind === "profile" && !setup.profile ? "/profile" : "";
         if (missing) throw new Refusal(400, "invalid_input", "is needed", [{ pointer: missing, message: "is needed" }]);
-        const changed = () => this.requestUpdate();
-        const runs = (setup.compare ? [false, true] : [false]).map((second) => new PlayRun(questionOf(setup, this.choices, second), changed));
+        const changed = () => this.requestUpdate(), widgets = await import("../ui/answer.js");
+        const runs = (setup.compare ? [false, true] : [false]).map((second) => new PlayRun(questionOf(setup, this.choices, second), changed, widgets));
         this.runs = runs;
         await Promise.all(runs.map((run) => run.start(setup.stream === true)));
         const fields = runs.flatMap(({ refusal }, i) => (refusal?.fields ?? []).map(({ pointer, message }) => ({ pointer: pointerOf(pointer, i > 0), message })));
@@ -165,7 +164,7 @@ class PagePlayground extends Page {
 
     private answerView(run: PlayRun): TemplateResult {
         const copy = (event: Event) => {
-            const code = codeToCopy(event);
+            const code = run.widgets.codeToCopy(event);
             if (code !== undefined) void navigator.clipboard.writeText(code).then(() => say("Copied."));
         };
         const other = run.state === "done" && run.text === null;

@@ -1,10 +1,9 @@
 /* One run of the playground: asks with a trace, takes the answer as it comes, and says how it ended. */
 import { call, refusalFrom, type Refusal } from "../api.js";
 import { session } from "../session.js";
-import { Api, type Fetch } from "../../../widgets/src/client/api.js";
-import { Run, TIMING } from "../../../widgets/src/client/run.js";
-import { RichText } from "../../../widgets/src/rich/rich_text.js";
-import { english } from "../../../widgets/src/words/en.js";
+import type { Fetch } from "../../../widgets/src/client/api.js";
+import type { Run } from "../../../widgets/src/client/run.js";
+import type { RichText } from "../../../widgets/src/rich/rich_text.js";
 import type { Question } from "./playground_setup.js";
 
 /* ---- what the server says of how a call was made (docs/trace.md) ---- */
@@ -71,12 +70,18 @@ export class PlayRun {
     /** The whole answer. */
     answer: Record<string, unknown> = {};
     refusal: Refusal | null = null;
-    readonly rich = new RichText(english);
+    readonly rich: RichText;
     status = "";
     private run: Run | null = null;
     private readonly leave = new AbortController();
 
-    constructor(readonly question: Question, private readonly changed: () => void) {}
+    constructor(
+        readonly question: Question,
+        private readonly changed: () => void,
+        readonly widgets: typeof import("../ui/answer.js"),
+    ) {
+        this.rich = new widgets.RichText(widgets.english);
+    }
 
     /** Settles when it has ended; never rejects. */
     async start(stream: boolean): Promise<void> {
@@ -107,6 +112,7 @@ export class PlayRun {
             status: (message: string) => { this.status = message; this.changed(); },
             tool: (name: string, state: string) => { this.status = `Tool ${name}: ${state}`; this.changed(); },
         };
+        const { Api, Run, TIMING } = this.widgets;
         this.run = new Run(new Api("", () => "", ours), listener, TIMING, EVENT_MAX);
         const outcome = await this.run.start(this.question.path, this.question.body).finished;
         if (outcome.kind === "done") this.done(outcome.answer as Record<string, unknown>);

@@ -2,7 +2,6 @@
  * The policy: its versions with their texts, a new one (with how users see it and what it brings, before it is in force), and who has accepted which.
  */
 import { html, nothing, type TemplateResult } from "lit";
-import { sanitize } from "../../../widgets/src/rich/sanitize.js";
 import { call, messageOf, Refusal, withQuery } from "../api.js";
 import { go } from "../navigation.js";
 import { ask, openDialog } from "../ui/dialog.js";
@@ -78,7 +77,8 @@ const ACCEPTANCES: ListOf<Acceptance> = {
 const attempt = (body: Value) => call<Effect>("PUT", "/v1/policy/texts", { body: { ...body, dry_run: true } });
 
 /** The text as users read it. Its headings are below those of the page, as in the widgets. */
-function readable(markup: string): DocumentFragment {
+async function readable(markup: string): Promise<DocumentFragment> {
+    const { sanitize } = await import("../ui/answer.js");
     return sanitize(markup.replace(/<(\/?)h[1-3]>/g, "<$1h4>"));
 }
 
@@ -148,7 +148,7 @@ class PagePolicy extends Page {
     private async show(text: Text): Promise<void> {
         try {
             const { data } = await attempt({ version: text.version, language: text.language });
-            const shown = readable(data.html);
+            const shown = await readable(data.html);
             await openDialog(`Version ${text.version}, ${text.language}`, (close) => html`<div class="readable" tabindex="0" lang=${text.language}>${shown}</div>
                 <div class="buttons"><button type="button" @click=${() => close()}>Close</button></div>`, { wide: true });
         } catch (error) {
@@ -271,9 +271,10 @@ class PagePolicyNew extends Page {
             /* While there is no version, or one whose text differs, the text alone is looked at. */
             const known = typeof value["version"] === "string" && value["version"] !== "";
             const { data } = await attempt(known ? value : { version: `?${Date.now()}`, text: value["text"] ?? "" });
+            const preview = await readable(data.html);
             if (mine !== this.asked || this.signal.aborted) return;
             this.effect = known ? data : null;
-            this.preview = readable(data.html);
+            this.preview = preview;
         } catch {
             if (mine === this.asked) this.effect = null; /* what is wrong is said when it is sent */
         }

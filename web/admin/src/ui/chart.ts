@@ -4,7 +4,7 @@
  */
 import { html, type TemplateResult } from "lit";
 import type uPlot from "uplot";
-import { when } from "./format.js";
+import { lazy, when } from "./format.js";
 import { LightElement } from "./page.js";
 
 export interface Line {
@@ -31,15 +31,15 @@ const DASHES = [[], [8, 4], [2, 3], [12, 4, 2, 4], [5, 5]];
 /** A figure between two that are missing is no line: it needs a point to be seen. */
 const alone = (values: Line["values"]) => values.some((value, i) => value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null);
 
-const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const hour = lazy(() => new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }));
+const day = lazy(() => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }));
 
 /** Hours where the marks are less than a day apart, with the day where it begins. */
 function timeLabels(seconds: readonly number[]): string[] {
     const near = seconds.length < 2 || seconds[1]! - seconds[0]! < 86400;
     return seconds.map((at, i) => {
-        const date = new Date(at * 1000), before = i > 0 ? day.format(new Date(seconds[i - 1]! * 1000)) : "";
-        return near && day.format(date) === before ? hour.format(date) : day.format(date);
+        const date = new Date(at * 1000), before = i > 0 ? day().format(new Date(seconds[i - 1]! * 1000)) : "";
+        return near && day().format(date) === before ? hour().format(date) : day().format(date);
     });
 }
 

@@ -1,25 +1,31 @@
 /* Numbers, times and money as people read them, in the browser's language. */
 
-const number = new Intl.NumberFormat();
-const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
-const time = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+/** Made when it is first wanted: a browser takes longer for its first formatter than for drawing a page's beginning. */
+export function lazy<T>(make: () => T): () => T {
+    let made: T | undefined;
+    return () => (made ??= make());
+}
+
+const number = lazy(() => new Intl.NumberFormat());
+const short = lazy(() => new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 }));
+const time = lazy(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }));
+const exact = lazy(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }));
+const relative = lazy(() => new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }));
 
 export const NONE = "–";
 
 export function count(value: unknown): string {
-    return typeof value === "number" && Number.isFinite(value) ? number.format(value) : NONE;
+    return typeof value === "number" && Number.isFinite(value) ? number().format(value) : NONE;
 }
 
 export function compact(value: unknown): string {
-    return typeof value === "number" && Number.isFinite(value) ? short.format(value) : NONE;
+    return typeof value === "number" && Number.isFinite(value) ? short().format(value) : NONE;
 }
 
 /** An RFC 3339 time. */
 export function when(value: unknown, { seconds = false } = {}): string {
     const date = typeof value === "string" && value ? new Date(value) : null;
-    return date && !Number.isNaN(date.getTime()) ? (seconds ? exact : time).format(date) : NONE;
+    return date && !Number.isNaN(date.getTime()) ? (seconds ? exact() : time()).format(date) : NONE;
 }
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -30,13 +36,13 @@ export function ago(value: unknown, now = Date.now()): string {
     if (Number.isNaN(then)) return NONE;
     const seconds = Math.round((then - now) / 1000);
     const [unit, size] = STEPS.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", 1];
-    return relative.format(Math.trunc(seconds / size), unit);
+    return relative().format(Math.trunc(seconds / size), unit);
 }
 
 export function duration(ms: unknown): string {
     if (typeof ms !== "number" || !Number.isFinite(ms)) return NONE;
-    if (ms < 1000) return `${number.format(Math.round(ms))} ms`;
-    return ms < 60_000 ? `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s` : `${number.format(Math.round(ms / 60_000))} min`;
+    if (ms < 1000) return `${number().format(Math.round(ms))} ms`;
+    return ms < 60_000 ? `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s` : `${number().format(Math.round(ms / 60_000))} min`;
 }
 
 export function bytes(value: unknown): string {
