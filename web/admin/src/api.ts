@@ -1,4 +1,4 @@
-/* The calls of Lectern's API as the console makes them: signed in by a cookie that scripts cannot read, each change with the token against forgery. */
+/* The calls of Lectern's API as the console makes them: signed in by a cookie that no script reads, each change with the token against forgery. */
 import { session, type Session } from "./session.js";
 
 /** One thing that is wrong with what was sent, at a JSON pointer of it. */
@@ -64,7 +64,8 @@ async function adopted(response: Response): Promise<boolean> {
     const answer = await fetch("/v1/console/session", { cache: "no-store", credentials: "same-origin" }).catch(() => null);
     const other = answer?.ok ? ((await answer.json()) as Session) : null;
     if (!other || other.csrf_token === session.current?.csrf_token) return false;
-    if (!session.fits(other)) throw new Refusal(403, "other_site", `Another tab has signed in to the site ${other.site.name}. Load this page anew to go there.`);
+    if (!session.fits(other))
+        throw new Refusal(403, "other_site", `Another tab has signed in to the site ${other.site.name}. Load this page anew to go there.`);
     session.set(other);
     return true;
 }
@@ -78,7 +79,14 @@ export async function send(method: string, path: string, { body, ifMatch, signal
         if (!SAFE.includes(method)) headers["X-CSRF-Token"] = session.current?.csrf_token ?? "";
         let response;
         try {
-            response = await fetch(path, { method, headers, cache: "no-store", credentials: "same-origin", ...(signal && { signal }), ...(body !== undefined && { body: JSON.stringify(body) }) });
+            response = await fetch(path, {
+                method,
+                headers,
+                cache: "no-store",
+                credentials: "same-origin",
+                ...(signal && { signal }),
+                ...(body !== undefined && { body: JSON.stringify(body) }),
+            });
         } catch (error) {
             if (signal?.aborted) throw signal.reason ?? error;
             throw new Refusal(0, "connection_lost", "Lectern cannot be reached. Check the connection, and whether the daemon runs.");
@@ -134,7 +142,10 @@ export function refusalFrom(problem: Record<string, unknown>, status: number): R
     if (Array.isArray(problem["errors"])) {
         for (const error of problem["errors"] as (Record<string, unknown> | string)[])
             if (typeof error === "string") fields.push(fieldOf(error));
-            else fields.push({ pointer: String(error["pointer"] ?? error["path"] ?? error["field"] ?? ""), message: String(error["message"] ?? error["detail"] ?? "") });
+            else fields.push({
+                pointer: String(error["pointer"] ?? error["path"] ?? error["field"] ?? ""),
+                message: String(error["message"] ?? error["detail"] ?? ""),
+            });
     } else if (text("field")) fields.push({ pointer: text("field"), message: detail });
     return new Refusal(status, text("code") || `http_${status}`, detail, fields, Number(problem["retry_after"]) || 0, text("request_id"), problem);
 }

@@ -69,6 +69,8 @@ export function stopLink(): TemplateResult | typeof nothing {
 export function stopBanner(): TemplateResult | typeof nothing {
     const stop = emergency.current?.all_sites ?? emergency.current?.site;
     if (!stop) return nothing;
-    return html`<div class="stopped" role="status"><strong><span aria-hidden="true">■</span> All AI ${emergency.current?.all_sites ? "of all sites" : "of this site"} is stopped</strong>
-        <span>since ${timeView(stop.since)}, by ${stop.by}${stop.reason ? html`: “${stop.reason}”` : "."}</span> <a href="/admin/stop">${emergency.current?.all_sites ? "More" : "Lift it…"}</a></div>`;
+    return html`<div class="stopped" role="status"><strong><span aria-hidden="true">■</span> All AI
+        ${emergency.current?.all_sites ? "of all sites" : "of this site"} is stopped</strong>
+        <span>since ${timeView(stop.since)}, by ${stop.by}${stop.reason ? html`: “${stop.reason}”` : "."}</span>
+            <a href="/admin/stop">${emergency.current?.all_sites ? "More" : "Lift it…"}</a></div>`;
 }

@@ -78,7 +78,8 @@ export class LecternConsole extends LightElement {
         return html`
             <a class="skip" href="#heading" @click=${this.skip}>Skip to the page</a>
             <header class="top">
-                <button type="button" class="menu" aria-expanded=${this.menu} aria-controls="menu" @click=${() => { this.menu = !this.menu; }}>Menu</button>
+                <button type="button" class="menu" aria-expanded=${this.menu} aria-controls="menu"
+                    @click=${() => { this.menu = !this.menu; }}>Menu</button>
                 <a class="brand" href="/admin/">Lectern</a>
                 <span class="site">${session.current.site.name}</span>
                 <span class="who" title=${session.current.key.prefix}>${session.current.key.name || session.current.key.prefix}</span>
@@ -88,10 +89,13 @@ export class LecternConsole extends LightElement {
             ${stopBanner()}
             <div class="body">
                 <nav id="menu" aria-label="Console" class=${this.menu ? "open" : ""}>${this.groups(found?.row)}</nav>
-                <main>${found ? this.page(found) : html`<h1 id="heading" tabindex="-1">Not found</h1><p>There is no page at this address. <a href="/admin/">To the overview</a></p>`}</main>
+                <main>${found ? this.page(found) : html`<h1 id="heading" tabindex="-1">Not found</h1><p>There is no page at this address.
+                    <a href="/admin/">To the overview</a></p>`}</main>
             </div>
             ${this.notes()}
-            <dialog class="again" aria-label="Sign in again" @cancel=${(event: Event) => event.preventDefault()}>${session.ended ? html`<console-sign-in again></console-sign-in>` : nothing}</dialog>`;
+            <dialog class="again" aria-label="Sign in again" @cancel=${(event: Event) => event.preventDefault()}>${
+                session.ended ? html`<console-sign-in again></console-sign-in>` : nothing
+            }</dialog>`;
     }
 
     private notes(): TemplateResult {
@@ -112,7 +116,9 @@ export class LecternConsole extends LightElement {
         const may = pages.filter((page) => page.group && (!page.permission || session.can(page.permission)));
         const groups = [...new Set(may.map((page) => page.group))];
         return groups.map((group) => html`<div class="group">${group === "Overview" ? nothing : html`<h2>${group}</h2>`}<ul>
-            ${may.filter((page) => page.group === group).map((page) => html`<li><a href="/admin/${page.path}" aria-current=${this.isHere(page, here) ? "page" : nothing}>${page.title}</a></li>`)}
+            ${may.filter((page) => page.group === group).map(
+                (page) => html`<li><a href="/admin/${page.path}" aria-current=${this.isHere(page, here) ? "page" : nothing}>${page.title}</a></li>`,
+            )}
         </ul></div>`);
     }
 

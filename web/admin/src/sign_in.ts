@@ -40,7 +40,9 @@ function adviceOn(error: unknown): string {
     if (!(error instanceof Refusal)) return messageOf(error);
     switch (error.code) {
         case "unauthenticated":
-            return error.detail.includes("expired") ? "This key has expired. Ask for a new one." : "This key is not known here. Was it copied whole? It begins with lk_ and may have been revoked.";
+            return error.detail.includes("expired")
+                ? "This key has expired. Ask for a new one."
+                : "This key is not known here. Was it copied whole? It begins with lk_ and may have been revoked.";
         case "permission_denied":
             return error.fields.length ? "This key is not an administrator's: the console takes keys of role site_admin." : error.detail;
         case "rate_limited":
@@ -82,7 +84,10 @@ export class ConsoleSignIn extends LightElement {
             const signedIn = await signIn(key);
             if (!session.fits(signedIn)) {
                 await signOut(signedIn);
-                throw new Error(`This key is for the site ${signedIn.site.name}, this page is of ${session.current?.site.name}. Use a key of this site, or load the page anew to go there.`);
+                throw new Error(
+                    `This key is for the site ${signedIn.site.name}, this page is of ${session.current?.site.name}.` +
+                        " Use a key of this site, or load the page anew to go there.",
+                );
             }
             input.value = "";
             session.set(signedIn);
@@ -96,9 +101,12 @@ export class ConsoleSignIn extends LightElement {
     protected override render(): TemplateResult {
         return html`<form class="sign-in" @submit=${this.submit} aria-busy=${this.busy}>
             <h1 id="heading" tabindex="-1">${this.again ? "Sign in again" : "Lectern"}</h1>
-            <p>${this.again ? "The session has ended. What you have typed stays as it is." : "Sign in to the console of a site with one of its admin keys."}</p>
+            <p>${this.again
+                ? "The session has ended. What you have typed stays as it is."
+                : "Sign in to the console of a site with one of its admin keys."}</p>
             <div class="field"><label class="label" for="sign-in-key">Site key</label>
-                <input id="sign-in-key" type="password" autocomplete="current-password" spellcheck="false" placeholder="lk_…" aria-invalid=${this.trouble ? "true" : nothing} aria-describedby=${this.trouble ? "sign-in-trouble" : nothing} />
+                <input id="sign-in-key" type="password" autocomplete="current-password" spellcheck="false" placeholder="lk_…"
+                    aria-invalid=${this.trouble ? "true" : nothing} aria-describedby=${this.trouble ? "sign-in-trouble" : nothing} />
                 ${this.trouble ? html`<span class="error" id="sign-in-trouble" role="alert">${this.trouble}</span>` : nothing}</div>
             <div class="buttons"><button class="primary" type="submit">${this.busy ? "Signing in…" : "Sign in"}</button></div>
             <details><summary>Where do I find a key?</summary>

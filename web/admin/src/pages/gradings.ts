@@ -47,8 +47,12 @@ const LEVELS: Record<string, Level> = { ok: "ok", pending: "off", abstained: "wa
 const stateTitle = (state: string) => (state === "ok" ? "Graded" : state === "queue" ? "Waits for a person" : words(state));
 const time = (ms: number) => (ms ? new Date(ms).toISOString() : null);
 
-const decider = (grading: Grading) => (grading.source === "staff" ? grading.staff_user || "staff" : grading.status === "ok" ? (grading.model ?? "the model") : "–");
-const points = (grading: Grading) => (grading.points_earned === null ? "–" : `${count(grading.points_earned)} of ${count(grading.points_possible)}`);
+const decider = (grading: Grading) => (grading.source === "staff"
+    ? grading.staff_user || "staff"
+    : grading.status === "ok"
+    ? (grading.model ?? "the model")
+    : "–");
+const points = ({ points_earned: earned, points_possible: possible }: Grading) => (earned === null ? "–" : `${count(earned)} of ${count(possible)}`);
 
 const LIST: ListOf<Grading> = {
     path: "/v1/gradings",
@@ -78,7 +82,8 @@ class PageGradings extends Page {
     }
 
     protected override lead(): TemplateResult {
-        return html`What models made of submissions, and what people decided instead. <a href="/admin/gradings?state=queue" @click=${this.queue}>Those that wait for a person</a>`;
+        return html`What models made of submissions, and what people decided instead.
+            <a href="/admin/gradings?state=queue" @click=${this.queue}>Those that wait for a person</a>`;
     }
 
     /** The same page with another question: the list reads the address when it comes. */
@@ -176,13 +181,18 @@ class PageGrading extends Page implements Guarded {
         const { grading } = this;
         if (!grading) return nothing;
         return html`
-            <section class="card" aria-label="The grading">${this.facts(grading)}${grading.overall_feedback ? html`<p class="said">${grading.overall_feedback}</p>` : nothing}</section>
+            <section class="card" aria-label="The grading">${this.facts(grading)}${grading.overall_feedback
+                ? html`<p class="said">${grading.overall_feedback}</p>`
+                : nothing}</section>
             <section><h2>By criterion</h2>
                 <form @submit=${this.decide} @input=${() => (this.typed = true)}>
                     ${(grading.rubric?.criteria ?? []).map((criterion) => this.criterion(grading, criterion))}
-                    <label class="field"><span class="label">Feedback on the whole</span><textarea name="overall" rows="3" .value=${grading.overall_feedback}></textarea></label>
+                    <label class="field"><span class="label">Feedback on the whole</span><textarea name="overall" rows="3"
+                        .value=${grading.overall_feedback}></textarea></label>
                     ${this.refused ? html`<div class="trouble" role="alert">${this.refused}</div>` : nothing}
-                    <div class="buttons"><button type="submit" class="primary" ?disabled=${this.busy}>${grading.source === "staff" ? "Change the decision" : "Decide so"}</button></div>
+                    <div class="buttons"><button type="submit" class="primary" ?disabled=${this.busy}>${
+                        grading.source === "staff" ? "Change the decision" : "Decide so"
+                    }</button></div>
                 </form>
             </section>`;
     }
@@ -208,9 +218,13 @@ class PageGrading extends Page implements Guarded {
         return html`<fieldset><legend>${name || id}</legend>
             <label class="field"><span class="label">Choice</span><select name="option:${id}" required>
                 ${said?.option_id ? nothing : html`<option value="">Choose</option>`}
-                ${options.map((option) => html`<option value=${option.id} ?selected=${option.id === said?.option_id}>${option.name || option.id} (${count(option.points)})</option>`)}</select></label>
-            <label class="field"><span class="label">Feedback</span><textarea name="feedback:${id}" rows="2" .value=${said?.feedback ?? ""}></textarea></label>
-            ${said?.evidence?.length ? html`<p class="small muted">Because of: ${said.evidence.map((one) => html`<q>${one.quote ?? one.text ?? ""}</q> `)}</p>` : nothing}
+                ${options.map((option) => html`<option value=${option.id} ?selected=${option.id === said?.option_id}>${option.name || option.id}
+                    (${count(option.points)})</option>`)}</select></label>
+            <label class="field"><span class="label">Feedback</span><textarea name="feedback:${id}" rows="2"
+                .value=${said?.feedback ?? ""}></textarea></label>
+            ${said?.evidence?.length
+                ? html`<p class="small muted">Because of: ${said.evidence.map((one) => html`<q>${one.quote ?? one.text ?? ""}</q> `)}</p>`
+                : nothing}
         </fieldset>`;
     }
 }

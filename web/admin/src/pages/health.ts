@@ -27,7 +27,8 @@ const PLACES: Record<string, readonly [path: string, title: string]> = {
     plugins: ["plugins", "Plugins and services"],
 };
 
-const WORDS: Record<Finding["level"], readonly [Level, string]> = { error: ["error", "must be mended"], warning: ["warning", "look at it"], ok: ["ok", "well"] };
+const WORDS: Record<Finding["level"], readonly [Level, string]> =
+    { error: ["error", "must be mended"], warning: ["warning", "look at it"], ok: ["ok", "well"] };
 const ORDER = ["error", "warning", "ok"];
 
 class PageHealth extends Page {
@@ -50,7 +51,8 @@ class PageHealth extends Page {
     }
 
     protected override tools(): TemplateResult {
-        return html`<button type="button" aria-disabled=${this.looking ? "true" : nothing} @click=${() => this.lookAgain()}>${this.looking ? "Looking…" : "Look again"}</button>`;
+        return html`<button type="button" aria-disabled=${this.looking ? "true" : nothing}
+            @click=${() => this.lookAgain()}>${this.looking ? "Looking…" : "Look again"}</button>`;
     }
 
     protected async load(): Promise<void> {
@@ -67,7 +69,8 @@ class PageHealth extends Page {
     }
 
     private summary(): string {
-        const errors = this.findings.filter((one) => one.level === "error").length, warnings = this.findings.filter((one) => one.level === "warning").length;
+        const errors = this.findings.filter((one) => one.level === "error").length,
+            warnings = this.findings.filter((one) => one.level === "warning").length;
         if (errors + warnings === 0) return "All is well.";
         return [errors && `${errors} to be mended`, warnings && `${warnings} to be looked at`].filter(Boolean).join(", ") + ".";
     }
@@ -87,7 +90,9 @@ function findingView({ id, level, title, detail, advice }: Finding): TemplateRes
     const place = level === "ok" ? undefined : PLACES[id];
     return html`<li class="card finding ${level}"><h3>${title} ${badge(...WORDS[level])}</h3>
         <p>${sentence(detail)}</p>
-        ${advice ? html`<p class="advice">${sentence(advice)}${place ? html` <a href="/admin/${place[0]}">${place[1]}</a>` : nothing}</p>` : nothing}</li>`;
+        ${advice
+            ? html`<p class="advice">${sentence(advice)}${place ? html` <a href="/admin/${place[0]}">${place[1]}</a>` : nothing}</p>`
+            : nothing}</li>`;
 }
 
 customElements.define("page-health", PageHealth);

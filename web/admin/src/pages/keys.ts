@@ -49,15 +49,26 @@ const LIST: ListOf<Key> = {
     member: "keys",
     title: "keys",
     columns: [
-        { name: "name", title: "Name", sort: true, cell: (key) => html`<span>${called(key)} ${isOwn(key) ? badge("ok", "You") : nothing}<br /><code class="muted">${key.prefix}…</code></span>` },
-        { name: "role", title: "For", sort: true, cell: (key) => html`<span>${ROLES[key.role] ?? words(key.role)}${key.choose_provider ? html`<br /><span class="small muted">may choose the provider</span>` : nothing}</span>` },
+        { name: "name", title: "Name", sort: true, cell: (key) => html`<span>${called(key)} ${
+            isOwn(key) ? badge("ok", "You") : nothing
+        }<br /><code class="muted">${key.prefix}…</code></span>` },
+        { name: "role", title: "For", sort: true, cell: (key) => html`<span>${ROLES[key.role] ?? words(key.role)}${
+            key.choose_provider ? html`<br /><span class="small muted">may choose the provider</span>` : nothing
+        }</span>` },
         { name: "created_at", title: "Made", sort: true, cell: (key) => timeView(key.created_at) },
-        { name: "last_used_at", title: "Last used", sort: true, cell: (key) => (key.last_used_at ? timeView(key.last_used_at) : html`<span class="muted">Never</span>`) },
+        {
+            name: "last_used_at",
+            title: "Last used",
+            sort: true,
+            cell: (key) => (key.last_used_at ? timeView(key.last_used_at) : html`<span class="muted">Never</span>`),
+        },
         { name: "expires_at", title: "Ends", sort: true, cell: endsView },
     ],
     buttons: (key) => html`
-        ${hasEnded(key) ? nothing : html`<button type="button" data-do="rotate" aria-label="Rotate ${called(key)}" @click=${(event: Event) => rotate(key, event)}>Rotate</button>`}
-        <button type="button" class="danger" data-do="revoke" aria-label="Revoke ${called(key)}" @click=${(event: Event) => revoke(key, event)}>Revoke</button>`,
+        ${hasEnded(key) ? nothing : html`<button type="button" data-do="rotate" aria-label="Rotate ${called(key)}"
+            @click=${(event: Event) => rotate(key, event)}>Rotate</button>`}
+        <button type="button" class="danger" data-do="revoke" aria-label="Revoke ${called(key)}"
+            @click=${(event: Event) => revoke(key, event)}>Revoke</button>`,
 };
 
 const listOf = (event: Event) => (event.target as HTMLElement).closest<ConsoleList<Key>>("console-list")!;
@@ -77,7 +88,9 @@ async function revoke(key: Key, event: Event): Promise<void> {
         depends: [
             ...(key.role === "service" ? ["What the LMS asks for with this key: widgets that get their tokens otherwise go on."] : []),
             ...(key.role === "metrics" ? ["What reads /metrics with it."] : []),
-            ...(key.role === "site_admin" ? [isOwn(key) ? "Your own session: you are signed out." : "Sessions of this console that were begun with it."] : []),
+            ...(key.role === "site_admin"
+                ? [isOwn(key) ? "Your own session: you are signed out." : "Sessions of this console that were begun with it."]
+                : []),
         ],
         confirm: "Revoke",
         danger: true,
@@ -93,7 +106,8 @@ async function revoke(key: Key, event: Event): Promise<void> {
     await readAgain(list);
 }
 
-const OVERLAPS = [[0, "at once"], [3600, "after 1 hour"], [86400, "after 1 day"], [7 * 86400, "after 7 days"], [30 * 86400, "after 30 days"]] as const;
+const OVERLAPS =
+    [[0, "at once"], [3600, "after 1 hour"], [86400, "after 1 day"], [7 * 86400, "after 7 days"], [30 * 86400, "after 30 days"]] as const;
 const OVERLAP_DEFAULT = 86400;
 
 async function rotate(key: Key, event: Event): Promise<void> {
@@ -117,7 +131,9 @@ async function rotate(key: Key, event: Event): Promise<void> {
         return say(messageOf(error), { failed: true });
     }
     await openDialog("The new key", (close) => html`${shownOnce(made)}
-        <p>${made.rotated?.expires_at ? html`The old key <code>${key.prefix}…</code> ends ${when(made.rotated.expires_at)}.` : html`The old key <code>${key.prefix}…</code> has ended.`}</p>
+        <p>${made.rotated?.expires_at
+            ? html`The old key <code>${key.prefix}…</code> ends ${when(made.rotated.expires_at)}.`
+            : html`The old key <code>${key.prefix}…</code> has ended.`}</p>
         <div class="buttons"><button type="button" class="primary" @click=${() => close()}>I have kept it</button></div>`);
     if (isOwn(key) && overlap === 0) return session.set(null);
     await readAgain(list);
@@ -147,7 +163,8 @@ export class PageKeys extends Page {
         return html`<console-list .of=${LIST}></console-list>
             <section class="card" aria-labelledby="issuers">
                 <h2 id="issuers">Users' tokens</h2>
-                <p>Learners and teachers come with tokens that the LMS signs, not with keys. Who may sign them for this site is set on the machine that Lectern runs on:</p>
+                <p>Learners and teachers come with tokens that the LMS signs, not with keys. Who may sign them for this site is set on the machine
+                    that Lectern runs on:</p>
                 ${snippet("Commands for issuers", ISSUERS(session.current?.site.slug ?? "SITE"))}
             </section>`;
     }
@@ -158,10 +175,22 @@ lectern issuer set ISS AUD --site ${site} --secret-file FILE
 lectern issuer set ISS AUD --site ${site} --alg RS512 --jwks-url https://lms.example/oauth2/jwks`;
 
 const FIELDS: readonly Field[] = [
-    { pointer: "/name", title: "Name", kind: "text", required: true, maxLength: 255, help: "Who or what will use it: the register and histories say it.", placeholder: "Moodle of the faculty" },
-    { pointer: "/role", title: "For", kind: "select", required: true, options: (Object.keys(ROLES) as Key["role"][]).map((role) => [role, ROLES[role]] as const),
-      help: "An administrator may do everything in this site, also here. A back end speaks for its users. Metrics reads /metrics and nothing else." },
-    { pointer: "/choose_provider", title: "It may choose the provider of a call", kind: "boolean", when: (value) => (value as Key).role === "service" },
+    { pointer: "/name", title: "Name", kind: "text", required: true, maxLength: 255, help: "Who or what will use it: the register and histories " +
+        "say it.", placeholder: "Moodle of the faculty" },
+    {
+        pointer: "/role",
+        title: "For",
+        kind: "select",
+        required: true,
+        options: (Object.keys(ROLES) as Key["role"][]).map((role) => [role, ROLES[role]] as const),
+        help: "An administrator may do everything in this site, also here. A back end speaks for its users. Metrics reads /metrics and nothing else.",
+    },
+    {
+        pointer: "/choose_provider",
+        title: "It may choose the provider of a call",
+        kind: "boolean",
+        when: (value) => (value as Key).role === "service",
+    },
     { pointer: "/expires_at", title: "Ends", kind: "time", help: "Leave it empty for a key that goes on until it is revoked." },
 ];
 

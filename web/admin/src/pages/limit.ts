@@ -11,7 +11,10 @@ import { limitSentence, spentSentence, type Limit, type LimitForm } from "./limi
 import { providerNames, useView } from "./limits.js";
 
 const AMOUNT_MAX = 1e15;
-const ROLES = [["student", "Students"], ["teacher", "Teachers"], ["editingteacher", "Editing teachers"], ["manager", "Managers"], ["admin", "Administrators"], ["service", "Back ends (service)"]] as const;
+const ROLES = [
+    ["student", "Students"], ["teacher", "Teachers"], ["editingteacher", "Editing teachers"], ["manager", "Managers"], ["admin", "Administrators"],
+    ["service", "Back ends (service)"],
+] as const;
 const SECONDS: Record<string, number> = { minutes: 60, hours: 3600, days: 86400 };
 
 const subjectIs = (...subjects: string[]) => (value: unknown) => subjects.includes(at(value, "/subject") as string);
@@ -23,31 +26,95 @@ const spent = (money: boolean): Field => ({
     title: "When it is used up",
     kind: "select",
     required: true,
-    options: [["refuse", "Refuse calls"], ...(money ? ([["fallback", "Ask only providers that cost less"]] as const) : []), ["notice", "Only give notice"]],
+    options: [
+        ["refuse", "Refuse calls"],
+        ...(money ? ([["fallback", "Ask only providers that cost less"]] as const) : []),
+        ["notice", "Only give notice"],
+    ],
     when: (value) => isMoney(value) === money,
 });
 
 const amounts = (currency: string): Field[] => [
-    { pointer: "/amount", title: "Amount", kind: "number", whole: true, min: 0, max: AMOUNT_MAX, required: true, when: (value) => !isMoney(value), help: "0: nothing at all." },
-    { pointer: "/amount", title: `Amount (${currency})`, kind: "money", max: AMOUNT_MAX, required: true, when: isMoney, help: "As in 25.00. A model without a price is not asked under a budget that refuses or falls back." },
+    {
+        pointer: "/amount",
+        title: "Amount",
+        kind: "number",
+        whole: true,
+        min: 0,
+        max: AMOUNT_MAX,
+        required: true,
+        when: (value) => !isMoney(value),
+        help: "0: nothing at all.",
+    },
+    { pointer: "/amount", title: `Amount (${currency})`, kind: "money", max: AMOUNT_MAX, required: true, when: isMoney, help: "As in 25.00. A " +
+        "model without a price is not asked under a budget that refuses or falls back." },
 ];
 
 function newFields(names: Map<string, string>, actions: { name: string; title: string }[], currency: string): Field[] {
     const forThemselves = { pointer: "/per_user", title: "Each user has the amount for themselves", kind: "boolean" } as const;
     return [
-        { pointer: "/subject", title: "For", kind: "select", required: true, options: [["site", "The whole site"], ["course", "Courses"], ["role", "A role"], ["user", "Users"], ["provider", "Providers"]] },
-        { pointer: "/subject_id", title: "Course", kind: "text", maxLength: 255, when: subjectIs("course"), help: "Left empty: each course has the amount for itself." },
+        {
+            pointer: "/subject",
+            title: "For",
+            kind: "select",
+            required: true,
+            options: [["site", "The whole site"], ["course", "Courses"], ["role", "A role"], ["user", "Users"], ["provider", "Providers"]],
+        },
+        {
+            pointer: "/subject_id",
+            title: "Course",
+            kind: "text",
+            maxLength: 255,
+            when: subjectIs("course"),
+            help: "Left empty: each course has the amount for itself.",
+        },
         { pointer: "/subject_id", title: "Role", kind: "select", required: true, options: ROLES, when: subjectIs("role") },
-        { pointer: "/subject_id", title: "User", kind: "text", maxLength: 255, when: subjectIs("user"), help: "Left empty: each user has the amount." },
-        { pointer: "/subject_id", title: "Provider", kind: "select", options: [...names], when: subjectIs("provider"), help: "Left empty: each provider has the amount for itself." },
+        {
+            pointer: "/subject_id",
+            title: "User",
+            kind: "text",
+            maxLength: 255,
+            when: subjectIs("user"),
+            help: "Left empty: each user has the amount.",
+        },
+        {
+            pointer: "/subject_id",
+            title: "Provider",
+            kind: "select",
+            options: [...names],
+            when: subjectIs("provider"),
+            help: "Left empty: each provider has the amount for itself.",
+        },
         { ...forThemselves, fallback: true, when: subjectIs("role") },
         { ...forThemselves, fallback: false, when: subjectIs("site", "course", "provider") },
-        { pointer: "/action", title: "Action", kind: "select", options: actions.map((one) => [one.name, one.title] as const), help: "Left empty: all actions together." },
-        { pointer: "/unit", title: "Of what", kind: "select", required: true, options: [["requests", "Requests"], ["tokens", "Tokens"], ["cost", "Money"]] },
+        {
+            pointer: "/action",
+            title: "Action",
+            kind: "select",
+            options: actions.map((one) => [one.name, one.title] as const),
+            help: "Left empty: all actions together.",
+        },
+        {
+            pointer: "/unit",
+            title: "Of what",
+            kind: "select",
+            required: true,
+            options: [["requests", "Requests"], ["tokens", "Tokens"], ["cost", "Money"]],
+        },
         ...amounts(currency),
-        { pointer: "/window", title: "Within", kind: "select", required: true, options: [["day", "A day"], ["week", "A week, from Monday"], ["month", "A calendar month"], ["fixed", "A time from the first use on"], ["sliding", "The time that has just passed"]] },
+        { pointer: "/window", title: "Within", kind: "select", required: true, options: [
+            ["day", "A day"], ["week", "A week, from Monday"], ["month", "A calendar month"], ["fixed", "A time from the first use on"],
+            ["sliding", "The time that has just passed"],
+        ] },
         { pointer: "/length", title: "How long", kind: "number", whole: true, min: 1, required: true, when: hasLength },
-        { pointer: "/length_in", title: "In", kind: "select", required: true, options: Object.keys(SECONDS).map((name) => [name, name] as const), when: hasLength },
+        {
+            pointer: "/length_in",
+            title: "In",
+            kind: "select",
+            required: true,
+            options: Object.keys(SECONDS).map((name) => [name, name] as const),
+            when: hasLength,
+        },
         spent(false),
         spent(true),
     ];
@@ -161,7 +228,9 @@ class PageLimit extends Page {
             value: valueOf(data),
             etag,
             done: "The limit was changed.",
-            extra: (value) => html`<p class="sentence" role="status"><strong>${limitSentence({ ...data, ...(value as LimitForm) }, this.name)}</strong> ${spentSentence(value["when_spent"] as Limit["when_spent"])}</p>`,
+            extra: (value) => html`<p class="sentence" role="status"><strong>${
+                limitSentence({ ...data, ...(value as LimitForm) }, this.name)
+            }</strong> ${spentSentence(value["when_spent"] as Limit["when_spent"])}</p>`,
             save: ({ patch, ifMatch }) => call<Limit>("PATCH", this.path, { body: patch, ifMatch }),
             saved: () => void go("limits"),
             cancel: () => void go("limits"),

@@ -25,7 +25,9 @@ const SPENT: Record<Limit["when_spent"], string> = { refuse: "calls are refused"
 export function useView(limit: Limit): unknown {
     if (limit.used === null || limit.used === undefined) return html`<span class="muted small">counted for each</span>`;
     const shown = `${amountOf(limit.unit, limit.used, limit.currency)} used, ${amountOf(limit.unit, limit.left, limit.currency)} left`;
-    return html`<span class="use">${meter(`Used of limit ${limit.id}`, limit.used, limit.amount, shown)}${limit.resets_at ? html`<span class="muted small">begins anew ${timeView(limit.resets_at)}</span>` : nothing}</span>`;
+    return html`<span class="use">${
+        meter(`Used of limit ${limit.id}`, limit.used, limit.amount, shown)
+    }${limit.resets_at ? html`<span class="muted small">begins anew ${timeView(limit.resets_at)}</span>` : nothing}</span>`;
 }
 
 /** Names of the instances, by their number as text. */
@@ -51,7 +53,8 @@ class PageLimits extends Page {
         ],
         buttons: (row) => html`<a class="button" href="/admin/limits/${row.id}" aria-label="Change limit ${row.id}">Change</a>
             <button type="button" aria-label="Remove limit ${row.id}" @click=${() => void this.removeRow(row)}>Remove…</button>`,
-        empty: html`<p>There are no limits: everybody may ask as much as they like. <a href="/admin/limits/new">Add a limit</a> of requests, of tokens or of money.</p>`,
+        empty: html`<p>There are no limits: everybody may ask as much as they like. <a href="/admin/limits/new">Add a limit</a>
+            of requests, of tokens or of money.</p>`,
     };
 
     heading(): string {
@@ -67,7 +70,8 @@ class PageLimits extends Page {
     }
 
     protected async load(): Promise<void> {
-        const [names, { notices }] = await Promise.all([providerNames(this.signal), get<{ notices: Notice[] }>("/v1/limits/notices", { limit: NOTICES }, this.signal)]);
+        const [names, { notices }] =
+            await Promise.all([providerNames(this.signal), get<{ notices: Notice[] }>("/v1/limits/notices", { limit: NOTICES }, this.signal)]);
         this.names = names;
         this.notices = notices;
     }
@@ -78,15 +82,22 @@ class PageLimits extends Page {
 
     protected content(): TemplateResult {
         return html`${this.notices.length ? this.noticesView() : nothing}
-            <console-list .of=${this.list} @rows=${(event: CustomEvent<Limit[] | null>) => { this.limits = event.detail ?? []; this.requestUpdate(); }}></console-list>`;
+            <console-list .of=${this.list} @rows=${
+                (event: CustomEvent<Limit[] | null>) => { this.limits = event.detail ?? []; this.requestUpdate(); }
+            }></console-list>`;
     }
 
     private noticesView(): TemplateResult {
         return html`<section class="card" aria-labelledby="near"><h2 id="near">Budgets near their end</h2>
             <ul class="notices">${this.notices.map((notice) => {
-                const limit = this.limits.find((one) => one.id === notice.limit), of = [notice.of && (limit?.subject === "provider" ? (this.names.get(notice.of) ?? notice.of) : notice.of), notice.user_id].filter(Boolean).join(", ");
+                const limit = this.limits.find((one) => one.id === notice.limit), of = [
+                    notice.of && (limit?.subject === "provider" ? (this.names.get(notice.of) ?? notice.of) : notice.of),
+                    notice.user_id,
+                ].filter(Boolean).join(", ");
                 return html`<li>${badge(notice.percent >= 100 ? "error" : "warning", notice.percent >= 100 ? "Used up" : `${notice.percent} % used`)}
-                    <a href="/admin/limits/${notice.limit}">${limit ? this.sentence(limit) : `Limit ${notice.limit}`}</a>${of ? html` <span>(${of})</span>` : nothing} <span class="muted small">${timeView(notice.created_at)}</span></li>`;
+                    <a href="/admin/limits/${notice.limit}">${
+                        limit ? this.sentence(limit) : `Limit ${notice.limit}`
+                    }</a>${of ? html` <span>(${of})</span>` : nothing} <span class="muted small">${timeView(notice.created_at)}</span></li>`;
             })}</ul></section>`;
     }
 

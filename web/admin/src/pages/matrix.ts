@@ -51,11 +51,15 @@ class PageMatrix extends Page {
     }
 
     protected override lead(): string {
-        return "What is on in which part of the learning platform's pages, for the whole site. Courses and activities can be switched by themselves under Switches.";
+        return "What is on in which part of the learning platform's pages, for the whole site. Courses and activities can be switched by " +
+            "themselves under Switches.";
     }
 
     protected async load(): Promise<void> {
-        const [{ placements }, { actions }] = await Promise.all([get<{ placements: Placement[] }>("/v1/placements", {}, this.signal), get<{ actions: Action[] }>("/v1/actions", {}, this.signal)]);
+        const [{ placements }, { actions }] = await Promise.all([
+            get<{ placements: Placement[] }>("/v1/placements", {}, this.signal),
+            get<{ actions: Action[] }>("/v1/actions", {}, this.signal),
+        ]);
         this.placements = placements;
         const offered = new Set(placements.flatMap((one) => one.actions.map((action) => action.name)));
         this.actions = actions.filter((one) => offered.has(one.name));
@@ -63,40 +67,58 @@ class PageMatrix extends Page {
     }
 
     protected content(): TemplateResult {
-        return html`<form class="bar" @submit=${(event: Event) => event.preventDefault()}>${untilView("What you switch now holds", this.until, (chosen) => { this.until = chosen; })}</form>
+        return html`<form class="bar" @submit=${(event: Event) => event.preventDefault()}>${
+            untilView("What you switch now holds", this.until, (chosen) => { this.until = chosen; })
+        }</form>
             <div class="rows matrix" role="table" aria-label="Actions and the placements that they are on in">
-                <div role="rowgroup" class="head"><div role="row"><div role="columnheader">Action</div>${this.placements.map((one) => html`<div role="columnheader" title=${one.description}>${one.title}</div>`)}</div></div>
+                <div role="rowgroup" class="head"><div role="row"><div role="columnheader">Action</div>${
+                    this.placements.map((one) => html`<div role="columnheader" title=${one.description}>${one.title}</div>`)
+                }</div></div>
                 <div role="rowgroup">${this.whole()}${this.actions.map((action) => this.row(action))}</div>
             </div>
-            ${this.missing.length ? html`<p class="muted small">Placements also name actions that nothing installed here brings: ${this.missing.map(words).join(", ")}.</p>` : nothing}`;
+            ${this.missing.length ? html`<p class="muted small">Placements also name actions that nothing installed here brings:
+                ${this.missing.map(words).join(", ")}.</p>` : nothing}`;
     }
 
     private whole(): TemplateResult {
-        return html`<div role="row" class="whole"><div role="rowheader"><strong>The whole placement</strong><span class="small muted">Off, all its actions are off.</span></div>
-            ${this.placements.map((one) => html`<div role="cell" data-title=${one.title}><span>${this.switch(one, null, `All of ${one.title}`)}</span></div>`)}</div>`;
+        return html`<div role="row" class="whole"><div role="rowheader"><strong>The whole placement</strong><span class="small muted">Off, all its
+            actions are off.</span></div>
+            ${this.placements.map((one) =>
+                html`<div role="cell" data-title=${one.title}><span>${this.switch(one, null, `All of ${one.title}`)}</span></div>`)}</div>`;
     }
 
     private row(action: Action): TemplateResult {
-        return html`<div role="row"><div role="rowheader"><strong>${action.title}</strong><span class="small muted">${action.description}</span>${this.why(action)}</div>
+        return html`<div role="row"><div role="rowheader"><strong>${action.title}</strong><span
+            class="small muted">${action.description}</span>${this.why(action)}</div>
             ${this.placements.map((placement) => {
                 const state = placement.actions.find((one) => one.name === action.name);
                 return state
-                    ? html`<div role="cell" data-title=${placement.title}><span>${this.switch(placement, state, `${action.title} in ${placement.title}`, action)}</span></div>`
-                    : html`<div role="cell" class="none"><span aria-hidden="true">·</span><span class="hidden">Not offered in ${placement.title}</span></div>`;
+                    ? html`<div role="cell" data-title=${placement.title}><span>${
+                        this.switch(placement, state, `${action.title} in ${placement.title}`, action)
+                    }</span></div>`
+                    : html`<div role="cell" class="none"><span aria-hidden="true">·</span><span class="hidden">Not offered in
+                        ${placement.title}</span></div>`;
             })}</div>`;
     }
 
     /** Why an action that is on is not there all the same. */
     private why(action: Action): TemplateResult | typeof nothing {
         if (action.available) return nothing;
-        if (action.reason === "no_provider") return html`<span class="small" id="why-${action.name}">${badge("warning", "No provider")} No provider that is in use and set up serves it. <a href="/admin/providers">Providers</a></span>`;
+        if (action.reason === "no_provider") return html`<span class="small" id="why-${action.name}">${badge("warning", "No provider")}
+            No provider that is in use and set up serves it. <a href="/admin/providers">Providers</a></span>`;
         return html`<span class="small" id="why-${action.name}">${badge("warning", "Not now")} ${action.message ?? action.detail ?? ""}</span>`;
     }
 
     /** state null: the placement itself. */
     private switch(placement: Placement, state: State | null, label: string, action?: Action): TemplateResult {
         const one = state ?? placement, key = `${placement.name}/${state?.name ?? ""}`;
-        const note = one.until ? `until ${when(one.until)}` : one.enabled && state && !placement.enabled ? "the placement is off" : one.enabled && action?.reason === "no_provider" ? "no provider" : "";
+        const note = one.until
+            ? `until ${when(one.until)}`
+            : one.enabled && state && !placement.enabled
+            ? "the placement is off"
+            : one.enabled && action?.reason === "no_provider"
+            ? "no provider"
+            : "";
         return html`${switchView({
                 label,
                 on: one.enabled,

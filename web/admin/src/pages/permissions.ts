@@ -19,7 +19,8 @@ interface Row {
     roles: Cell[];
 }
 
-const ROLES: Record<string, string> = { student: "Student", teacher: "Teacher", editingteacher: "Editing teacher", manager: "Manager", admin: "Admin", service: "Back end" };
+const ROLES: Record<string, string> =
+    { student: "Student", teacher: "Teacher", editingteacher: "Editing teacher", manager: "Manager", admin: "Admin", service: "Back end" };
 const GROUPS = ["Pages and tools", "Actions", "Actions in one place"] as const;
 
 function groupOf({ permission }: Row): (typeof GROUPS)[number] {
@@ -33,7 +34,8 @@ function titleOf(permission: string): string {
 }
 
 export class PagePermissions extends Page {
-    static override properties = { ...Page.properties, rows: { state: true }, search: { state: true }, onlySet: { state: true }, saving: { state: true } };
+    static override properties =
+        { ...Page.properties, rows: { state: true }, search: { state: true }, onlySet: { state: true }, saving: { state: true } };
     declare rows: Row[];
     declare search: string;
     declare onlySet: boolean;
@@ -66,7 +68,9 @@ export class PagePermissions extends Page {
         try {
             await call("PUT", "/v1/permissions", { body: { permission, role, allowed } });
             await this.load();
-            say(allowed === null ? `${titleOf(permission)}: as by default for ${ROLES[role] ?? role}.` : `${titleOf(permission)}: ${ROLES[role] ?? role} ${allowed ? "may" : "may not"}.`);
+            say(allowed === null
+                ? `${titleOf(permission)}: as by default for ${ROLES[role] ?? role}.`
+                : `${titleOf(permission)}: ${ROLES[role] ?? role} ${allowed ? "may" : "may not"}.`);
         } catch (error) {
             if (box) box.checked = !box.checked;
             say(messageOf(error), { failed: true });
@@ -79,7 +83,8 @@ export class PagePermissions extends Page {
         if (!allowed && cell.role === "admin") {
             const yes = await ask({
                 title: `Take ${titleOf(row.permission)} from admins?`,
-                text: "Administrators cannot do it any more from then on, neither here nor by their keys. Who may manage permissions can give it back only while they have it themselves.",
+                text: "Administrators cannot do it any more from then on, neither here nor by their keys. Who may manage permissions can give it " +
+                    "back only while they have it themselves.",
                 confirm: "Take it",
                 danger: true,
             });
@@ -108,11 +113,15 @@ export class PagePermissions extends Page {
         const shown = this.shown(), set = this.rows.flatMap((row) => row.roles).filter((cell) => cell.by === "site" ).length;
         return html`<form class="bar" role="search" aria-label="Permissions" @submit=${(event: Event) => event.preventDefault()}>
                 <label class="field"><span class="label">Search</span>
-                    <input type="search" .value=${this.search} @input=${(event: Event) => { this.search = (event.target as HTMLInputElement).value; }} /></label>
-                <div class="field check"><label><input type="checkbox" .checked=${this.onlySet} @change=${(event: Event) => { this.onlySet = (event.target as HTMLInputElement).checked; }} />
+                    <input type="search" .value=${this.search}
+                        @input=${(event: Event) => { this.search = (event.target as HTMLInputElement).value; }} /></label>
+                <div class="field check"><label><input type="checkbox" .checked=${this.onlySet} @change=${
+                    (event: Event) => { this.onlySet = (event.target as HTMLInputElement).checked; }
+                } />
                     <span>Only what the site has set (${set})</span></label></div>
             </form>
-            ${shown.length ? nothing : html`<div class="empty" role="status">${this.onlySet && !this.search ? "The site has set nothing: the defaults hold." : "No permissions match."}</div>`}
+            ${shown.length ? nothing : html`<div class="empty"
+                role="status">${this.onlySet && !this.search ? "The site has set nothing: the defaults hold." : "No permissions match."}</div>`}
             ${GROUPS.map((group) => this.group(group, shown.filter((row) => groupOf(row) === group)))}`;
     }
 
@@ -136,8 +145,10 @@ export class PagePermissions extends Page {
         const busy = this.saving === `${row.permission} ${cell.role}`;
         return html`<div role="cell" data-title=${role} class=${site ? "set" : ""}>
             <label><span class="hidden">${role}: ${titleOf(row.permission)}</span>
-                <input type="checkbox" .checked=${cell.allowed} ?disabled=${busy} @change=${(event: Event) => this.change(row, cell, event.target as HTMLInputElement)} /></label>
-            ${own ? html`<button type="button" class="plain" aria-label="Reset ${titleOf(row.permission)} for ${role}" title="Back to the default" ?disabled=${busy} @click=${(event: Event) => this.reset(row, cell, event)}>Reset</button>` : nothing}
+                <input type="checkbox" .checked=${cell.allowed} ?disabled=${busy}
+                    @change=${(event: Event) => this.change(row, cell, event.target as HTMLInputElement)} /></label>
+            ${own ? html`<button type="button" class="plain" aria-label="Reset ${titleOf(row.permission)} for ${role}" title="Back to the default"
+                ?disabled=${busy} @click=${(event: Event) => this.reset(row, cell, event)}>Reset</button>` : nothing}
             ${site && !own ? html`<span class="small muted" title="By ${cell.of}">set for all places</span>` : nothing}
         </div>`;
     }

@@ -16,7 +16,18 @@ import { same } from "../ui/pointer.js";
 import { say } from "../ui/toast.js";
 import { figuresOf, PlayRun, type Figures } from "./playground_run.js";
 import { profileOf, promptOf, savePrompt, saveProfile } from "./playground_save.js";
-import { availabilityQuery, fieldsFor, pointerOf, queryOf, questionOf, setupOf, setupOfCall, START, type Choices, type Setup } from "./playground_setup.js";
+import {
+    availabilityQuery,
+    fieldsFor,
+    pointerOf,
+    queryOf,
+    questionOf,
+    setupOf,
+    setupOfCall,
+    START,
+    type Choices,
+    type Setup,
+} from "./playground_setup.js";
 import { traceView } from "./playground_trace.js";
 
 /** Above this, an answer's JSON is cut where it is shown: vectors are long. */
@@ -62,7 +73,8 @@ class PagePlayground extends Page {
         ]);
         this.choices = { ...this.choices, actions: actions.actions, providers: providers.providers, placements: placements.placements };
         const call = query.get("call");
-        const setup = call ? setupOfCall(await get<Record<string, unknown>>(`/v1/register/${encodeURIComponent(call)}`, {}, signal), this.choices) : asked;
+        const setup =
+            call ? setupOfCall(await get<Record<string, unknown>>(`/v1/register/${encodeURIComponent(call)}`, {}, signal), this.choices) : asked;
         if (setup.kind === "profile") await this.loadProfiles();
         this.begin(setup);
         if (call) this.lookSoon();
@@ -131,10 +143,12 @@ class PagePlayground extends Page {
         const missing = setup.kind === "profile" && !setup.profile ? "/profile" : "";
         if (missing) throw new Refusal(400, "invalid_input", "is needed", [{ pointer: missing, message: "is needed" }]);
         const changed = () => this.requestUpdate(), widgets = await import("../ui/answer.js");
-        const runs = (setup.compare ? [false, true] : [false]).map((second) => new PlayRun(questionOf(setup, this.choices, second), changed, widgets));
+        const runs =
+            (setup.compare ? [false, true] : [false]).map((second) => new PlayRun(questionOf(setup, this.choices, second), changed, widgets));
         this.runs = runs;
         await Promise.all(runs.map((run) => run.start(setup.stream === true)));
-        const fields = runs.flatMap(({ refusal }, i) => (refusal?.fields ?? []).map(({ pointer, message }) => ({ pointer: pointerOf(pointer, i > 0), message })));
+        const fields = runs.flatMap(({ refusal }, i) =>
+            (refusal?.fields ?? []).map(({ pointer, message }) => ({ pointer: pointerOf(pointer, i > 0), message })));
         if (fields.length) throw new Refusal(400, "invalid_input", "", fields);
     }
 
@@ -144,7 +158,8 @@ class PagePlayground extends Page {
         return html`<div class="playground ${this.runs.length > 1 ? "two" : ""}">
             <section class="card" aria-labelledby="asked"><h2 id="asked">What to run</h2><console-form .of=${this.form}></console-form></section>
             <section aria-label="Answers" class="answers">
-                ${this.runs.length ? nothing : html`<div class="empty"><p>The answer will be here, with the request as it was compiled, every attempt, times, tokens and cost.</p></div>`}
+                ${this.runs.length ? nothing : html`<div class="empty"><p>The answer will be here, with the request as it was compiled, every attempt,
+                    times, tokens and cost.</p></div>`}
                 <div class=${this.runs.length > 1 ? "split" : ""}>${this.runs.map((run, i) => this.runView(run, i))}</div>
                 ${this.comparison()}
             </section>
@@ -155,7 +170,9 @@ class PagePlayground extends Page {
         const several = this.runs.length > 1, title = several ? (i ? "Second run" : "First run") : "Answer";
         return html`<article class="card run" aria-label=${title}>
             <header class="heading"><h2>${title}</h2><div class="tools">${stateView(run)}
-                ${run.state === "running" ? html`<button type="button" class="danger" @click=${() => run.stop()}>Stop</button>` : nothing}</div></header>
+                ${
+                    run.state === "running" ? html`<button type="button" class="danger" @click=${() => run.stop()}>Stop</button>` : nothing
+                }</div></header>
             ${this.answerView(run)}
             ${run.state === "running" ? nothing : this.tools_of(run)}
             ${run.trace ? traceView(run.trace) : nothing}
@@ -227,17 +244,21 @@ function stateView(run: PlayRun): TemplateResult {
 
 /** What was refused or failed, and what the vendor said, which users are not told. */
 function refusalView(refusal: Refusal): TemplateResult {
-    return html`<div class="trouble" role="alert"><p>${messageOf(refusal)}</p>${refusal.retryAfter ? html`<p>Try again in ${duration(refusal.retryAfter * 1000)}.</p>` : nothing}<p
+    return html`<div class="trouble"
+        role="alert"><p>${messageOf(refusal)}</p>${refusal.retryAfter ? html`<p>Try again in ${duration(refusal.retryAfter * 1000)}.</p>` : nothing}<p
         class="small">Code <code>${refusal.code}</code>${refusal.requestId ? html`, request <code>${refusal.requestId}</code>` : nothing}</p></div>`;
 }
 
 const minus = (a: number | null, b: number | null) => (a === null || b === null ? null : b - a);
-const signed = (value: number | null, shown: (value: number) => string) => (value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${shown(Math.abs(value))}`);
+const signed = (value: number | null, shown: (value: number) => string) => (value === null
+    ? "–"
+    : `${value > 0 ? "+" : value < 0 ? "−" : ""}${shown(Math.abs(value))}`);
 
 function figuresTable(a: Figures, b: Figures): TemplateResult {
     const row = (title: string, name: keyof Figures, shown: (value: unknown) => string) => {
         const left = a[name] as number | null, right = b[name] as number | null;
-        return html`<tr><th scope="row">${title}</th><td class="end">${shown(left)}</td><td class="end">${shown(right)}</td><td class="end">${signed(minus(left, right), shown)}</td></tr>`;
+        return html`<tr><th scope="row">${title}</th><td class="end">${shown(left)}</td><td class="end">${shown(right)}</td><td
+            class="end">${signed(minus(left, right), shown)}</td></tr>`;
     };
     const currency = a.currency;
     return html`<div class="sideways" role="region" aria-label="Figures of both" tabindex="0"><table>

@@ -103,7 +103,11 @@ export class PlayRun {
 
     private async whole(): Promise<void> {
         const { path, body } = this.question;
-        this.done((await call<Record<string, unknown>>("POST", path, { body: { ...body, stream: false }, deadline: DEADLINE_MS, signal: this.leave.signal })).data);
+        this.done((await call<Record<string, unknown>>("POST", path, {
+            body: { ...body, stream: false },
+            deadline: DEADLINE_MS,
+            signal: this.leave.signal,
+        })).data);
     }
 
     private async streamed(): Promise<void> {
@@ -165,7 +169,9 @@ export interface Figures {
     currency: string;
 }
 
-const sum = (values: (number | null | undefined)[]) => (values.length && values.every((value) => typeof value === "number") ? values.reduce<number>((all, value) => all + value!, 0) : null);
+const sum = (values: (number | null | undefined)[]) => (values.length && values.every((value) => typeof value === "number")
+    ? values.reduce<number>((all, value) => all + value!, 0)
+    : null);
 
 /** What a run took and cost, over all its calls and attempts; null where one of them is not known. */
 export function figuresOf(trace: Trace): Figures {

@@ -61,7 +61,8 @@ export function profileOf(setup: Setup, choices: Choices, trace: Trace | null): 
 
 /* ---- dialogs ---- */
 
-const SLUG: Field = { pointer: "/slug", title: "Name", kind: "text", required: true, help: "Small letters, digits and hyphens. Profiles and pages use it." };
+const SLUG: Field =
+    { pointer: "/slug", title: "Name", kind: "text", required: true, help: "Small letters, digits and hyphens. Profiles and pages use it." };
 
 /** A form in a dialog; true when it was saved. */
 async function saveDialog(title: string, form: Omit<FormOf, "cancel" | "saved">): Promise<boolean> {

@@ -72,7 +72,12 @@ function inputFields(action: ActionInfo | undefined): Field[] {
             const name = field.pointer.split("/")[2]!;
             const own: Field = { ...field, when: isAction, more: !needed.has(name) };
             if (action.name !== CHAT) return own;
-            return { ...own, title: "What the user says", kind: "area", help: "Or the messages of a conversation, as a JSON array of {role, content}." };
+            return {
+                ...own,
+                title: "What the user says",
+                kind: "area",
+                help: "Or the messages of a conversation, as a JSON array of {role, content}.",
+            };
         });
 }
 
@@ -82,7 +87,10 @@ function withChosen(options: (readonly [string, string])[], chosen: string | und
 }
 
 function providers(choices: Choices, chosen: string | undefined): (readonly [string, string])[] {
-    return withChosen(choices.providers.map(({ name, plugin, enabled }) => [name, `${name} (${plugin})${enabled ? "" : ", switched off"}`] as const), chosen);
+    return withChosen(
+        choices.providers.map(({ name, plugin, enabled }) => [name, `${name} (${plugin})${enabled ? "" : ", switched off"}`] as const),
+        chosen,
+    );
 }
 
 /** What an action does, and why it could not be run by whom and where the form says. */
@@ -92,30 +100,105 @@ function about(action: ActionInfo | undefined): string | undefined {
 
 export function fieldsFor(setup: Setup, choices: Choices): Field[] {
     const action = choices.actions.find(({ name }) => name === setup.action);
-    const profiles = withChosen(choices.profiles.map(({ slug, description }) => [slug, description ? `${slug}: ${description}` : slug] as const), setup.profile);
+    const profiles =
+        withChosen(choices.profiles.map(({ slug, description }) => [slug, description ? `${slug}: ${description}` : slug] as const), setup.profile);
     const prompt = { title: "Prompt in place of the profile's", kind: "area" as const, suggestions: choices.prompts.map(({ slug }) => slug) };
     return [
         { pointer: "/kind", title: "Run", kind: "select", required: true, options: [["action", "An action"], ["profile", "A workflow profile"]] },
-        { pointer: "/action", title: "Action", kind: "select", required: true, when: isAction, help: about(action), options: choices.actions.map(({ name, title, available }) => [name, available ? title : `${title} (not available here)`]) },
+        {
+            pointer: "/action",
+            title: "Action",
+            kind: "select",
+            required: true,
+            when: isAction,
+            help: about(action),
+            options: choices.actions.map(({ name, title, available }) => [name, available ? title : `${title} (not available here)`]),
+        },
         { pointer: "/profile", title: "Profile", kind: "select", required: true, when: isProfile, options: profiles },
         { pointer: "/system", title: "System prompt", kind: "area", when: isChat },
         ...inputFields(action),
-        { pointer: "/user_input", title: "What the user says", kind: "area", when: isProfile, help: "A text, or JSON where the workflow wants more." },
-        { pointer: "/context/content", title: "Text of the place", kind: "area", when: isProfile, more: true, help: "What the page would send along." },
+        {
+            pointer: "/user_input",
+            title: "What the user says",
+            kind: "area",
+            when: isProfile,
+            help: "A text, or JSON where the workflow wants more.",
+        },
+        {
+            pointer: "/context/content",
+            title: "Text of the place",
+            kind: "area",
+            when: isProfile,
+            more: true,
+            help: "What the page would send along.",
+        },
         { ...prompt, pointer: "/prompt", when: isProfile, more: true, help: "Slug of a saved prompt, or a text where the profile allows one." },
         { pointer: "/context/course_id", title: "Course", kind: "text", more: true, maxLength: 255 },
         { pointer: "/context/location_id", title: "Location in the course", kind: "text", more: true, maxLength: 255 },
-        { pointer: "/context/placement", title: "Placement", kind: "select", more: true, options: choices.placements.map(({ name, title }) => [name, title]) },
+        {
+            pointer: "/context/placement",
+            title: "Placement",
+            kind: "select",
+            more: true,
+            options: choices.placements.map(({ name, title }) => [name, title]),
+        },
         { pointer: "/context/ui_slot_selector_id", title: "Slot of the page", kind: "text", more: true, when: isProfile },
-        { pointer: "/provider", title: "Provider", kind: "select", when: isAction, none: "The first that can", options: providers(choices, setup.provider) },
-        { pointer: "/role", title: "Ask as", kind: "select", none: "Your key", options: ROLES.map((role) => [role, words(role)]), help: "A role: with its permissions, policy and limits, and nothing of your key's." },
-        { pointer: "/user/id", title: "User", kind: "text", maxLength: 255, placeholder: setup.role ? "playground" : "nobody", help: "Whose policy and limits count, and under whom the register has the call. Conversations need one." },
+        {
+            pointer: "/provider",
+            title: "Provider",
+            kind: "select",
+            when: isAction,
+            none: "The first that can",
+            options: providers(choices, setup.provider),
+        },
+        {
+            pointer: "/role",
+            title: "Ask as",
+            kind: "select",
+            none: "Your key",
+            options: ROLES.map((role) => [role, words(role)]),
+            help: "A role: with its permissions, policy and limits, and nothing of your key's.",
+        },
+        {
+            pointer: "/user/id",
+            title: "User",
+            kind: "text",
+            maxLength: 255,
+            placeholder: setup.role ? "playground" : "nobody",
+            help: "Whose policy and limits count, and under whom the register has the call. Conversations need one.",
+        },
         { pointer: "/stream", title: "Show the answer as it comes", kind: "boolean" },
         { pointer: "/compare", title: "Compare with a second run", kind: "boolean" },
-        { pointer: "/other/provider", title: "Second run: provider", kind: "select", when: (value) => compares(value) && isAction(value), none: "The first that can", options: providers(choices, setup.other?.provider) },
-        { pointer: "/other/system", title: "Second run: system prompt", kind: "area", when: (value) => compares(value) && isChat(value), help: "Empty: the same." },
-        { pointer: "/other/profile", title: "Second run: profile", kind: "select", when: (value) => compares(value) && isProfile(value), none: "The same", options: profiles },
-        { ...prompt, pointer: "/other/prompt", title: "Second run: prompt in place of the profile's", when: (value) => compares(value) && isProfile(value), help: "Empty: the same." },
+        {
+            pointer: "/other/provider",
+            title: "Second run: provider",
+            kind: "select",
+            when: (value) => compares(value) && isAction(value),
+            none: "The first that can",
+            options: providers(choices, setup.other?.provider),
+        },
+        {
+            pointer: "/other/system",
+            title: "Second run: system prompt",
+            kind: "area",
+            when: (value) => compares(value) && isChat(value),
+            help: "Empty: the same.",
+        },
+        {
+            pointer: "/other/profile",
+            title: "Second run: profile",
+            kind: "select",
+            when: (value) => compares(value) && isProfile(value),
+            none: "The same",
+            options: profiles,
+        },
+        {
+            ...prompt,
+            pointer: "/other/prompt",
+            title: "Second run: prompt in place of the profile's",
+            when: (value) => compares(value) && isProfile(value),
+            help: "Empty: the same.",
+        },
     ];
 }
 
@@ -139,7 +222,9 @@ function messages(said: unknown, system: string | undefined): unknown[] {
 function inputOf(setup: Setup, schema: Schema | undefined, system: string | undefined): Record<string, unknown> {
     if (setup.action === CHAT) return { messages: messages(setup.input?.["messages"], system) };
     const known = Object.keys(schema?.properties ?? {});
-    return Object.fromEntries(Object.entries(setup.input ?? {}).filter(([name, value]) => known.includes(name) && value !== undefined && value !== ""));
+    return Object.fromEntries(Object
+        .entries(setup.input ?? {})
+        .filter(([name, value]) => known.includes(name) && value !== undefined && value !== ""));
 }
 
 export interface Question {
@@ -152,7 +237,8 @@ const PLACE = ["course_id", "location_id", "placement"];
 /** The request of the first or the second run, without `stream`. */
 export function questionOf(setup: Setup, choices: Choices, second = false): Question {
     const other = (second && setup.other) || {};
-    const where = Object.fromEntries(Object.entries(setup.context ?? {}).filter(([name, value]) => value && (isProfile(setup) || PLACE.includes(name))));
+    const where =
+        Object.fromEntries(Object.entries(setup.context ?? {}).filter(([name, value]) => value && (isProfile(setup) || PLACE.includes(name))));
     const common: Record<string, unknown> = { trace: true };
     if (Object.keys(where).length) common["context"] = where;
     if (!setup.role && setup.user?.id) common["user"] = { id: setup.user.id, roles: [] };
@@ -188,7 +274,9 @@ export function pointerOf(pointer: string, second: boolean): string {
 
 const IN_ADDRESS: [name: string, pointer: string][] = [
     ["action", "/action"], ["profile", "/profile"], ["provider", "/provider"], ["role", "/role"], ["user", "/user/id"],
-    ["course_id", "/context/course_id"], ["location_id", "/context/location_id"], ["placement", "/context/placement"], ["slot", "/context/ui_slot_selector_id"],
+    [
+        "course_id", "/context/course_id",
+    ], ["location_id", "/context/location_id"], ["placement", "/context/placement"], ["slot", "/context/ui_slot_selector_id"],
 ];
 
 /** What an address says: /admin/playground?action=explain_text&course_id=… */

@@ -1,4 +1,4 @@
-/* Plugins and services: what is loaded and how it stands; who asks for which service, and what they get here. To look at: plugins are the machine's. */
+/* Plugins and services: what is loaded and how it stands; who asks for which service, and what they get. To look at: plugins are the machine's. */
 import { html, nothing, type TemplateResult } from "lit";
 import { get } from "../api.js";
 import { count, words } from "../ui/format.js";
@@ -79,7 +79,8 @@ class PagePlugins extends Page {
     }
 
     protected override lead(): TemplateResult {
-        return html`Plugins are installed, and switched on and off, on the machine: <code>lectern plugin</code>. Which of them may provide a service is a <a href="/admin/site">setting of the site</a>.`;
+        return html`Plugins are installed, and switched on and off, on the machine:
+            <code>lectern plugin</code>. Which of them may provide a service is a <a href="/admin/site">setting of the site</a>.`;
     }
 
     protected async load(): Promise<void> {
@@ -90,7 +91,10 @@ class PagePlugins extends Page {
 
     protected content(): TemplateResult {
         return html`<section aria-labelledby="plugins-title"><h2 id="plugins-title">Plugins</h2>
-                ${this.plugins.length ? html`<div class="cards">${this.plugins.map(pluginView)}</div>` : html`<div class="empty"><p>No plugins are installed. What Lectern brings itself works without.</p><p>An operator installs them in the directories of the setting <code>plugin_dirs</code>.</p></div>`}</section>
+                ${this.plugins.length
+                    ? html`<div class="cards">${this.plugins.map(pluginView)}</div>`
+                    : html`<div class="empty"><p>No plugins are installed. What Lectern brings itself works without.</p><p>An operator installs them
+                        in the directories of the setting <code>plugin_dirs</code>.</p></div>`}</section>
             <section aria-labelledby="services-title"><h2 id="services-title">Services</h2>${this.services.map(serviceView)}</section>`;
     }
 }
@@ -101,13 +105,23 @@ function pluginView(plugin: Plugin): TemplateResult {
         <h3>${plugin.title || plugin.id} ${badge(level, text)}</h3>
         <p class="small muted">${plugin.id}${plugin.version ? ` ${plugin.version}` : ""} · ${PLACES[plugin.runs_in]}</p>
         ${plugin.description ? html`<p>${plugin.description}</p>` : nothing}
-        ${plugin.faults ? html`<p>${count(plugin.faults)} ${plugin.faults === 1 ? "fault" : "faults"}, the last ${timeView(plugin.since)}${plugin.state === "quarantined" ? html`; tried again ${timeView(plugin.until)}` : nothing}.</p>` : nothing}
+        ${plugin.faults ? html`<p>${count(plugin.faults)} ${plugin.faults === 1 ? "fault" : "faults"}, the last
+            ${timeView(plugin.since)}${plugin.state === "quarantined" ? html`; tried again ${timeView(plugin.until)}` : nothing}.</p>` : nothing}
         ${plugin.reason ? html`<pre class="reason">${plugin.reason}</pre>` : nothing}
-        ${plugin.provides.length ? html`<details><summary>Provides ${count(plugin.provides.length)}</summary><ul>${plugin.provides.map((name) => html`<li><code>${name}</code></li>`)}</ul></details>` : nothing}
+        ${plugin.provides.length ? html`<details><summary>Provides ${count(plugin.provides.length)}</summary><ul>${
+            plugin.provides.map((name) => html`<li><code>${name}</code></li>`)
+        }</ul></details>` : nothing}
     </article>`;
 }
 
-const ANSWERS: Record<string, string> = { absent: "nobody has it", version: "other version", disabled: "switched off", denied: "not allowed", faulted: "at fault", ambiguous: "several have it" };
+const ANSWERS: Record<string, string> = {
+    absent: "nobody has it",
+    version: "other version",
+    disabled: "switched off",
+    denied: "not allowed",
+    faulted: "at fault",
+    ambiguous: "several have it",
+};
 
 function status({ status: name }: Granted): TemplateResult {
     return badge(name === "ok" ? "ok" : name === "disabled" ? "off" : name === "busy" ? "warning" : "error", ANSWERS[name] ?? name);
@@ -123,8 +137,15 @@ function serviceView(service: Service): TemplateResult {
             [
                 { title: "Component", cell: (one) => html`<strong>${one.component}</strong>` },
                 { title: "Asks", cell: (one) => (one.declared === "need" ? "needs" : "wants") },
-                { title: "Gets", cell: (one) => html`${status(one)} ${one.plugin ? html`<span class="small">${one.version} of ${one.plugin}</span>` : nothing}` },
-                { title: "Why", cell: (one) => html`${one.reason}${one.active ? nothing : html` <span class="small">It does not run: ${one.inactive_because}</span>`}` },
+                {
+                    title: "Gets",
+                    cell: (one) => html`${status(one)} ${one.plugin ? html`<span class="small">${one.version} of ${one.plugin}</span>` : nothing}`,
+                },
+                {
+                    title: "Why",
+                    cell: ({ reason, active, inactive_because: why }) =>
+                        html`${reason}${active ? nothing : html` <span class="small">It does not run: ${why}</span>`}`,
+                },
             ],
             service.components,
         ) : html`<p class="small muted">No component has declared that it needs or wants it.</p>`}
@@ -134,7 +155,10 @@ function serviceView(service: Service): TemplateResult {
                 { title: "Plugin", cell: (one) => one.plugin },
                 { title: "Version", cell: (one) => one.version },
                 { title: "Rank", cell: (one) => count(one.rank), end: true },
-                { title: "Answer", cell: (one) => (one.status === "ok" ? one.reason : html`${ANSWERS[one.status] ?? words(one.status)}: ${one.reason}`) },
+                {
+                    title: "Answer",
+                    cell: (one) => (one.status === "ok" ? one.reason : html`${ANSWERS[one.status] ?? words(one.status)}: ${one.reason}`),
+                },
             ],
             service.candidates,
         )}</details>` : nothing}

@@ -62,7 +62,11 @@ const ACCEPTANCES: ListOf<Acceptance> = {
         { name: "user_id", title: "User", sort: true },
         { name: "version", title: "Version", sort: true },
         { name: "language", title: "Language", sort: true },
-        { name: "state", title: "Decision", cell: (row) => (row.holds ? badge("ok", "accepted") : row.state === "accepted" ? badge("off", "accepted, holds no more") : badge("warning", "taken back")) },
+        { name: "state", title: "Decision", cell: (row) => (row.holds
+            ? badge("ok", "accepted")
+            : row.state === "accepted"
+            ? badge("off", "accepted, holds no more")
+            : badge("warning", "taken back")) },
         { name: "accepted_at", title: "Accepted", sort: true, cell: (row) => timeView(row.accepted_at) },
         { name: "withdrawn_at", title: "Taken back", sort: true, cell: (row) => timeView(row.withdrawn_at) },
     ],
@@ -85,7 +89,9 @@ async function readable(markup: string): Promise<DocumentFragment> {
 function brings({ asks_again, users_asked_again }: Effect): string {
     if (!asks_again) return "Who has accepted is not asked again.";
     if (users_asked_again === 0) return "Every user is asked; nobody has an acceptance now that would end.";
-    return users_asked_again === 1 ? "Every user is asked again: the acceptance of 1 user does not hold any more." : `Every user is asked again: the acceptances of ${count(users_asked_again)} users do not hold any more.`;
+    return users_asked_again === 1
+        ? "Every user is asked again: the acceptance of 1 user does not hold any more."
+        : `Every user is asked again: the acceptances of ${count(users_asked_again)} users do not hold any more.`;
 }
 
 /** Asks with what it brings, then does it. True when it is in force. */
@@ -149,7 +155,8 @@ class PagePolicy extends Page {
         try {
             const { data } = await attempt({ version: text.version, language: text.language });
             const shown = await readable(data.html);
-            await openDialog(`Version ${text.version}, ${text.language}`, (close) => html`<div class="readable" tabindex="0" lang=${text.language}>${shown}</div>
+            await openDialog(`Version ${text.version}, ${text.language}`, (close) =>
+                html`<div class="readable" tabindex="0" lang=${text.language}>${shown}</div>
                 <div class="buttons"><button type="button" @click=${() => close()}>Close</button></div>`, { wide: true });
         } catch (error) {
             say(messageOf(error), { failed: true });
@@ -160,13 +167,22 @@ class PagePolicy extends Page {
         const { texts } = this;
         if (!texts) return nothing;
         return html`
-            ${texts.asked_by_lms ? html`<div class="card"><p>${badge("warning", "not asked here")} Users who come through the learning platform are not asked: the site says that the platform has done so. <a href="/admin/site">Site settings</a></p></div>` : nothing}
+            ${texts.asked_by_lms ? html`<div class="card"><p>${badge("warning", "not asked here")} Users who come through the learning platform are
+                not asked: the site says that the platform has done so. <a href="/admin/site">Site settings</a></p></div>` : nothing}
             ${texts.version
-                ? facts([["In force", html`Version <strong>${texts.version}</strong>`], ["Languages", texts.texts.filter((text) => text.in_force).map((text) => text.language).join(", ") || badge("error", "no text")], ["Users whose acceptance holds", count(texts.holders)]])
-                : html`<div class="empty"><p>The site has no policy: nobody is asked before AI is used.</p><p><a class="button" href="/admin/policy/new">Write one</a></p></div>`}
+                ? facts([
+                    ["In force", html`Version <strong>${texts.version}</strong>`],
+                    ["Languages", texts.texts.filter((text) => text.in_force).map((text) => text.language).join(", ") || badge("error", "no text")],
+                    ["Users whose acceptance holds", count(texts.holders)],
+                ])
+                : html`<div class="empty"><p>The site has no policy: nobody is asked before AI is used.</p><p><a class="button"
+                    href="/admin/policy/new">Write one</a></p></div>`}
             <section aria-labelledby="versions-title"><h2 id="versions-title">Versions</h2>${this.versions(texts)}</section>
-            ${texts.version ? html`<p><button type="button" class="danger" @click=${() => this.set({ version: "" })}>Have no policy any more</button></p>` : nothing}
-            <section aria-labelledby="acceptances-title"><h2 id="acceptances-title">Who has accepted</h2><console-list .of=${ACCEPTANCES}></console-list></section>`;
+            ${texts.version
+                ? html`<p><button type="button" class="danger" @click=${() => this.set({ version: "" })}>Have no policy any more</button></p>`
+                : nothing}
+            <section aria-labelledby="acceptances-title"><h2 id="acceptances-title">Who has accepted</h2><console-list
+                .of=${ACCEPTANCES}></console-list></section>`;
     }
 
     private versions({ texts, counts }: Texts): TemplateResult {
@@ -175,15 +191,21 @@ class PagePolicy extends Page {
             [
                 { title: "Version", cell: (text) => html`<strong>${text.version}</strong> ${text.in_force ? badge("ok", "in force") : nothing}` },
                 { title: "Language", cell: (text) => text.language },
-                { title: "Written", cell: (text) => html`${timeView(text.created_at)}${text.by ? html` <span class="small muted">by ${text.by}</span>` : nothing}` },
+                {
+                    title: "Written",
+                    cell: (text) => html`${timeView(text.created_at)}${text.by ? html` <span class="small muted">by ${text.by}</span>` : nothing}`,
+                },
                 { title: "Accepted", cell: (text) => count(counts[text.version]?.accepted ?? 0), end: true },
                 { title: "Taken back", cell: (text) => count(counts[text.version]?.withdrawn ?? 0), end: true },
                 {
                     title: "",
-                    cell: (text) => html`<span class="buttons"><button type="button" aria-label="Read version ${text.version}, ${text.language}" @click=${() => this.show(text)}>Read</button>
+                    cell: (text) => html`<span class="buttons"><button type="button" aria-label="Read version ${text.version}, ${text.language}"
+                        @click=${() => this.show(text)}>Read</button>
                         ${text.in_force
-                            ? html`<a class="button" href="/admin/policy/new?version=${encodeURIComponent(text.version)}" aria-label="Add a language to version ${text.version}">Add a language</a>`
-                            : html`<button type="button" aria-label="Put version ${text.version} in force" @click=${() => this.set({ version: text.version })}>Put in force</button>`}</span>`,
+                            ? html`<a class="button" href="/admin/policy/new?version=${encodeURIComponent(text.version)}"
+                                aria-label="Add a language to version ${text.version}">Add a language</a>`
+                            : html`<button type="button" aria-label="Put version ${text.version} in force"
+                                @click=${() => this.set({ version: text.version })}>Put in force</button>`}</span>`,
                 },
             ],
             texts,
@@ -223,7 +245,8 @@ class PagePolicyNew extends Page {
     }
 
     protected override lead(): TemplateResult {
-        return html`Markdown. A version such as 2.1 asks users again only when its first number changes; any other name, such as autumn, asks everybody.`;
+        return html`Markdown. A version such as 2.1 asks users again only when its first number changes; any other name, such as autumn, asks
+            everybody.`;
     }
 
     override disconnectedCallback(): void {
@@ -237,8 +260,26 @@ class PagePolicyNew extends Page {
         const there = data.texts.filter((text) => text.version === this.version).map((text) => text.language);
         const last = data.texts.find((text) => text.in_force && text.language === data.site_language) ?? data.texts[0];
         const fields: Field[] = [
-            { pointer: "/version", title: "Version", kind: "text", required: true, maxLength: 64, fixed: this.version !== "", ...(data.version && { help: `In force is ${data.version}.` }) },
-            { pointer: "/language", title: "Language", kind: "text", maxLength: 35, required: this.version !== "", placeholder: data.site_language, help: there.length ? `There is already: ${there.join(", ")}. Such as en or de-AT.` : `Such as en or de-AT. Empty: ${data.site_language}, the site's.` },
+            {
+                pointer: "/version",
+                title: "Version",
+                kind: "text",
+                required: true,
+                maxLength: 64,
+                fixed: this.version !== "",
+                ...(data.version && { help: `In force is ${data.version}.` }),
+            },
+            {
+                pointer: "/language",
+                title: "Language",
+                kind: "text",
+                maxLength: 35,
+                required: this.version !== "",
+                placeholder: data.site_language,
+                help: there.length
+                    ? `There is already: ${there.join(", ")}. Such as en or de-AT.`
+                    : `Such as en or de-AT. Empty: ${data.site_language}, the site's.`,
+            },
             { pointer: "/text", title: "Text", kind: "area", required: true, maxLength: 100_000 },
         ];
         this.form = {
@@ -255,7 +296,8 @@ class PagePolicyNew extends Page {
     }
 
     private async save(value: Value): Promise<void> {
-        if (!(await putInForce(value, this.etag))) throw new Refusal(0, "cancelled", "Not put in force: you have cancelled. What you have written is still here.");
+        if (!(await putInForce(value, this.etag)))
+            throw new Refusal(0, "cancelled", "Not put in force: you have cancelled. What you have written is still here.");
         setTimeout(() => void go("policy"));
     }
 
@@ -284,7 +326,9 @@ class PagePolicyNew extends Page {
     private previewView(): TemplateResult {
         return html`<section class="card" aria-labelledby="preview-title"><h2 id="preview-title">As users read it</h2>
             ${this.preview ? html`<div class="readable" tabindex="0">${this.preview}</div>` : html`<p class="muted">Nothing to read yet.</p>`}
-            ${this.effect ? html`<p role="status">${badge(this.effect.asks_again ? "warning" : "ok", this.effect.asks_again ? "asks again" : "asks nobody again")} ${brings(this.effect)}</p>` : nothing}</section>`;
+            ${this.effect ? html`<p role="status">${
+                badge(this.effect.asks_again ? "warning" : "ok", this.effect.asks_again ? "asks again" : "asks nobody again")
+            } ${brings(this.effect)}</p>` : nothing}</section>`;
     }
 
     protected content(): TemplateResult | typeof nothing {

@@ -50,8 +50,10 @@ class PagePrices extends Page {
             { name: "valid_from", title: "From", sort: true, cell: (row) => when(row.valid_from) },
             { name: "valid_to", title: "To", sort: true, cell: (row) => (row.valid_to ? when(row.valid_to) : "open") },
         ],
-        buttons: (row) => html`<button type="button" aria-label="Remove the price of ${nameOf(row)}" @click=${() => void this.removeRow(row)}>Remove…</button>`,
-        empty: html`<p>There are no prices: what calls cost is not known, and budgets have nothing to count. <a href="/admin/prices/new">Add a price</a> for the models that you use.</p>`,
+        buttons: (row) =>
+            html`<button type="button" aria-label="Remove the price of ${nameOf(row)}" @click=${() => void this.removeRow(row)}>Remove…</button>`,
+        empty: html`<p>There are no prices: what calls cost is not known, and budgets have nothing to count.
+            <a href="/admin/prices/new">Add a price</a> for the models that you use.</p>`,
     };
 
     heading(): string {
@@ -83,14 +85,17 @@ class PagePrices extends Page {
     private without(): TemplateResult {
         return html`<section class="card" aria-labelledby="without"><h2 id="without">Used without a price</h2>
             <p>What these calls of the last 30 days cost is not known, and no budget has counted them.</p>
-            <ul class="notices">${this.unpriced.map((row) => html`<li><code>${row.model}</code> ${row.provider ? html`of ${row.provider}` : nothing}: ${count(row.unpriced_calls)} ${row.unpriced_calls === 1 ? "call" : "calls"}.
-                <a href=${withQuery("/admin/prices/new", { provider: row.provider, model: row.model })}>Add its price<span class="hidden"> (${row.model}${row.provider ? ` of ${row.provider}` : ""})</span></a></li>`)}</ul></section>`;
+            <ul class="notices">${this.unpriced.map((row) => html`<li><code>${row.model}</code> ${row.provider ? html`of ${row.provider}` : nothing}:
+                ${count(row.unpriced_calls)} ${row.unpriced_calls === 1 ? "call" : "calls"}.
+                <a href=${withQuery("/admin/prices/new", { provider: row.provider, model: row.model })}>Add its price<span class="hidden">
+                    (${row.model}${row.provider ? ` of ${row.provider}` : ""})</span></a></li>`)}</ul></section>`;
     }
 
     private async removeRow(row: Price): Promise<void> {
         const yes = await ask({
             title: "Remove this price?",
-            text: html`<p>${nameOf(row)}, from ${when(row.valid_from)}.</p><p>What was charged by it stays. If no other price fits, later calls have none: their cost is not known, and budgets that refuse let the model not be asked.</p>`,
+            text: html`<p>${nameOf(row)}, from ${when(row.valid_from)}.</p><p>What was charged by it stays. If no other price fits, later calls have
+                none: their cost is not known, and budgets that refuse let the model not be asked.</p>`,
             confirm: "Remove",
             danger: true,
         });
@@ -123,7 +128,9 @@ class PagePriceNew extends Page {
 
     protected async load(): Promise<void> {
         const [providers, { total }] = await Promise.all([
-            session.can("manage_providers") ? get<{ providers: { name: string; plugin: string }[] }>("/v1/providers", {}, this.signal) : { providers: [] },
+            session.can("manage_providers")
+                ? get<{ providers: { name: string; plugin: string }[] }>("/v1/providers", {}, this.signal)
+                : { providers: [] },
             get<{ total: { currency?: string } }>("/v1/reports/cost", { limit: 1 }, this.signal),
         ]);
         const query = currentQuery();
@@ -146,9 +153,17 @@ class PagePriceNew extends Page {
 }
 
 function fields(providers: string[], currency: string): Field[] {
-    const of = (name: string, title: string, help: string, required = false): Field => ({ pointer: `/${name}`, title: `${title} (${currency})`, kind: "money", max: MAX, required, help });
+    const of = (name: string, title: string, help: string, required = false): Field =>
+        ({ pointer: `/${name}`, title: `${title} (${currency})`, kind: "money", max: MAX, required, help });
     return [
-        { pointer: "/provider", title: "Provider", kind: "text", maxLength: 64, suggestions: providers, help: "A provider, or a kind of providers. Left empty: any." },
+        {
+            pointer: "/provider",
+            title: "Provider",
+            kind: "text",
+            maxLength: 64,
+            suggestions: providers,
+            help: "A provider, or a kind of providers. Left empty: any.",
+        },
         { pointer: "/model", title: "Model", kind: "text", maxLength: 255, help: "As the provider calls it. Left empty: any." },
         of("input", "Input, a million tokens", "What is sent.", true),
         of("output", "Output, a million tokens", "What is answered.", true),

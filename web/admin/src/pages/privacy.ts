@@ -185,7 +185,8 @@ export class PagePrivacy extends Page {
         const id = `privacy-${at}`;
         const wrong = this.wrong?.at === at ? this.wrong.text : "";
         return html`<div class="field"><label class="label" for=${id}>${label}</label>
-            <input id=${id} type="text" autocomplete="off" spellcheck="false" maxlength="255" aria-invalid=${wrong ? "true" : nothing} aria-describedby=${wrong ? `${id}-error` : nothing} />
+            <input id=${id} type="text" autocomplete="off" spellcheck="false" maxlength="255" aria-invalid=${wrong ? "true" : nothing}
+                aria-describedby=${wrong ? `${id}-error` : nothing} />
             ${wrong ? html`<span class="error" id="${id}-error" role="alert">${wrong}</span>` : nothing}</div>`;
     }
 
@@ -225,7 +226,8 @@ export class PagePrivacy extends Page {
                 ["Over", job.completed_at ? when(job.completed_at, { seconds: true }) : "not yet"],
                 ["Number", html`<code>${job.id}</code>`],
                 ["Why it failed", job.code ?? undefined],
-            ]) : html`<p>An erasure goes on when this page is left. Its number, which is in the address of this page while it is shown, leads back to it.</p>`}
+            ]) : html`<p>An erasure goes on when this page is left. Its number, which is in the address of this page while it is shown, leads back
+                to it.</p>`}
             <details ?open=${this.wrong?.at === "job"}><summary>Look up ${job ? "another" : "one"}</summary>
                 <form @submit=${this.find}>${this.field("job", "Number")}<div class="buttons"><button type="submit">Look it up</button></div></form>
             </details>
@@ -239,7 +241,8 @@ export class PagePrivacy extends Page {
             <p>Every table of the database that holds something of users, and what an erasure does to it.</p>
             <div class="rows" role="table" aria-label="Tables with something of users">
                 <div role="rowgroup" class="head"><div role="row">
-                    <div role="columnheader">What</div><div role="columnheader">Kept</div><div role="columnheader">Erasure</div><div role="columnheader">In the copy</div>
+                    <div role="columnheader">What</div><div role="columnheader">Kept</div><div role="columnheader">Erasure</div><div
+                        role="columnheader">In the copy</div>
                 </div></div>
                 <div role="rowgroup">${personal.map((table) => html`<div role="row">
                     <div role="cell" data-title="What"><span>${table.what}<br /><code class="muted">${table.table}</code></span></div>

@@ -38,7 +38,9 @@ class PageProfile extends ProfilePage {
             ["State", profile.valid ? badge("ok", "Valid") : badge("error", "Cannot run")],
             ["Version", html`${count(profile.version)}, saved ${timeView(profile.updated_at)}`],
             ["Used by", profile.usage.scope_count
-                ? html`<a href="/admin/profiles/${profile.id}/scopes">${profile.usage.scope_count === 1 ? "1 scope" : `${count(profile.usage.scope_count)} scopes`}</a>`
+                ? html`<a href="/admin/profiles/${profile.id}/scopes">${
+                    profile.usage.scope_count === 1 ? "1 scope" : `${count(profile.usage.scope_count)} scopes`
+                }</a>`
                 : html`no scope yet: <a href="/admin/scopes/new?profile_id=${profile.id}">say where it applies</a>`],
         ])}
         <console-profile-editor .of=${this.editor}></console-profile-editor>`;
@@ -72,13 +74,22 @@ class PageProfileScopes extends ProfilePage {
                 : html`<div class="empty"><p>No scope leads here yet, so nobody sees it in a page by itself.</p></div>`}
             ${scope_count > scopes.length ? html`<p class="muted">and ${count(scope_count - scopes.length)} more</p>` : nothing}
             <p><a class="button ${scopes.length ? "" : "primary"}" href="/admin/scopes/new?profile_id=${profile.id}">New scope for it</a></p>
-            <p class="muted">${session_count === 0 ? "No conversation is" : session_count === 1 ? "1 conversation is" : `${count(session_count)} conversations are`} kept of it.</p></section>
+            <p class="muted">${
+                session_count === 0 ? "No conversation is" : session_count === 1 ? "1 conversation is" : `${count(session_count)} conversations are`
+            } kept of it.</p></section>
         <section class="section"><h2>Put it into a page</h2>
             ${scopes.length > 1
-                ? html`<label class="field"><span class="label">For the scope</span><select @change=${(event: Event) => { this.chosen = Number((event.target as HTMLSelectElement).value); }}>
-                    ${scopes.map((scope) => html`<option value=${scope.id} ?selected=${scope.id === this.chosen}>${placeOf(scope)}</option>`)}</select></label>`
+                ? html`<label class="field"><span class="label">For the scope</span><select
+                    @change=${(event: Event) => { this.chosen = Number((event.target as HTMLSelectElement).value); }}>
+                    ${
+                        scopes.map((scope) => html`<option value=${scope.id} ?selected=${scope.id === this.chosen}>${placeOf(scope)}</option>`)
+                    }</select></label>`
                 : nothing}
-            ${widgetSnippet({ orchestrator: profile.orchestrator_class, profile: profile.slug, scope: chosen ? { course: chosen.course_id ?? "", slot: chosen.ui_slot_selector_id } : null })}</section>`;
+            ${widgetSnippet({
+                orchestrator: profile.orchestrator_class,
+                profile: profile.slug,
+                scope: chosen ? { course: chosen.course_id ?? "", slot: chosen.ui_slot_selector_id } : null,
+            })}</section>`;
     }
 
     private scope(scope: Scope): TemplateResult {
@@ -88,7 +99,8 @@ class PageProfileScopes extends ProfilePage {
 
 /** What is compared: all that a version holds, as one text. */
 const textOf = (version: Version) =>
-    `// name: ${version["slug"]}\n// template: ${version["base_filepath"]}\n// description: ${version["description"] ?? ""}\n\n${version["content_patch"]}`;
+    `// name: ${version["slug"]}\n// template: ${version["base_filepath"]}\n// description: ${version["description"] ??
+        ""}\n\n${version["content_patch"]}`;
 
 class PageProfileHistory extends ProfilePage {
     protected readonly tab = "/history";
@@ -97,7 +109,8 @@ class PageProfileHistory extends ProfilePage {
     protected override async load(): Promise<void> {
         await super.load();
         const profile = this.profile!;
-        this.versions = { path: `/v1/profiles/${profile.id}/history`, current: profile.version, text: textOf, restore: (version) => this.restore(version) };
+        this.versions =
+            { path: `/v1/profiles/${profile.id}/history`, current: profile.version, text: textOf, restore: (version) => this.restore(version) };
     }
 
     private async restore(version: Version): Promise<void> {

@@ -36,7 +36,9 @@ const NAMED = 10;
 export function goesWith({ scope_count, session_count, scopes }: ProfileUsage, versions: number): string[] {
     const lines = scopes.slice(0, NAMED).map((scope) => `Scope ${scope.id}: ${placeOf(scope)}`);
     if (scope_count > NAMED) lines.push(`${count(scope_count - NAMED)} more scopes`);
-    if (session_count) lines.push(session_count === 1 ? "1 conversation, with all that was said in it" : `${count(session_count)} conversations, with all that was said in them`);
+    if (session_count) lines.push(session_count === 1
+        ? "1 conversation, with all that was said in it"
+        : `${count(session_count)} conversations, with all that was said in them`);
     lines.push(versions === 1 ? "Its history" : `Its history of ${count(versions)} versions`);
     return lines;
 }
@@ -44,7 +46,13 @@ export function goesWith({ scope_count, session_count, scopes }: ProfileUsage, v
 export async function removeProfile(profile: { id: number; slug: string; version: number }): Promise<boolean> {
     try {
         const usage = await get<ProfileUsage>(`/v1/profiles/${profile.id}/usage`);
-        const yes = await ask({ title: `Remove the profile ${profile.slug}?`, text: "This cannot be undone.", depends: goesWith(usage, profile.version), confirm: "Remove", danger: true });
+        const yes = await ask({
+            title: `Remove the profile ${profile.slug}?`,
+            text: "This cannot be undone.",
+            depends: goesWith(usage, profile.version),
+            confirm: "Remove",
+            danger: true,
+        });
         if (!yes) return false;
         await call("DELETE", `/v1/profiles/${profile.id}`);
         say(`The profile ${profile.slug} is removed.`);
@@ -91,7 +99,8 @@ export abstract class ProfilePage extends Page {
     protected override tools(): TemplateResult | typeof nothing {
         if (!this.profile) return nothing;
         const { id } = this.profile;
-        return html`<a class="button" href="/admin/profiles/new?from=${id}">Duplicate</a><button type="button" class="danger" @click=${this.askRemove}>Remove</button>`;
+        return html`<a class="button" href="/admin/profiles/new?from=${id}">Duplicate</a><button type="button" class="danger"
+            @click=${this.askRemove}>Remove</button>`;
     }
 
     private readonly askRemove = async (): Promise<void> => {
@@ -103,7 +112,8 @@ export abstract class ProfilePage extends Page {
 
     protected content(): TemplateResult {
         const { id } = this.profile!;
-        return html`<nav class="tabs" aria-label="Of this profile">${TABS.map(([path, title]) => html`<a href="/admin/profiles/${id}${path}" aria-current=${path === this.tab ? "page" : "false"}>${title}</a>`)}</nav>
+        return html`<nav class="tabs" aria-label="Of this profile">${TABS.map(([path, title]) =>
+            html`<a href="/admin/profiles/${id}${path}" aria-current=${path === this.tab ? "page" : "false"}>${title}</a>`)}</nav>
             ${this.body(this.profile!)}`;
     }
 }

@@ -18,12 +18,17 @@ const LIST: ListOf<Profile> = {
         { name: "slug", title: "Name", sort: true },
         { name: "description", title: "Description", sort: true, cell: (row) => row.description ?? "" },
         { name: "base_filepath", title: "Template", sort: true, cell: (row) => html`<code>${row.base_filepath}</code>` },
-        { name: "valid", title: "State", sort: true, cell: (row) => (row.valid ? badge("ok", "Valid") : html`<div class="stack">${badge("error", "Cannot run")}<span class="small">${row.errors[0] ?? ""}</span></div>`) },
-        { name: "usage", title: "Used by", cell: (row) => (row.usage.scope_count === 0 ? "no scope" : html`<a href="/admin/profiles/${row.id}/scopes">${row.usage.scope_count === 1 ? "1 scope" : `${row.usage.scope_count} scopes`}</a>`) },
+        { name: "valid", title: "State", sort: true, cell: (row) => (row.valid
+            ? badge("ok", "Valid")
+            : html`<div class="stack">${badge("error", "Cannot run")}<span class="small">${row.errors[0] ?? ""}</span></div>`) },
+        { name: "usage", title: "Used by", cell: (row) => (row.usage.scope_count === 0
+            ? "no scope"
+            : html`<a href="/admin/profiles/${row.id}/scopes">${row.usage.scope_count === 1 ? "1 scope" : `${row.usage.scope_count} scopes`}</a>`) },
         { name: "version", title: "Version", sort: true, end: true },
         { name: "updated_at", title: "Changed", sort: true, cell: (row) => timeView(row.updated_at) },
     ],
-    empty: html`<p>There are no profiles yet. A profile is a template, and what you want to differ from it.</p><a class="button primary" href="/admin/profiles/new">Make the first one</a>`,
+    empty: html`<p>There are no profiles yet. A profile is a template, and what you want to differ from it.</p><a class="button primary"
+        href="/admin/profiles/new">Make the first one</a>`,
 };
 
 class PageProfiles extends Page {
@@ -94,7 +99,8 @@ class PageProfileNew extends Page {
     protected content(): TemplateResult {
         if (this.editor) return html`<console-profile-editor .of=${this.editor}></console-profile-editor>`;
         return templateCards(this.templates ?? [], (template) =>
-            html`<button type="button" ?disabled=${!template.valid} @click=${() => this.choose(template)}>Begin with this<span class="hidden"> ${shortName(template.path)}</span></button>`);
+            html`<button type="button" ?disabled=${!template.valid} @click=${() => this.choose(template)}>Begin with this<span class="hidden">
+                ${shortName(template.path)}</span></button>`);
     }
 }
 

@@ -30,7 +30,9 @@ const EXCERPT = 90;
 const usedBy = ({ profile_count: n }: Prompt["usage"]) => (n === 0 ? "no profile" : n === 1 ? "1 profile" : `${count(n)} profiles`);
 
 const profileLinks = ({ profile_count: n, profiles }: Prompt["usage"]): unknown =>
-    n === 0 ? "no profile" : html`${profiles.map((slug, i) => html`${i ? ", " : ""}<a href="/admin/profiles/${encodeURIComponent(slug)}">${slug}</a>`)}${n > profiles.length ? ` and ${count(n - profiles.length)} more` : ""}`;
+    n === 0 ? "no profile" : html`${
+        profiles.map((slug, i) => html`${i ? ", " : ""}<a href="/admin/profiles/${encodeURIComponent(slug)}">${slug}</a>`)
+    }${n > profiles.length ? ` and ${count(n - profiles.length)} more` : ""}`;
 
 const LIST: ListOf<Prompt> = {
     path: "/v1/prompts",
@@ -44,7 +46,8 @@ const LIST: ListOf<Prompt> = {
         { name: "version", title: "Version", sort: true, end: true },
         { name: "updated_at", title: "Changed", sort: true, cell: (row) => timeView(row.updated_at) },
     ],
-    empty: html`<p>There are no prompts yet. A prompt is a text that profiles use by its name, so that it is changed in one place.</p><a class="button primary" href="/admin/prompts/new">Make the first one</a>`,
+    empty: html`<p>There are no prompts yet. A prompt is a text that profiles use by its name, so that it is changed in one place.</p><a
+        class="button primary" href="/admin/prompts/new">Make the first one</a>`,
 };
 
 class PagePrompts extends Page {
@@ -68,14 +71,21 @@ class PagePrompts extends Page {
 }
 
 const FIELDS: Field[] = [
-    { pointer: "/slug", title: "Name", kind: "text", required: true, help: "Letters, digits, “_” and “-”. Profiles name the prompt by it, or by its id." },
+    {
+        pointer: "/slug",
+        title: "Name",
+        kind: "text",
+        required: true,
+        help: "Letters, digits, “_” and “-”. Profiles name the prompt by it, or by its id.",
+    },
     { pointer: "/body", title: "Text", kind: "area", required: true, help: "What the model is told to do." },
 ];
 
 /** How long the text is, and how much room there is. */
 function length(value: Value): TemplateResult {
     const body = String(value["body"] ?? ""), bytes = new TextEncoder().encode(body).length;
-    return html`<p class="small ${bytes > BODY_MAX ? "over" : "muted"}">${count([...body].length)} characters${bytes > BODY_MAX / 2 ? `, ${count(bytes)} of at most ${count(BODY_MAX)} bytes` : ""}</p>`;
+    return html`<p class="small ${bytes > BODY_MAX ? "over" : "muted"}">${count([...body].length)}
+        characters${bytes > BODY_MAX / 2 ? `, ${count(bytes)} of at most ${count(BODY_MAX)} bytes` : ""}</p>`;
 }
 
 class PagePromptNew extends Page {
@@ -140,7 +150,8 @@ class PagePrompt extends PromptPage {
 
     protected override tools(): TemplateResult | typeof nothing {
         if (!this.prompt) return nothing;
-        return html`<a class="button" href="/admin/prompts/${this.prompt.id}/history">History</a><button type="button" class="danger" @click=${this.askRemove}>Remove</button>`;
+        return html`<a class="button" href="/admin/prompts/${this.prompt.id}/history">History</a><button type="button" class="danger"
+            @click=${this.askRemove}>Remove</button>`;
     }
 
     protected override async load(): Promise<void> {
@@ -165,7 +176,13 @@ class PagePrompt extends PromptPage {
             const { data } = await call<Prompt>("GET", this.address);
             this.prompt = data;
             if (data.usage.profile_count) return await this.inUse(data);
-            if (!(await ask({ title: `Remove the prompt ${data.slug}?`, text: "No profile uses it. This cannot be undone.", depends: ["Its history"], confirm: "Remove", danger: true }))) return;
+            if (!(await ask({
+                title: `Remove the prompt ${data.slug}?`,
+                text: "No profile uses it. This cannot be undone.",
+                depends: ["Its history"],
+                confirm: "Remove",
+                danger: true,
+            }))) return;
             await call("DELETE", this.address);
             say(`The prompt ${data.slug} is removed.`);
         } catch (error) {

@@ -48,7 +48,10 @@ class PageProvider extends Page {
     }
 
     protected async load(): Promise<void> {
-        const [answer, { plugins }] = await Promise.all([call<Provider>("GET", this.path, { signal: this.signal }), get<{ plugins: Plugin[] }>("/v1/provider-plugins", {}, this.signal)]);
+        const [answer, { plugins }] = await Promise.all([
+            call<Provider>("GET", this.path, { signal: this.signal }),
+            get<{ plugins: Plugin[] }>("/v1/provider-plugins", {}, this.signal),
+        ]);
         this.plugin = plugins.find((one) => one.name === answer.data.plugin);
         this.take(answer);
     }
@@ -104,11 +107,14 @@ class PageProvider extends Page {
                 ${kind ? nothing : html`<p>The plugin ${provider.plugin} is not installed: there is nothing to set.</p>`}
             </section>
             <div class="split">
-                <section class="card" aria-labelledby="settings"><h2 id="settings">Settings</h2>${this.form ? html`<console-form .of=${this.form}></console-form>` : nothing}</section>
+                <section class="card" aria-labelledby="settings"><h2
+                    id="settings">Settings</h2>${this.form ? html`<console-form .of=${this.form}></console-form>` : nothing}</section>
                 <div>
-                    <section class="card" aria-labelledby="test"><h2 id="test">Test</h2><provider-test .provider=${provider} @tested=${this.tested}></provider-test></section>
+                    <section class="card" aria-labelledby="test"><h2 id="test">Test</h2><provider-test .provider=${provider}
+                        @tested=${this.tested}></provider-test></section>
                     ${kind?.settings_schema.properties?.["model"]
-                        ? html`<section class="card" aria-labelledby="models"><h2 id="models">Models</h2><provider-models .provider=${provider} .chosen=${this.model} @model=${this.use}></provider-models></section>`
+                        ? html`<section class="card" aria-labelledby="models"><h2 id="models">Models</h2><provider-models .provider=${provider}
+                            .chosen=${this.model} @model=${this.use}></provider-models></section>`
                         : nothing}
                 </div>
             </div>`;
@@ -136,7 +142,9 @@ class PageProvider extends Page {
             const yes = await ask({
                 title: `Remove ${provider.name}?`,
                 text: html`<p>It is asked no more, and its key is deleted. What it answered stays in the register.</p>
-                    ${priced.length ? html`<p>${priced.length === 1 ? "One price names" : `${priced.length} prices name`} it (${[...new Set(priced.map((price) => price.model || "any model"))].join(", ")}): they stay, and count again if a provider of this name is added.</p>` : nothing}`,
+                    ${priced.length ? html`<p>${priced.length === 1 ? "One price names" : `${priced.length} prices name`} it (${
+                        [...new Set(priced.map((price) => price.model || "any model"))].join(", ")
+                    }): they stay, and count again if a provider of this name is added.</p>` : nothing}`,
                 depends: own.map((limit) => `the limit: ${limitSentence(limit, provider.name)}`),
                 confirm: "Remove",
                 danger: true,
@@ -153,7 +161,8 @@ class PageProvider extends Page {
     };
 
     private refuse(provider: Provider): Promise<unknown> {
-        return openDialog(`${provider.name} cannot be removed yet`, (close) => html`<p>It is used by ${provider.used_by}. Let these use another provider, or the order of the list, first.</p>
+        return openDialog(`${provider.name} cannot be removed yet`, (close) =>
+            html`<p>It is used by ${provider.used_by}. Let these use another provider, or the order of the list, first.</p>
             <div class="buttons"><button type="button" @click=${() => close()}>Close</button></div>`);
     }
 }

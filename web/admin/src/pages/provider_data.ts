@@ -39,7 +39,8 @@ export interface Plugin {
 }
 
 export const FALLBACK =
-    "An action goes to the first provider of this list that serves it. If that one fails, the next one is asked, and so on. One that is off, not set up, or left alone after faults is passed over.";
+    "An action goes to the first provider of this list that serves it. If that one fails, the next one is asked, and so on. One that is off, not " +
+        "set up, or left alone after faults is passed over.";
 
 const CAUSES: Record<string, string> = {
     upstream_unavailable: "it cannot be reached or answers with errors",
@@ -61,7 +62,9 @@ export function stateView(provider: Provider): TemplateResult {
 
 export function circuitView({ state, faults, cause, retry_in_ms }: Circuit): TemplateResult {
     const why = cause ? `: ${causeText(cause)}` : "";
-    if (state === "closed") return html`${badge("ok", "Ready")}${faults > 0 ? html` <span class="small">${faults === 1 ? "The last try failed" : `The last ${faults} tries failed`}${why}.</span>` : nothing}`;
+    if (state === "closed") return html`${badge("ok", "Ready")}${
+        faults > 0 ? html` <span class="small">${faults === 1 ? "The last try failed" : `The last ${faults} tries failed`}${why}.</span>` : nothing
+    }`;
     const next = retry_in_ms ? ago(new Date(Date.now() + retry_in_ms).toISOString()) : "now";
     return html`${badge(state === "open" ? "error" : "warning", state === "open" ? "Left alone" : "On trial")}
         <span class="small">${faults} faults in a row${why}. ${state === "open" ? `Asked again ${next}.` : "The next call decides."}</span>`;

@@ -12,7 +12,8 @@ const FIRST = ["endpoint", "api_key", "model", "embedding_model", "username", "p
 const TRIES = ["headers", "body", "models", "connect_ms", "first_byte_ms", "idle_ms", "total_ms", "retries", "breaker_faults", "breaker_open_ms"];
 const FEW = 6;
 
-const NAME: Field = { pointer: "/name", title: "Name", kind: "text", required: true, maxLength: 64, help: "What profiles, limits and the register call it." };
+const NAME: Field =
+    { pointer: "/name", title: "Name", kind: "text", required: true, maxLength: 64, help: "What profiles, limits and the register call it." };
 
 export function settingsFields(schema: Schema): Field[] {
     const fields = fieldsOf(schema, "/config");
@@ -24,7 +25,8 @@ export function settingsFields(schema: Schema): Field[] {
     });
 }
 
-export const newFields = (plugin: Plugin): Field[] => [NAME, ...settingsFields(plugin.settings_schema).map((field) => (field.kind === "secret" ? { ...field, placeholder: "" } : field))];
+export const newFields = (plugin: Plugin): Field[] =>
+    [NAME, ...settingsFields(plugin.settings_schema).map((field) => (field.kind === "secret" ? { ...field, placeholder: "" } : field))];
 
 export function editFields(plugin: Plugin): Field[] {
     const enabled: Field = { pointer: "/enabled", title: "In use", kind: "boolean", help: "Off, it is passed over." };
@@ -38,7 +40,14 @@ function actionFields(plugin: Plugin, action: string): Field[] {
     return [
         on,
         { pointer: `${base}/settings/model`, title: "Model", kind: "text", fold, maxLength: 255, help: "Another one than above, for this action." },
-        { pointer: `${base}/settings/instruction`, title: "Instruction", kind: "area", fold, maxLength: 100000, help: "Stands in the place of Lectern's own instruction to the model." },
+        {
+            pointer: `${base}/settings/instruction`,
+            title: "Instruction",
+            kind: "area",
+            fold,
+            maxLength: 100000,
+            help: "Stands in the place of Lectern's own instruction to the model.",
+        },
         { pointer: `${base}/settings/extra`, title: "More members of the request", kind: "json", fold, help: 'As JSON, e.g. {"temperature": 0.2}.' },
     ];
 }
@@ -47,7 +56,8 @@ const foldOf = (action: string) => `For ${words(action)}`;
 
 /** On or off beside each action's title, so that they need not be opened. */
 export function foldNotes(plugin: Plugin): Record<string, (value: Value) => unknown> {
-    return Object.fromEntries(plugin.serves.map((action) => [foldOf(action), (value: Value) => (at(value, `/actions/${action}/enabled`) === false ? badge("off", "Off") : badge("ok", "On"))]));
+    return Object.fromEntries(plugin.serves.map((action) =>
+        [foldOf(action), (value: Value) => (at(value, `/actions/${action}/enabled`) === false ? badge("off", "Off") : badge("ok", "On"))]));
 }
 
 /** What the form is about; an action without a word about it is on. */

@@ -22,12 +22,17 @@ class PageProviderNew extends Page {
     }
 
     protected override lead(): string | TemplateResult {
-        return this.plugin ? this.plugin.description : "Choose what kind it is. Of one kind there may be several, with other keys, models or addresses.";
+        return this.plugin
+            ? this.plugin.description
+            : "Choose what kind it is. Of one kind there may be several, with other keys, models or addresses.";
     }
 
     protected async load(): Promise<void> {
         const kind = currentQuery().get("kind");
-        const [plugins, providers] = await Promise.all([get<{ plugins: Plugin[] }>("/v1/provider-plugins", {}, this.signal), kind ? get<{ providers: Provider[] }>("/v1/providers", {}, this.signal) : null]);
+        const [plugins, providers] = await Promise.all([
+            get<{ plugins: Plugin[] }>("/v1/provider-plugins", {}, this.signal),
+            kind ? get<{ providers: Provider[] }>("/v1/providers", {}, this.signal) : null,
+        ]);
         this.plugins = plugins.plugins;
         this.plugin = this.plugins.find((one) => one.name === kind);
         if (this.plugin) this.form = this.formOf(this.plugin, new Set(providers?.providers.map((one) => one.name)));

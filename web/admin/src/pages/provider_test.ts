@@ -47,8 +47,10 @@ class ProviderTest extends LightElement {
     };
 
     protected override render(): TemplateResult {
-        return html`<p>Asks ${this.provider.name} one short question, live, with what is saved. This is a real call: where the provider charges, it costs a little. It counts for no limit.</p>
-            <div class="buttons"><button type="button" aria-disabled=${this.busy ? "true" : nothing} @click=${this.test}>${this.busy ? "Asking…" : this.result || this.trouble ? "Test again" : "Test now"}</button></div>
+        return html`<p>Asks ${this.provider.name} one short question, live, with what is saved. This is a real call: where the provider charges, it
+            costs a little. It counts for no limit.</p>
+            <div class="buttons"><button type="button" aria-disabled=${this.busy ? "true" : nothing}
+                @click=${this.test}>${this.busy ? "Asking…" : this.result || this.trouble ? "Test again" : "Test now"}</button></div>
             <div class="result" role="status">${this.busy ? nothing : this.resultView()}</div>`;
     }
 
@@ -56,9 +58,11 @@ class ProviderTest extends LightElement {
         if (this.trouble) return troubleView(this.trouble);
         if (!this.result) return nothing;
         const { success, duration_ms, model, response, error } = this.result;
-        if (!success) return html`<p>${badge("error", "It failed")} after ${duration(duration_ms)}.</p><p class="wrong">${error ? refusalFrom(error, 0).detail : ""}</p>`;
+        if (!success) return html`<p>${badge("error", "It failed")} after
+            ${duration(duration_ms)}.</p><p class="wrong">${error ? refusalFrom(error, 0).detail : ""}</p>`;
         const text = typeof response?.["generated_content"] === "string" ? (response["generated_content"] as string) : "";
-        return html`<p>${badge("ok", "It works")} An answer after ${duration(duration_ms)}${model ? html`, by the model <code>${model}</code>` : nothing}.</p>
+        return html`<p>${badge("ok", "It works")} An answer after
+            ${duration(duration_ms)}${model ? html`, by the model <code>${model}</code>` : nothing}.</p>
             ${text ? html`<blockquote>${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}</blockquote>` : nothing}`;
     }
 }

@@ -13,7 +13,8 @@ import "./provider_test.js";
 const TYPING_MS = 250;
 
 class PageProviders extends Page {
-    static override properties = { ...Page.properties, rows: { state: true }, busy: { state: true }, dragged: { state: true }, over: { state: true } };
+    static override properties =
+        { ...Page.properties, rows: { state: true }, busy: { state: true }, dragged: { state: true }, over: { state: true } };
     declare rows: Provider[];
     /** Being changed; its switch waits. */
     declare busy: number | null;
@@ -64,14 +65,17 @@ class PageProviders extends Page {
 
     protected content(): TemplateResult {
         return html`<form class="bar" role="search" aria-label="providers" @submit=${(event: Event) => event.preventDefault()}>
-                <label class="field"><span class="label">Search</span><input type="search" .value=${this.search} @input=${(event: Event) => this.typed((event.target as HTMLInputElement).value)} /></label>
+                <label class="field"><span class="label">Search</span><input type="search" .value=${this.search}
+                    @input=${(event: Event) => this.typed((event.target as HTMLInputElement).value)} /></label>
                 <a class="button" href=${withQuery("/v1/providers", { q: this.search, format: "csv" })} download>CSV</a>
             </form>
             ${this.rows.length === 0
-                ? html`<div class="empty" role="status">${this.search ? "No providers match." : html`There is no provider yet: no action can be answered. <a href="/admin/providers/new">Add one</a>, or begin with “extract”, which needs no key and no network.`}</div>`
+                ? html`<div class="empty" role="status">${this.search ? "No providers match." : html`There is no provider yet: no action can be
+                    answered. <a href="/admin/providers/new">Add one</a>, or begin with “extract”, which needs no key and no network.`}</div>`
                 : html`<div class="rows ordered" role="table" aria-label="Providers in the order in which they are tried">
                     <div role="rowgroup" class="head"><div role="row">
-                        ${["Order", "Name", "Kind", "State", "In use"].map((title) => html`<div role="columnheader">${title}</div>`)}<div role="columnheader"><span class="hidden">Actions</span></div>
+                        ${["Order", "Name", "Kind", "State", "In use"].map((title) => html`<div role="columnheader">${title}</div>`)}<div
+                            role="columnheader"><span class="hidden">Actions</span></div>
                     </div></div>
                     <div role="rowgroup">${repeat(this.rows, (row) => row.id, (row, i) => this.row(row, i))}</div>
                 </div>`}
@@ -80,18 +84,26 @@ class PageProviders extends Page {
 
     private row(row: Provider, i: number): TemplateResult {
         const movable = !this.search && this.rows.length > 1, last = this.rows.length - 1;
-        return html`<div role="row" data-id=${row.id} class="${this.dragged === row.id ? "dragged" : ""} ${this.over === row.id ? "over" : ""}" draggable=${movable ? "true" : "false"}
-            @dragstart=${(event: DragEvent) => this.dragStart(event, row)} @dragover=${(event: DragEvent) => this.dragOver(event, row)} @drop=${(event: DragEvent) => this.drop(event, i)}
+        return html`<div role="row" data-id=${row.id} class="${this.dragged === row.id ? "dragged" : ""} ${this.over === row.id ? "over" : ""}"
+            draggable=${movable ? "true" : "false"}
+            @dragstart=${(event: DragEvent) => this.dragStart(event, row)} @dragover=${(event: DragEvent) => this.dragOver(event, row)}
+                @drop=${(event: DragEvent) => this.drop(event, i)}
             @dragend=${() => { this.dragged = this.over = null; }}>
-            <div role="cell" data-title="Order">${movable ? html`<span class="grip" aria-hidden="true">⠿</span> ` : nothing}${this.search ? "–" : i + 1}</div>
+            <div role="cell" data-title="Order">${
+                movable ? html`<span class="grip" aria-hidden="true">⠿</span> ` : nothing
+            }${this.search ? "–" : i + 1}</div>
             <div role="cell" data-title="Name"><a href="/admin/providers/${row.id}" draggable="false">${row.name}</a></div>
             <div role="cell" data-title="Kind">${this.titles.get(row.plugin) ?? row.plugin}</div>
             <div role="cell" data-title="State"><span>${stateView(row)}</span></div>
-            <div role="cell" data-title="In use">${switchView({ label: `Use ${row.name}`, on: row.enabled, busy: this.busy === row.id, toggle: (on) => void this.enable(row, on) })}</div>
+            <div role="cell" data-title="In use">${
+                switchView({ label: `Use ${row.name}`, on: row.enabled, busy: this.busy === row.id, toggle: (on) => void this.enable(row, on) })
+            }</div>
             <div role="cell" class="buttons">
                 ${movable
-                    ? html`<button type="button" class="earlier" aria-label="Earlier: ${row.name}" aria-disabled=${i === 0 ? "true" : nothing} @click=${() => void this.move(i, i - 1, "earlier")}>↑ Earlier</button>
-                          <button type="button" class="later" aria-label="Later: ${row.name}" aria-disabled=${i === last ? "true" : nothing} @click=${() => void this.move(i, i + 1, "later")}>↓ Later</button>`
+                    ? html`<button type="button" class="earlier" aria-label="Earlier: ${row.name}" aria-disabled=${i === 0 ? "true" : nothing}
+                        @click=${() => void this.move(i, i - 1, "earlier")}>↑ Earlier</button>
+                          <button type="button" class="later" aria-label="Later: ${row.name}" aria-disabled=${i === last ? "true" : nothing}
+                              @click=${() => void this.move(i, i + 1, "later")}>↓ Later</button>`
                     : nothing}
                 <button type="button" aria-label="Test ${row.name}" @click=${() => void this.test(row)}>Test…</button>
             </div>
@@ -129,14 +141,17 @@ class PageProviders extends Page {
         await this.updateComplete;
         if (button) this.querySelector<HTMLElement>(`[data-id="${row.id}"] .${button}`)?.focus();
         try {
-            const { data, etag } = await call<{ providers: Provider[] }>("PUT", "/v1/providers/order", { body: { ids: rows.map((one) => one.id) }, ifMatch: this.etag });
+            const { data, etag } =
+                await call<{ providers: Provider[] }>("PUT", "/v1/providers/order", { body: { ids: rows.map((one) => one.id) }, ifMatch: this.etag });
             this.rows = data.providers;
             this.etag = etag;
             say(`${row.name} is now number ${to + 1} of ${rows.length}.`);
         } catch (error) {
             this.rows = before;
             const changed = error instanceof Refusal && error.status === 412;
-            say(changed ? "Somebody else has changed the providers meanwhile: this is the list as it is now. Try again." : messageOf(error), { failed: true });
+            say(changed
+                ? "Somebody else has changed the providers meanwhile: this is the list as it is now. Try again."
+                : messageOf(error), { failed: true });
             if (changed) await this.reload();
         }
     }

@@ -52,7 +52,8 @@ interface Whole extends Call {
 }
 
 const STATES = ["completed", "failed", "refused", "cancelled", "interrupted", "running"] as const;
-const LEVELS: Record<string, Level> = { completed: "ok", failed: "error", refused: "warning", interrupted: "error", cancelled: "off", running: "off" };
+const LEVELS: Record<string, Level> =
+    { completed: "ok", failed: "error", refused: "warning", interrupted: "error", cancelled: "off", running: "off" };
 
 function stateView(state: string): TemplateResult {
     return badge(LEVELS[state] ?? "off", words(state));
@@ -107,8 +108,14 @@ class PageRegister extends Page {
                 { name: "created_at", title: "Begun", sort: true, cell: (call) => timeView(call.created_at) },
                 { name: "action", title: "Action", cell: (call) => words(call.action) },
                 { name: "user_id", title: "User", cell: (call) => call.user_id || "–" },
-                { name: "state", title: "State", cell: (call) => html`<span>${stateView(call.state)}${call.code ? html` <code>${call.code}</code>` : nothing}</span>` },
-                { name: "provider", title: "Provider", cell: (call) => (call.provider ? html`<span>${call.provider}${call.model ? html` <span class="muted">${call.model}</span>` : nothing}</span>` : "–") },
+                {
+                    name: "state",
+                    title: "State",
+                    cell: (call) => html`<span>${stateView(call.state)}${call.code ? html` <code>${call.code}</code>` : nothing}</span>`,
+                },
+                { name: "provider", title: "Provider", cell: (call) => (call.provider
+                    ? html`<span>${call.provider}${call.model ? html` <span class="muted">${call.model}</span>` : nothing}</span>`
+                    : "–") },
                 { name: "total_tokens", title: "Tokens", end: true, cell: (call) => count(call.total_tokens) },
                 { name: "duration", title: "Took", end: true, cell: (call) => duration(lasted(call)) },
                 { name: "cost", title: "Cost", end: true, cell: (call) => money(call.cost) },
@@ -127,7 +134,8 @@ customElements.define("page-register", PageRegister);
 /* ---- one call ---- */
 
 /** What columns of content are called; each action has its own. */
-const CONTENTS: Record<string, string> = { generatedcontent: "Answer", prompt: "Asked", prompttext: "Asked", sourcetext: "Source", partial_answer: "Answer, as far as it came" };
+const CONTENTS: Record<string, string> =
+    { generatedcontent: "Answer", prompt: "Asked", prompttext: "Asked", sourcetext: "Source", partial_answer: "Answer, as far as it came" };
 /** Short ones that are rather facts. */
 const CONTENT_FACTS: Record<string, string> = { finishreason: "Why it ended", responseid: "Id at the service" };
 
@@ -135,7 +143,9 @@ const CONTENT_FACTS: Record<string, string> = { finishreason: "Why it ended", re
 function tableView(title: string, heads: readonly (string | readonly [string, "end"])[], rows: readonly (readonly unknown[])[]): TemplateResult {
     const end = heads.map((head) => typeof head !== "string");
     return html`<div class="wide-table" tabindex="0" role="region" aria-label=${title}><table>
-        <thead><tr>${heads.map((head, i) => html`<th scope="col" class=${end[i] ? "end" : ""}>${typeof head === "string" ? head : head[0]}</th>`)}</tr></thead>
+        <thead><tr>${
+            heads.map((head, i) => html`<th scope="col" class=${end[i] ? "end" : ""}>${typeof head === "string" ? head : head[0]}</th>`)
+        }</tr></thead>
         <tbody>${rows.map((row) => html`<tr>${row.map((value, i) => html`<td class=${end[i] ? "end" : ""}>${value}</td>`)}</tr>`)}</tbody>
     </table></div>`;
 }
@@ -176,7 +186,9 @@ class PageCall extends Page {
             ["Course", call.course_id || undefined],
             ["Location", call.location_id || undefined],
             ["Placement", call.placement || undefined],
-            ...Object.entries(CONTENT_FACTS).map(([name, title]) => [title, call.content[name] ? html`<code>${call.content[name]}</code>` : undefined] as const),
+            ...Object
+                .entries(CONTENT_FACTS)
+                .map(([name, title]) => [title, call.content[name] ? html`<code>${call.content[name]}</code>` : undefined] as const),
             ["Id", html`<code>${call.id}</code>`],
         ]);
     }
@@ -189,7 +201,8 @@ class PageCall extends Page {
             attempts.map((one) => [
                 one.provider,
                 one.model || "–",
-                html`${one.success ? badge("ok", "Answered") : html`${badge("error", "Failed")} <code>${one.code}</code>${one.vendor_status ? html` <span class="muted">HTTP ${one.vendor_status}</span>` : nothing}`}
+                html`${one.success ? badge("ok", "Answered") : html`${badge("error", "Failed")}
+                    <code>${one.code}</code>${one.vendor_status ? html` <span class="muted">HTTP ${one.vendor_status}</span>` : nothing}`}
                     ${one.detail ? html`<div class="small">${one.detail}</div>` : nothing}`,
                 duration(one.duration_ms),
                 count(one.prompt_tokens),
@@ -204,7 +217,13 @@ class PageCall extends Page {
         return html`<section><h2>Tools that the model used</h2>${tableView(
             "Tools",
             ["Tool", "State", "Arguments", ["Took", "end"], ["Result", "end"]],
-            tools.map((one) => [one.name, html`${words(one.state)}${one.code ? html` <code>${one.code}</code>` : nothing}`, html`<code>${one.arguments}</code>`, duration(one.duration_ms), `${count(one.result_bytes)} B`]),
+            tools.map((one) => [
+                one.name,
+                html`${words(one.state)}${one.code ? html` <code>${one.code}</code>` : nothing}`,
+                html`<code>${one.arguments}</code>`,
+                duration(one.duration_ms),
+                `${count(one.result_bytes)} B`,
+            ]),
         )}</section>`;
     }
 
@@ -213,14 +232,19 @@ class PageCall extends Page {
         return html`<section><h2>Tools that the user was asked about</h2>${tableView(
             "Approvals",
             ["Tool", "Word of the user", "Arguments", "Asked", "Decided"],
-            approvals.map((one) => [one.tool, words(one.state), html`<code>${one.arguments}</code>`, timeView(one.asked_at), timeView(one.decided_at)]),
+            approvals.map((one) =>
+                [one.tool, words(one.state), html`<code>${one.arguments}</code>`, timeView(one.asked_at), timeView(one.decided_at)]),
         )}</section>`;
     }
 
     private feedback({ feedback }: Whole): TemplateResult | typeof nothing {
         if (!feedback?.rating) return nothing;
         return html`<section class="card"><h2>What the user thought of it</h2>
-            ${facts([["Rating", badge(feedback.rating === "up" ? "ok" : "warning", feedback.rating === "up" ? "Helpful" : "Not helpful")], ["Reason", feedback.reason ? words(feedback.reason) : undefined], ["Said", timeView(feedback.created_at)]])}
+            ${facts([
+                ["Rating", badge(feedback.rating === "up" ? "ok" : "warning", feedback.rating === "up" ? "Helpful" : "Not helpful")],
+                ["Reason", feedback.reason ? words(feedback.reason) : undefined],
+                ["Said", timeView(feedback.created_at)],
+            ])}
             ${feedback.comment ? html`<p class="said">${feedback.comment}</p>` : nothing}</section>`;
     }
 
@@ -230,7 +254,8 @@ class PageCall extends Page {
         return html`<section class="record"><h2>Content</h2>
             ${call.content_stored ? nothing : html`<p class="muted">The site keeps neither what was asked nor what was answered in this call.</p>`}
             ${call.content_stored && !shown.length ? html`<p class="muted">There is none.</p>` : nothing}
-            ${shown.map(([name, text]) => html`<h3>${CONTENTS[name] ?? words(name)}</h3><pre tabindex="0" aria-label=${CONTENTS[name] ?? words(name)}>${pretty(text)}</pre>`)}</section>`;
+            ${shown.map(([name, text]) => html`<h3>${CONTENTS[name] ?? words(name)}</h3><pre tabindex="0"
+                aria-label=${CONTENTS[name] ?? words(name)}>${pretty(text)}</pre>`)}</section>`;
     }
 }
 

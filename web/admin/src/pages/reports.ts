@@ -174,7 +174,9 @@ class PageReports extends Page {
         const path = `/v1/reports/${kind.name}`;
         const sort = currentQuery().get("sort") ?? "";
         const table = get<Report>(path, { ...query, group_by: group, sort, limit: ROWS }, signal);
-        this.days = group === "day" && !sort && !kind.days ? await table : await get<Report>(path, { ...query, ...this.kind.days, group_by: "day", limit: 400 }, signal);
+        this.days = group === "day" && !sort && !kind.days
+            ? await table
+            : await get<Report>(path, { ...query, ...this.kind.days, group_by: "day", limit: 400 }, signal);
         this.table = await table;
     }
 
@@ -200,12 +202,22 @@ class PageReports extends Page {
         return html`${this.bar()}
             <div aria-busy=${this.busy}>
                 ${table.rows.length === 0
-                    ? html`<div class="empty" role="status">${kind.name === "errors" ? "Nothing went wrong in this time." : "There is nothing to report of this time."}</div>`
-                    : html`<div class=${kind.plots.length > 1 ? "split" : ""}>${kind.plots.map(([title, ...columns]) => html`<console-chart .of=${chartOf(kind, title, columns, days)}></console-chart>`)}</div> ${this.figures(table)}`}
+                    ? html`<div class="empty" role="status">${kind.name === "errors"
+                        ? "Nothing went wrong in this time."
+                        : "There is nothing to report of this time."}</div>`
+                    : html`<div class=${kind.plots.length > 1 ? "split" : ""}>${
+                        kind.plots.map(([title, ...columns]) => html`<console-chart .of=${chartOf(kind, title, columns, days)}></console-chart>`)
+                    }</div> ${this.figures(table)}`}
             </div>`;
     }
 
-    private select(title: string, name: string, value: string, options: readonly (readonly [string, string])[], more: Record<string, string> = {}): TemplateResult {
+    private select(
+        title: string,
+        name: string,
+        value: string,
+        options: readonly (readonly [string, string])[],
+        more: Record<string, string> = {},
+    ): TemplateResult {
         return html`<label class="field"><span class="label">${title}</span>
             <select @change=${(event: Event) => this.choose({ ...more, [name]: (event.target as HTMLSelectElement).value })}>
                 ${options.map(([one, called]) => html`<option value=${one} ?selected=${one === value}>${called}</option>`)}</select></label>`;
@@ -223,7 +235,8 @@ class PageReports extends Page {
             <a class="button" href=${withQuery(`/v1/reports/${kind.name}`, { ...this.query, group_by: group, format: "csv" })} download>CSV</a>
             <details class="more" ?open=${FILTERS.some(([name]) => query.get(name))}><summary>More filters</summary><div class="bar">
                 ${FILTERS.map(([name, title]) => html`<label class="field"><span class="label">${title}</span>
-                    <input type="text" .value=${query.get(name) ?? ""} @input=${(event: Event) => this.typed(name, (event.target as HTMLInputElement).value)} /></label>`)}
+                    <input type="text" .value=${query.get(name) ?? ""}
+                        @input=${(event: Event) => this.typed(name, (event.target as HTMLInputElement).value)} /></label>`)}
             </div></details>
         </form>`;
     }
@@ -237,13 +250,22 @@ class PageReports extends Page {
                     ${kind.columns.map(([name, title]) => this.head(name, title, true))}
                 </tr></thead>
                 <tbody>${rows.map((row) => html`<tr>
-                    ${group_by.map((name) => html`<th scope="row">${["action", "state", "of"].includes(name) ? words(String(row[name] ?? "")) : (row[name] ?? "") === "" ? html`<span class="muted">none</span>` : row[name]}</th>`)}
+                    ${group_by.map((name) => html`<th scope="row">${["action", "state", "of"].includes(name)
+                        ? words(String(row[name] ?? ""))
+                        : (row[name] ?? "") === ""
+                        ? html`<span class="muted">none</span>`
+                        : row[name]}</th>`)}
                     ${kind.columns.map(([name, , show]) => html`<td class="end">${show(row[name], row)}</td>`)}</tr>`)}</tbody>
                 <tfoot><tr><th scope="row" colspan=${group_by.length || 1}>All together</th>
-                    ${kind.columns.map(([name, , show]) => html`<td class="end">${name === "example" || name === "last_seen" ? nothing : show(total[name], total)}</td>`)}</tr></tfoot>
+                    ${kind.columns.map(([name, , show]) =>
+                        html`<td class="end">${name === "example" || name === "last_seen" ? nothing : show(total[name], total)}</td>`)}</tr></tfoot>
             </table></div>
-            ${rows_total > rows.length ? html`<p class="muted">${count(rows.length)} of ${count(rows_total)} rows. The CSV has them all.</p>` : nothing}
-            ${table.summarised_calls ? html`<p class="muted">${count(table.summarised_calls)} of these calls were removed by age; their sums were kept.</p>` : nothing}`;
+            ${rows_total > rows.length
+                ? html`<p class="muted">${count(rows.length)} of ${count(rows_total)} rows. The CSV has them all.</p>`
+                : nothing}
+            ${table.summarised_calls
+                ? html`<p class="muted">${count(table.summarised_calls)} of these calls were removed by age; their sums were kept.</p>`
+                : nothing}`;
     }
 
     private head(name: string, title: string, end: boolean): TemplateResult {
@@ -251,7 +273,8 @@ class PageReports extends Page {
         const up = sort === name, down = sort === `-${name}`;
         if (name === "example") return html`<th scope="col" class=${end ? "end" : ""}>${title}</th>`;
         return html`<th scope="col" class=${end ? "end" : ""} aria-sort=${up ? "ascending" : down ? "descending" : nothing}>
-            <button type="button" class="plain" @click=${() => this.choose({ sort: down ? name : up ? "" : `-${name}` })}>${title}<span aria-hidden="true">${up ? " ▲" : down ? " ▼" : ""}</span></button></th>`;
+            <button type="button" class="plain" @click=${() => this.choose({ sort: down ? name : up ? "" : `-${name}` })}>${title}<span
+                aria-hidden="true">${up ? " ▲" : down ? " ▼" : ""}</span></button></th>`;
     }
 }
 
@@ -263,7 +286,8 @@ function chartOf(kind: Kind, title: string, columns: readonly string[], days: Re
     const of = (name: string) => kind.columns.find(([column]) => column === name);
     const currency = String(days.rows[0]?.["currency"] ?? "USD");
     const unit = (name: string) => (name === "cost" ? 1e6 : 1); // of money whole ones, so that the marks are round
-    const show = (name: string) => (value: number) => (name === "cost" ? money(value * 1e6, currency) : name.endsWith("_ms") ? duration(value) : compact(value));
+    const show = (name: string) =>
+        (value: number) => (name === "cost" ? money(value * 1e6, currency) : name.endsWith("_ms") ? duration(value) : compact(value));
     const lines: Line[] = columns.map((name) => ({
         title: of(name)?.[1] ?? words(name),
         show: show(name),

@@ -17,7 +17,8 @@ interface Role extends RoleRow {
     created_by: string;
 }
 
-export const ROLE_NAMES = [["student", "Student"], ["teacher", "Teacher"], ["editingteacher", "Editing teacher"], ["manager", "Manager"], ["admin", "Admin"]] as const;
+export const ROLE_NAMES =
+    [["student", "Student"], ["teacher", "Teacher"], ["editingteacher", "Editing teacher"], ["manager", "Manager"], ["admin", "Admin"]] as const;
 const titleOf = (role: string) => ROLE_NAMES.find(([name]) => name === role)?.[1] ?? role;
 const placeOf = (course: string) => course || "the whole site";
 
@@ -33,13 +34,20 @@ const LIST: ListOf<Role> = {
         { name: "created_by", title: "By", sort: true },
     ],
     filters: [{ name: "user", title: "User" }, { name: "course_id", title: "Course" }],
-    buttons: (row) => html`<button type="button" class="danger" aria-label="Take ${titleOf(row.role)} from ${row.user_id}" @click=${(event: Event) => take(row, event)}>Take</button>`,
-    empty: html`<p>No roles were given here.</p><p>An LMS says in its users' tokens what they are; give roles here where it does not, or <a href="/admin/roles/import">import many at once</a>.</p>`,
+    buttons: (row) => html`<button type="button" class="danger" aria-label="Take ${titleOf(row.role)} from ${row.user_id}"
+        @click=${(event: Event) => take(row, event)}>Take</button>`,
+    empty: html`<p>No roles were given here.</p><p>An LMS says in its users' tokens what they are; give roles here where it does not, or
+        <a href="/admin/roles/import">import many at once</a>.</p>`,
 };
 
 async function take(row: Role, event: Event): Promise<void> {
     const list = (event.target as HTMLElement).closest<ConsoleList<Role>>("console-list")!;
-    const yes = await ask({ title: `Take ${titleOf(row.role)} from ${row.user_id}?`, text: `In ${placeOf(row.course_id)}. What the LMS says of this user stays as it is.`, confirm: "Take it", danger: true });
+    const yes = await ask({
+        title: `Take ${titleOf(row.role)} from ${row.user_id}?`,
+        text: `In ${placeOf(row.course_id)}. What the LMS says of this user stays as it is.`,
+        confirm: "Take it",
+        danger: true,
+    });
     if (!yes) return;
     try {
         await call("DELETE", `/v1/roles/${row.id}`);
@@ -77,7 +85,14 @@ export class PageRoleNew extends Page {
         fields: [
             { pointer: "/user_id", title: "User", kind: "text", required: true, maxLength: 255, help: "The id that the LMS sends." },
             { pointer: "/role", title: "Role", kind: "select", required: true, options: ROLE_NAMES },
-            { pointer: "/course_id", title: "Course", kind: "text", maxLength: 255, help: "The course's id. Empty: in the whole site.", placeholder: "course-v1:Org+Course+Run" },
+            {
+                pointer: "/course_id",
+                title: "Course",
+                kind: "text",
+                maxLength: 255,
+                help: "The course's id. Empty: in the whole site.",
+                placeholder: "course-v1:Org+Course+Run",
+            },
         ],
         value: {},
         submit: "Give the role",
@@ -106,7 +121,8 @@ const EXAMPLE = "user_id,course_id,role\nada,course-v1:Org+Course+Run,teacher\ng
 const SHOWN_MAX = 50;
 
 export class PageRoleImport extends Page {
-    static override properties = { ...Page.properties, text: { state: true }, replace: { state: true }, busy: { state: true }, problems: { state: true } };
+    static override properties =
+        { ...Page.properties, text: { state: true }, replace: { state: true }, busy: { state: true }, problems: { state: true } };
     declare text: string;
     declare replace: boolean;
     declare busy: boolean;
@@ -189,7 +205,8 @@ export class PageRoleImport extends Page {
     private problemsView(): TemplateResult {
         const shown = this.problems.slice(0, SHOWN_MAX), more = this.problems.length - shown.length;
         const lines = html`<ul>${shown.map((problem) => html`<li>${problem}</li>`)}</ul>`;
-        return html`<div class="trouble" role="alert" tabindex="-1"><strong>Nothing was saved.</strong>${lines}${more > 0 ? `And ${count(more)} more.` : ""}</div>`;
+        return html`<div class="trouble" role="alert"
+            tabindex="-1"><strong>Nothing was saved.</strong>${lines}${more > 0 ? `And ${count(more)} more.` : ""}</div>`;
     }
 
     protected content(): TemplateResult {
@@ -197,14 +214,23 @@ export class PageRoleImport extends Page {
         return html`<form class="card" @submit=${this.submit} aria-busy=${this.busy}>
             ${this.problems.length ? this.problemsView() : ""}
             <div class="field"><label class="label" for="import-text">Lines</label>
-                <textarea id="import-text" class="code" rows="12" spellcheck="false" placeholder=${EXAMPLE} aria-describedby="import-help" .value=${this.text}
+                <textarea id="import-text" class="code" rows="12" spellcheck="false" placeholder=${EXAMPLE} aria-describedby="import-help"
+                    .value=${this.text}
                     @input=${(event: Event) => { this.text = (event.target as HTMLTextAreaElement).value; }}></textarea>
-                <span class="help" id="import-help">user_id, course_id, role, parted by commas. Without a course it is for the whole site. Roles: ${ROLE_NAMES.map(([name]) => name).join(", ")}.</span></div>
-            <div class="field"><label class="label" for="import-file">Or take them from a CSV file</label><input id="import-file" type="file" accept=".csv,text/csv,text/plain" @change=${this.pick} /></div>
-            <div class="field check"><label><input type="checkbox" .checked=${this.replace} @change=${(event: Event) => { this.replace = (event.target as HTMLInputElement).checked; }} />
+                <span class="help" id="import-help">user_id, course_id, role, parted by commas. Without a course it is for the whole site. Roles:
+                    ${ROLE_NAMES.map(([name]) => name).join(", ")}.</span></div>
+            <div class="field"><label class="label" for="import-file">Or take them from a CSV file</label><input id="import-file" type="file"
+                accept=".csv,text/csv,text/plain" @change=${this.pick} /></div>
+            <div class="field check"><label><input type="checkbox" .checked=${this.replace} @change=${
+                (event: Event) => { this.replace = (event.target as HTMLInputElement).checked; }
+            } />
                 <span class="label">Replace all roles that there are</span></label>
                 <span class="help">Without this they are added.</span></div>
-            <div class="buttons"><button class="primary" type="submit">${this.busy ? "Importing…" : rows.length ? `Import ${count(rows.length)}` : "Import"}</button>
+            <div class="buttons"><button class="primary" type="submit">${this.busy
+                ? "Importing…"
+                : rows.length
+                ? `Import ${count(rows.length)}`
+                : "Import"}</button>
                 <a class="button" href="/admin/roles">Cancel</a></div>
         </form>`;
     }

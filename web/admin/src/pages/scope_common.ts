@@ -33,7 +33,9 @@ const WARNINGS: Record<string, string> = {
 };
 
 export function stateOf(scope: Scope): TemplateResult {
-    return html`${scope.enabled ? badge("ok", "On") : badge("off", "Off")}${scope.warnings.length ? html` ${scope.warnings.map((warning) => badge("warning", WARNINGS[warning] ?? warning))}` : nothing}`;
+    return html`${
+        scope.enabled ? badge("ok", "On") : badge("off", "Off")
+    }${scope.warnings.length ? html` ${scope.warnings.map((warning) => badge("warning", WARNINGS[warning] ?? warning))}` : nothing}`;
 }
 
 /** id → slug, of as many profiles as one page of the list holds. */
@@ -51,7 +53,8 @@ export function exampleOf(pattern: string | null): string {
 
 /** The tester with a scope's context filled in. */
 export function testAddress(scope: Scope): string {
-    const query = new URLSearchParams({ scope: String(scope.id), course_id: scope.course_id ?? "", location_id: exampleOf(scope.location_regex), ui_slot_selector_id: scope.ui_slot_selector_id,
+    const query = new URLSearchParams({ scope: String(scope.id), course_id: scope.course_id ??
+        "", location_id: exampleOf(scope.location_regex), ui_slot_selector_id: scope.ui_slot_selector_id,
         service_variant: scope.service_variant });
     for (const name of [...query.keys()]) if (!query.get(name)) query.delete(name);
     return `/admin/scopes/test?${query}`;

@@ -86,15 +86,19 @@ class PageScopeTest extends Page {
 
     protected content(): TemplateResult {
         const query = currentQuery();
-        const text = (name: string, title: string, help: string) => html`<div class="field"><label class="label" for="context-${name}">${title}</label>
-            <input type="text" id="context-${name}" name=${name} .value=${query.get(name) ?? ""} autocomplete="off" spellcheck="false" aria-describedby="context-${name}-help" />
+        const text =
+            (name: string, title: string, help: string) => html`<div class="field"><label class="label" for="context-${name}">${title}</label>
+            <input type="text" id="context-${name}" name=${name} .value=${query.get(name) ?? ""} autocomplete="off" spellcheck="false"
+                aria-describedby="context-${name}-help" />
             <span class="help" id="context-${name}-help">${help}</span></div>`;
         return html`<form class="card" aria-busy=${this.busy} @submit=${this.submit}>
                 <div class="split">
                     ${text("course_id", "Course", "course-id of the element")} ${text("location_id", "Location", "location-id of the element")}
                     ${text("ui_slot_selector_id", "Slot", "ui-slot of the element")}
                     <div class="field"><label class="label" for="context-variant">Server</label><select id="context-variant" name="service_variant">
-                        ${VARIANTS.map(([value, title]) => html`<option value=${value} ?selected=${query.get("service_variant") === value}>${title}</option>`)}</select></div>
+                        ${VARIANTS.map(
+                            ([value, title]) => html`<option value=${value} ?selected=${query.get("service_variant") === value}>${title}</option>`,
+                        )}</select></div>
                 </div>
                 <div class="buttons"><button type="submit" class="primary">Which one decides?</button></div>
             </form>
@@ -107,19 +111,25 @@ class PageScopeTest extends Page {
 
     private result({ scope, profile, considered, considered_total: total }: Answer): TemplateResult {
         const asked = considered.find(({ id }) => String(id) === currentQuery().get("scope"));
-        const near = considered.filter((one) => !ELSEWHERE.includes(one.reason) || one === asked), others = considered.filter((one) => !near.includes(one));
+        const near = considered.filter((one) => !ELSEWHERE.includes(one.reason) || one === asked),
+            others = considered.filter((one) => !near.includes(one));
         return html`<section class="result" tabindex="-1" aria-labelledby="result-title" role="status">
-                <h2 id="result-title">${scope ? html`Scope ${scope.id} decides: profile ${profile ? html`<a href="/admin/profiles/${profile.id}">${profile.slug}</a>` : scope.profile_id}` : "No scope fits"}</h2>
+                <h2 id="result-title">${scope ? html`Scope ${scope.id} decides: profile
+                    ${profile ? html`<a href="/admin/profiles/${profile.id}">${profile.slug}</a>` : scope.profile_id}` : "No scope fits"}</h2>
                 <p>${scope
                     ? html`It is for ${placeOf(scope)}.${profile?.description ? ` ${profile.description}` : ""}`
                     : total === 0 ? "There are no scopes at all." : "Nothing is shown there. Below is why not, for each scope."}</p>
-                ${asked && asked.reason !== "chosen" ? html`<p>${badge("warning", `Scope ${asked.id} does not decide here`)} ${asked.text}</p>` : nothing}
+                ${asked && asked.reason !== "chosen"
+                    ? html`<p>${badge("warning", `Scope ${asked.id} does not decide here`)} ${asked.text}</p>`
+                    : nothing}
             </section>
             ${near.length ? html`<h2>Considered, in their order</h2><ol class="considered">${near.map((one) => this.considered(one))}</ol>` : nothing}
             ${others.length ? html`<details ?open=${this.all} @toggle=${(event: Event) => { this.all = (event.target as HTMLDetailsElement).open; }}>
                 <summary>${count(others.length)} ${others.length === 1 ? "scope is" : "scopes are"} for other places, or off</summary>
                 ${this.all ? html`<ol class="considered">${others.map((one) => this.considered(one))}</ol>` : nothing}
-                ${total > considered.length ? html`<p class="muted">and ${count(total - considered.length)} more of the site</p>` : nothing}</details>` : nothing}`;
+                ${
+                    total > considered.length ? html`<p class="muted">and ${count(total - considered.length)} more of the site</p>` : nothing
+                }</details>` : nothing}`;
     }
 
     private considered({ id, reason, text, scope }: Considered): TemplateResult {

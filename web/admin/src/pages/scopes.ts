@@ -37,14 +37,30 @@ class PageScopes extends Page {
             href: (row) => `scopes/${row.id}`,
             columns: [
                 { name: "course_id", title: "Course", sort: true, cell: (row) => row.course_id ?? "Every course" },
-                { name: "location_regex", title: "Locations", sort: true, cell: (row) => (row.location_regex ? html`<code>${row.location_regex}</code>` : "all") },
-                { name: "ui_slot_selector_id", title: "Slot", sort: true, cell: (row) => (row.ui_slot_selector_id ? html`<code>${row.ui_slot_selector_id}</code>` : "none") },
+                {
+                    name: "location_regex",
+                    title: "Locations",
+                    sort: true,
+                    cell: (row) => (row.location_regex ? html`<code>${row.location_regex}</code>` : "all"),
+                },
+                {
+                    name: "ui_slot_selector_id",
+                    title: "Slot",
+                    sort: true,
+                    cell: (row) => (row.ui_slot_selector_id ? html`<code>${row.ui_slot_selector_id}</code>` : "none"),
+                },
                 { name: "service_variant", title: "In", sort: true, cell: (row) => row.service_variant_label },
-                { name: "profile_id", title: "Profile", sort: true, cell: (row) => html`<a href="/admin/profiles/${row.profile_id}">${names.get(row.profile_id) ?? `Profile ${row.profile_id}`}</a>` },
+                {
+                    name: "profile_id",
+                    title: "Profile",
+                    sort: true,
+                    cell: (row) => html`<a href="/admin/profiles/${row.profile_id}">${names.get(row.profile_id) ?? `Profile ${row.profile_id}`}</a>`,
+                },
                 { name: "enabled", title: "State", sort: true, cell: stateOf },
             ],
             buttons: (row) => html`<a class="button" href=${testAddress(row)}>Test<span class="hidden"> scope ${row.id}</span></a>`,
-            empty: html`<p>There are no scopes yet, so no workflow is shown in any page. A scope leads from a course and a slot to a profile.</p><a class="button primary" href="/admin/scopes/new">Make the first one</a>`,
+            empty: html`<p>There are no scopes yet, so no workflow is shown in any page. A scope leads from a course and a slot to a profile.</p><a
+                class="button primary" href="/admin/scopes/new">Make the first one</a>`,
         };
     }
 
@@ -55,13 +71,30 @@ class PageScopes extends Page {
 
 function fieldsOf(names: Map<number, string>): Field[] {
     const demo = session.current?.demo;
-    const slot = "The place in the page: what stands in the element's ui-slot. Without one it fits no element, unless the site matches slots by wildcard.";
+    const slot =
+        "The place in the page: what stands in the element's ui-slot. Without one it fits no element, unless the site matches slots by wildcard.";
     return [
-        { pointer: "/profile_id", title: "Profile", kind: "select", required: true, options: [...names].map(([id, slug]) => [String(id), slug] as const) },
-        { pointer: "/course_id", title: "Course", kind: "text", placeholder: "Every course", help: demo ? html`The course's id as the platform names it. The demo course is <code>${DEMO.course}</code>.` : "The course's id as the platform names it, e.g. course-v1:A+B+C or 42.",
+        {
+            pointer: "/profile_id",
+            title: "Profile",
+            kind: "select",
+            required: true,
+            options: [...names].map(([id, slug]) => [String(id), slug] as const),
+        },
+        { pointer: "/course_id", title: "Course", kind: "text", placeholder: "Every course", help: demo
+            ? html`The course's id as the platform names it. The demo course is <code>${DEMO.course}</code>.`
+            : "The course's id as the platform names it, e.g. course-v1:A+B+C or 42.",
             ...(demo && { suggestions: [DEMO.course] }) },
-        { pointer: "/location_regex", title: "Locations", kind: "text", placeholder: "All locations", help: "A pattern that is found in the location's id, e.g. unit7$ for those that end so. Needs a course." },
-        { pointer: "/ui_slot_selector_id", title: "Slot", kind: "text", help: demo ? html`${slot} The demo course has one named <code>${DEMO.slot}</code>.` : slot,
+        {
+            pointer: "/location_regex",
+            title: "Locations",
+            kind: "text",
+            placeholder: "All locations",
+            help: "A pattern that is found in the location's id, e.g. unit7$ for those that end so. Needs a course.",
+        },
+        { pointer: "/ui_slot_selector_id", title: "Slot", kind: "text", help: demo
+            ? html`${slot} The demo course has one named <code>${DEMO.slot}</code>.`
+            : slot,
             ...(demo && { suggestions: [DEMO.slot] }) },
         { pointer: "/service_variant", title: "Server", kind: "select", required: true, options: VARIANTS },
         { pointer: "/enabled", title: "On", kind: "boolean", help: "Off: it stays here, and decides nothing." },
@@ -83,7 +116,14 @@ function save(method: "POST" | "PATCH", path: string, body: Value, ifMatch = "")
 /** What the form edits of a scope. */
 function valueOf(scope: Scope): Value {
     const { profile_id, course_id, location_regex, ui_slot_selector_id, service_variant, enabled } = scope;
-    return { profile_id: String(profile_id), ...(course_id && { course_id }), ...(location_regex && { location_regex }), ...(ui_slot_selector_id && { ui_slot_selector_id }), service_variant, enabled };
+    return {
+        profile_id: String(profile_id),
+        ...(course_id && { course_id }),
+        ...(location_regex && { location_regex }),
+        ...(ui_slot_selector_id && { ui_slot_selector_id }),
+        service_variant,
+        enabled,
+    };
 }
 
 class PageScopeNew extends Page {
@@ -119,7 +159,8 @@ class PageScopeNew extends Page {
     }
 
     protected content(): TemplateResult {
-        if (!this.form) return html`<div class="empty"><p>A scope leads to a profile, and there is none yet.</p><a class="button primary" href="/admin/profiles/new">Make a profile first</a></div>`;
+        if (!this.form) return html`<div class="empty"><p>A scope leads to a profile, and there is none yet.</p><a class="button primary"
+            href="/admin/profiles/new">Make a profile first</a></div>`;
         return html`<console-form .of=${this.form}></console-form>`;
     }
 }
@@ -150,7 +191,8 @@ class PageScope extends Page {
 
     protected override tools(): TemplateResult | typeof nothing {
         if (!this.scope) return nothing;
-        return html`<a class="button" href=${testAddress(this.scope)}>Test: why this one?</a><button type="button" class="danger" @click=${this.askRemove}>Remove</button>`;
+        return html`<a class="button" href=${testAddress(this.scope)}>Test: why this one?</a><button type="button" class="danger"
+            @click=${this.askRemove}>Remove</button>`;
     }
 
     protected override lead(): TemplateResult | typeof nothing {
@@ -158,7 +200,8 @@ class PageScope extends Page {
     }
 
     protected async load(): Promise<void> {
-        const [{ data: scope, etag }, names] = await Promise.all([call<Scope>("GET", this.address, { signal: this.signal }), readProfileNames(this.signal)]);
+        const [{ data: scope, etag }, names] =
+            await Promise.all([call<Scope>("GET", this.address, { signal: this.signal }), readProfileNames(this.signal)]);
         this.scope = scope;
         this.form = {
             fields: fieldsOf(names),
@@ -186,10 +229,15 @@ class PageScope extends Page {
         const { id } = this.scope!;
         try {
             const { sessions } = await get<{ sessions: unknown[] }>("/v1/sessions", { scope_id: id, limit: 100 });
-            const said = sessions.length === 100 ? "100 conversations or more" : sessions.length === 1 ? "1 conversation" : `${sessions.length} conversations`;
+            const said = sessions.length === 100
+                ? "100 conversations or more"
+                : sessions.length === 1
+                ? "1 conversation"
+                : `${sessions.length} conversations`;
             const yes = await ask({
                 title: `Remove scope ${id}?`,
-                text: html`<p>Nothing leads from ${placeOf(this.scope!)} to the profile ${this.profile?.slug} any more; the profile stays. This cannot be undone. To keep it for later, switch it off.</p>`,
+                text: html`<p>Nothing leads from ${placeOf(this.scope!)} to the profile ${this.profile?.slug}
+                    any more; the profile stays. This cannot be undone. To keep it for later, switch it off.</p>`,
                 ...(sessions.length && { depends: [`${said}, with all that was said`] }),
                 confirm: "Remove",
                 danger: true,
@@ -212,7 +260,11 @@ class PageScope extends Page {
             <section class="section"><h2>Put it into a page</h2>
                 ${this.profile
                     ? html`<p>It leads to the profile <a href="/admin/profiles/${this.profile.id}">${this.profile.slug}</a>.</p>
-                        ${widgetSnippet({ orchestrator: this.profile.orchestrator_class, profile: this.profile.slug, scope: { course: scope.course_id ?? "", slot: scope.ui_slot_selector_id } })}`
+                        ${widgetSnippet({
+                            orchestrator: this.profile.orchestrator_class,
+                            profile: this.profile.slug,
+                            scope: { course: scope.course_id ?? "", slot: scope.ui_slot_selector_id },
+                        })}`
                     : nothing}</section>`;
     }
 }

@@ -138,7 +138,8 @@ class PageSession extends Page {
         if (!session) return;
         const yes = await ask({
             title: "Begin this conversation anew?",
-            text: `The ${count(session.turns)} turns of ${session.user_id || "this user"} are no longer shown to them or to the model. They stay in the register.`,
+            text: `The ${count(session.turns)} turns of ${session.user_id ||
+                "this user"} are no longer shown to them or to the model. They stay in the register.`,
             confirm: "Begin anew",
         });
         if (yes) await this.change("POST", `${this.path}/clear`, {}, "The conversation begins anew.");
@@ -150,7 +151,10 @@ class PageSession extends Page {
         const yes = await ask({
             title: "Remove this conversation?",
             text: "It cannot be brought back.",
-            depends: [`${count(session.turns + session.turns_cleared)} turns of ${session.user_id || "this user"}`, ...(session.remote_response_id ? ["the thread that the service keeps"] : [])],
+            depends: [
+                `${count(session.turns + session.turns_cleared)} turns of ${session.user_id || "this user"}`,
+                ...(session.remote_response_id ? ["the thread that the service keeps"] : []),
+            ],
             confirm: "Remove",
             danger: true,
         });
@@ -178,8 +182,11 @@ class PageSession extends Page {
             <section class="card" aria-label="The conversation">${this.facts(session)}</section>
             <section><h2>What was said</h2>
                 ${session.remote_response_id
-                    ? html`<label class="field"><span class="label">Thread</span><select @change=${(event: Event) => this.choose((event.target as HTMLSelectElement).value)}>
-                          ${VIEWS.map(([name, title]) => html`<option value=${name} ?selected=${name === this.view}>${title}</option>`)}</select></label>`
+                    ? html`<label class="field"><span class="label">Thread</span><select
+                        @change=${(event: Event) => this.choose((event.target as HTMLSelectElement).value)}>
+                          ${
+                              VIEWS.map(([name, title]) => html`<option value=${name} ?selected=${name === this.view}>${title}</option>`)
+                          }</select></label>`
                     : nothing}
                 ${thread.complete ? nothing : html`<p class="muted">Older turns are left out.</p>`}
                 ${this.messages(thread)}
@@ -193,7 +200,9 @@ class PageSession extends Page {
             ["Scope", session.scope_id ?? "–"],
             ["Course", session.course_id ?? undefined],
             ["Location", session.location_id ?? undefined],
-            ["Turns", session.turns_cleared ? `${count(session.turns)}, and ${count(session.turns_cleared)} before it was begun anew` : count(session.turns)],
+            ["Turns", session.turns_cleared
+                ? `${count(session.turns)}, and ${count(session.turns_cleared)} before it was begun anew`
+                : count(session.turns)],
             ["Begun", when(session.created_at)],
             ["Last turn", when(session.updated_at)],
             ["Thread at the service", session.remote_response_id ? html`<code>${session.remote_response_id}</code>` : undefined],
@@ -207,15 +216,21 @@ class PageSession extends Page {
     }
 
     private message(message: Message): TemplateResult {
-        if (message.error) return html`<li><div class="who">${badge("error", "The service does not give this part")}</div><p class="said">${asText(message.error)}</p></li>`;
+        if (message.error) return html`<li><div class="who">${badge("error", "The service does not give this part")}</div><p
+            class="said">${asText(message.error)}</p></li>`;
         const role = message.role ?? message.type ?? "";
         const who = role === "assistant" ? "Answer" : role === "user" ? "User" : words(role);
         const text = asText(message.content);
         const talk = role === "user" || role === "assistant";
         return html`<li class=${role}>
-            <div class="who"><strong>${who}</strong>${message.name ? html`<code>${message.name}</code>` : nothing} ${timeView(message.timestamp ?? message.created_at)}
-                ${message.source ? html`<span>${words(message.source)}</span>` : nothing}${message.interrupted ? badge("warning", "Interrupted") : nothing}</div>
-            ${talk ? html`<p class="said">${text}</p>` : html`<details><summary>What it says</summary><pre tabindex="0" aria-label=${who}>${pretty(text)}</pre></details>`}
+            <div class="who"><strong>${who}</strong>${message.name ? html`<code>${message.name}</code>` : nothing}
+                ${timeView(message.timestamp ?? message.created_at)}
+                ${
+                    message.source ? html`<span>${words(message.source)}</span>` : nothing
+                }${message.interrupted ? badge("warning", "Interrupted") : nothing}</div>
+            ${talk
+                ? html`<p class="said">${text}</p>`
+                : html`<details><summary>What it says</summary><pre tabindex="0" aria-label=${who}>${pretty(text)}</pre></details>`}
         </li>`;
     }
 }

@@ -17,14 +17,27 @@ interface Site {
 
 /** What is set; a box that is ticked by default shows as it is in force. */
 function valueOf({ name, settings, set, settings_schema }: Site): Value {
-    const shown = Object.entries(settings).filter(([key, value]) => set.includes(key) || (typeof value === "boolean" && settings_schema.properties[key]));
+    const shown =
+        Object.entries(settings).filter(([key, value]) => set.includes(key) || (typeof value === "boolean" && settings_schema.properties[key]));
     return { name, settings: Object.fromEntries(shown) };
 }
 
 function fields(site: Site): Field[] {
     const { properties } = site.settings_schema;
-    const name: Field = { pointer: "/name", title: "Name", kind: "text", help: "As people read it, also in the console.", required: true, maxLength: 255, group: "General" };
-    return [name, ...fieldsOf(site.settings_schema, "/settings").map((field) => ({ ...field, kind: field.kind === "area" ? "text" as const : field.kind, group: properties[field.pointer.slice("/settings/".length)]?.["x-group"] ?? "Other" }))];
+    const name: Field = {
+        pointer: "/name",
+        title: "Name",
+        kind: "text",
+        help: "As people read it, also in the console.",
+        required: true,
+        maxLength: 255,
+        group: "General",
+    };
+    return [name, ...fieldsOf(site.settings_schema, "/settings").map((field) => ({
+        ...field,
+        kind: field.kind === "area" ? "text" as const : field.kind,
+        group: properties[field.pointer.slice("/settings/".length)]?.["x-group"] ?? "Other",
+    }))];
 }
 
 class PageSite extends Page {

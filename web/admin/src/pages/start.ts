@@ -65,7 +65,8 @@ interface Overview {
     counts: { profiles: number; scopes: number; placements_on: number };
 }
 
-const PERIODS: readonly (readonly [hours: number, title: string])[] = [[1, "Last hour"], [24, "Last 24 hours"], [168, "Last 7 days"], [720, "Last 30 days"]];
+const PERIODS: readonly (readonly [hours: number, title: string])[] =
+    [[1, "Last hour"], [24, "Last 24 hours"], [168, "Last 7 days"], [720, "Last 30 days"]];
 const BUCKETS = 30;
 const AGAIN_MS = 15_000;
 const SAMPLES = 120;
@@ -133,17 +134,41 @@ class PageStart extends Page {
         if (drawn === this.drawn) return;
         this.drawn = drawn;
         const times = o.series.map((part) => Date.parse(part.at) / 1000);
-        const line = (title: string, name: keyof Figures, show: (value: number) => string) => ({ title, values: o.series.map((part) => part[name] ?? null), show });
+        const line = (title: string, name: keyof Figures, show: (value: number) => string) =>
+            ({ title, values: o.series.map((part) => part[name] ?? null), show });
         this.charts = [
-            { title: "Calls", times, atLeast: 4, lines: [line("Succeeded", "succeeded", compact), line("Failed", "failed", compact), line("Refused", "refused", compact)] },
+            {
+                title: "Calls",
+                times,
+                atLeast: 4,
+                lines: [line("Succeeded", "succeeded", compact), line("Failed", "failed", compact), line("Refused", "refused", compact)],
+            },
             { title: "Tokens", times, atLeast: 100, lines: [line("Sent", "prompt_tokens", compact), line("Received", "completion_tokens", compact)] },
-            ...(o.total.cost === undefined ? [] : [{ title: "Cost", times, atLeast: 1_000_000, kind: "bars" as const, lines: [line("Cost", "cost", (value) => money(value, o.currency))] }]),
-            { title: "Time to the answer", times, atLeast: 100, lines: [line("Half of them within", "p50_ms", duration), line("95 % within", "p95_ms", duration), line("99 % within", "p99_ms", duration)] },
+            ...(o.total.cost === undefined ? [] : [{
+                title: "Cost",
+                times,
+                atLeast: 1_000_000,
+                kind: "bars" as const,
+                lines: [line("Cost", "cost", (value) => money(value, o.currency))],
+            }]),
+            {
+                title: "Time to the answer",
+                times,
+                atLeast: 100,
+                lines: [
+                    line("Half of them within", "p50_ms", duration),
+                    line("95 % within", "p95_ms", duration),
+                    line("99 % within", "p99_ms", duration),
+                ],
+            },
             {
                 title: "Running, since this page is open",
                 times: [this.samples[0]!.at - AGAIN_MS / 1000, ...this.samples.map((sample) => sample.at)], // one moment has no length
                 atLeast: 4,
-                lines: [{ title: "Live streams", values: [null, ...this.samples.map((sample) => sample.streams)], show: count }, { title: "Calls", values: [null, ...this.samples.map((sample) => sample.calls)], show: count }],
+                lines: [
+                    { title: "Live streams", values: [null, ...this.samples.map((sample) => sample.streams)], show: count },
+                    { title: "Calls", values: [null, ...this.samples.map((sample) => sample.calls)], show: count },
+                ],
             },
         ];
     }
@@ -152,11 +177,19 @@ class PageStart extends Page {
         const { overview } = this;
         if (!overview) return null;
         const { profiles, scopes, placements_on: placements } = overview.counts;
-        return { providers: overview.providers.filter((one) => one.plugin !== "extract").length, placements, profiles, scopes, calls: overview.total.calls, budgets: overview.budgets.length };
+        return {
+            providers: overview.providers.filter((one) => one.plugin !== "extract").length,
+            placements,
+            profiles,
+            scopes,
+            calls: overview.total.calls,
+            budgets: overview.budgets.length,
+        };
     }
 
     protected override tools(): TemplateResult {
-        return html`<label class="field inline"><span class="hidden">Period</span><select @change=${(event: Event) => this.choose(Number((event.target as HTMLSelectElement).value))}>
+        return html`<label class="field inline"><span class="hidden">Period</span><select
+            @change=${(event: Event) => this.choose(Number((event.target as HTMLSelectElement).value))}>
             ${PERIODS.map(([hours, title]) => html`<option value=${hours} ?selected=${hours === this.hours}>${title}</option>`)}</select></label>`;
     }
 
@@ -164,7 +197,8 @@ class PageStart extends Page {
         const o = this.overview;
         if (!o) return nothing;
         return html`
-            ${this.stale ? html`<p class="small" role="status">${badge("warning", "not up to date")} Lectern could not be asked; these figures are of ${when(o.until)}.</p>` : nothing}
+            ${this.stale ? html`<p class="small" role="status">${badge("warning", "not up to date")} Lectern could not be asked; these figures are of
+                ${when(o.until)}.</p>` : nothing}
             ${[o.stop.all_sites, o.stop.site].map((stop, i) => (stop ? stopView(stop, i === 0) : nothing))}
             <console-first-run .have=${this.have}></console-first-run>
             ${tiles(o)}
@@ -179,7 +213,8 @@ class PageStart extends Page {
 }
 
 function stopView({ reason, by, since }: Stop, all: boolean): TemplateResult {
-    return html`<div class="trouble" role="status"><p><strong>All AI of ${all ? "all sites" : "the site"} is stopped</strong>, by ${by}, ${timeView(since)}. ${reason || "No reason was given."}</p></div>`;
+    return html`<div class="trouble" role="status"><p><strong>All AI of ${all ? "all sites" : "the site"} is stopped</strong>, by ${by},
+        ${timeView(since)}. ${reason || "No reason was given."}</p></div>`;
 }
 
 function tiles(o: Overview): TemplateResult {
@@ -192,8 +227,10 @@ function tiles(o: Overview): TemplateResult {
         ["Tokens", compact(total.total_tokens)],
         ["95 % answered within", duration(total.p95_ms ?? undefined)],
     ];
-    if (total.cost !== undefined) shown.push(["Cost", money(total.cost, o.currency), total.unpriced_calls ? `${count(total.unpriced_calls)} calls have no price` : ""]);
-    return html`<dl class="tiles">${shown.map(([title, value, more]) => html`<div><dt>${title}</dt><dd>${value}${more ? html` <span class="small muted">${more}</span>` : nothing}</dd></div>`)}</dl>`;
+    if (total.cost !== undefined)
+        shown.push(["Cost", money(total.cost, o.currency), total.unpriced_calls ? `${count(total.unpriced_calls)} calls have no price` : ""]);
+    return html`<dl class="tiles">${shown.map(([title, value, more]) =>
+        html`<div><dt>${title}</dt><dd>${value}${more ? html` <span class="small muted">${more}</span>` : nothing}</dd></div>`)}</dl>`;
 }
 
 function errorsView(o: Overview): TemplateResult {
@@ -204,7 +241,11 @@ function errorsView(o: Overview): TemplateResult {
         [
             { title: "Provider", cell: (error) => html`<a href=${link(error)}>${error.provider}</a>` },
             { title: "Error", cell: (error) => words(error.code) },
-            { title: "How often", cell: (error) => html`<span class="share"><progress max=${most} value=${error.count} aria-hidden="true"></progress> ${count(error.count)}</span>` },
+            {
+                title: "How often",
+                cell: ({ count: times }) =>
+                    html`<span class="share"><progress max=${most} value=${times} aria-hidden="true"></progress> ${count(times)}</span>`,
+            },
             { title: "Last", cell: (error) => timeView(error.last_seen) },
         ],
         o.errors,
@@ -235,12 +276,14 @@ const UNITS = { requests: "calls", tokens: "tokens", cost: "cost" };
 
 function budgetsView(o: Overview): TemplateResult {
     const amount = (budget: Budget, value: number) => (budget.unit === "cost" ? money(value, o.currency) : `${compact(value)} ${UNITS[budget.unit]}`);
-    const name = (budget: Budget) => `${words(UNITS[budget.unit])} in a ${budget.window}${budget.action ? `, ${words(budget.action).toLowerCase()}` : ""}`;
+    const name =
+        (budget: Budget) => `${words(UNITS[budget.unit])} in a ${budget.window}${budget.action ? `, ${words(budget.action).toLowerCase()}` : ""}`;
     return tableView(
         "Budgets of the site",
         [
             { title: "Budget", cell: (budget) => html`<a href="/admin/limits/${budget.limit}">${name(budget)}</a>` },
-            { title: "Used", cell: (budget) => meter(name(budget), budget.used, budget.amount, `${amount(budget, budget.used)} of ${amount(budget, budget.amount)}`) },
+            { title: "Used", cell: (budget) =>
+                meter(name(budget), budget.used, budget.amount, `${amount(budget, budget.used)} of ${amount(budget, budget.amount)}`) },
         ],
         o.budgets,
         html`The site as a whole has no limit. <a href="/admin/limits/new">Set one</a>.`,

@@ -37,16 +37,24 @@ class PageStop extends Page {
 
     protected content(): TemplateResult {
         const { site = null, all_sites = null } = emergency.current ?? {};
-        return html`${all_sites ? this.inForce("All sites are stopped", all_sites, html`<p>The operator has stopped all sites on the command line, and only there is it lifted: <code>lectern emergency-stop lift</code>.</p>`) : nothing}
+        return html`${all_sites ? this.inForce("All sites are stopped", all_sites, html`<p>The operator has stopped all sites on the command line, and
+            only there is it lifted: <code>lectern emergency-stop lift</code>.</p>`) : nothing}
             ${site
-                ? this.inForce("This site is stopped", site, html`<div class="buttons"><button type="button" class="primary" @click=${this.lift}>Lift the stop…</button></div>`)
+                ? this.inForce(
+                    "This site is stopped",
+                    site,
+                    html`<div class="buttons"><button type="button" class="primary" @click=${this.lift}>Lift the stop…</button></div>`,
+                )
                 : html`<section class="card"><h2>${badge(all_sites ? "off" : "ok", all_sites ? "No stop of this site" : "No stop in force")}</h2>
-                      ${what()}<div class="buttons"><button type="button" class="danger" @click=${this.stop}>Stop all AI of this site…</button></div></section>`}`;
+                      ${what()}<div class="buttons"><button type="button" class="danger" @click=${this.stop}>Stop all AI of this
+                          site…</button></div></section>`}`;
     }
 
     private inForce(title: string, stop: StopInForce, rest: TemplateResult): TemplateResult {
         return html`<section class="card"><h2>${badge("error", title)}</h2>
-            ${facts([["Since", when(stop.since, { seconds: true })], ["By", stop.by], ["Reason", stop.reason || "none was given"]])}${rest}</section>`;
+            ${
+                facts([["Since", when(stop.since, { seconds: true })], ["By", stop.by], ["Reason", stop.reason || "none was given"]])
+            }${rest}</section>`;
     }
 
     private readonly stop = async (): Promise<void> => {
@@ -78,7 +86,8 @@ class PageStop extends Page {
 
 function what(): TemplateResult {
     return html`<ul>
-        <li><strong>What runs</strong> is ended within a second: answers that are being written, workflows, background tasks. The AI services are hung up on; the register keeps what was said.</li>
+        <li><strong>What runs</strong> is ended within a second: answers that are being written, workflows, background tasks. The AI services are hung
+            up on; the register keeps what was said.</li>
         <li><strong>New calls</strong> are refused. People read that AI is stopped for the moment, and your reason.</li>
         <li><strong>Everything else</strong> goes on: reading, the register, this console. Providers cannot be tested meanwhile.</li>
     </ul>`;
@@ -99,9 +108,11 @@ function reasonView(close: (reason?: string) => void, update: () => void): Templ
     };
     return html`<form method="dialog" @submit=${(event: Event) => { event.preventDefault(); if (!tooLong) done(typed.trim()); }}>
         ${what()}
-        <label class="field"><span class="label">Reason, which people will read</span><input type="text" autocomplete="off" placeholder="We are looking into wrong answers." aria-invalid=${tooLong ? "true" : nothing} @input=${take} />
+        <label class="field"><span class="label">Reason, which people will read</span><input type="text" autocomplete="off"
+            placeholder="We are looking into wrong answers." aria-invalid=${tooLong ? "true" : nothing} @input=${take} />
             ${tooLong ? html`<span class="error">must be at most ${REASON_BYTES} bytes</span>` : nothing}</label>
-        <div class="buttons"><button type="button" @click=${() => done()}>Cancel</button><button type="submit" class="danger">Stop all AI now</button></div>
+        <div class="buttons"><button type="button" @click=${() => done()}>Cancel</button><button type="submit" class="danger">Stop all AI
+            now</button></div>
     </form>`;
 }
 

@@ -38,12 +38,21 @@ class PageSwitches extends Page {
             { name: "course_id", title: "Course", sort: true },
             { name: "location_id", title: "Activity", sort: true, cell: (row) => row.location_id || "the whole course" },
             { name: "action", title: "What", sort: true, cell: (row) => actionText(row.action) },
-            { name: "enabled", title: "Is", sort: true, cell: (row) => (row.expired ? badge("off", "Over") : row.enabled ? badge("ok", "On") : badge("error", "Off")) },
-            { name: "until", title: "Until", sort: true, cell: (row) => (row.until ? html`<span>${when(row.until)} <span class="muted small">(${timeView(row.until)})</span></span>` : "for good") },
+            {
+                name: "enabled",
+                title: "Is",
+                sort: true,
+                cell: (row) => (row.expired ? badge("off", "Over") : row.enabled ? badge("ok", "On") : badge("error", "Off")),
+            },
+            { name: "until", title: "Until", sort: true, cell: (row) => (row.until
+                ? html`<span>${when(row.until)} <span class="muted small">(${timeView(row.until)})</span></span>`
+                : "for good") },
         ],
         filters: [{ name: "course_id", title: "Course" }],
-        buttons: (row) => html`<button type="button" aria-label="Remove the switch of ${placeText(row)}, ${actionText(row.action)}" @click=${() => void this.removeRow(row)}>Remove…</button>`,
-        empty: html`<p>There are no switches: what is on for the site is on in every course. <a href="/admin/switches/new">Add a switch</a> to turn AI off, or on again, in a course or in one of its activities.</p>`,
+        buttons: (row) => html`<button type="button" aria-label="Remove the switch of ${placeText(row)}, ${actionText(row.action)}"
+            @click=${() => void this.removeRow(row)}>Remove…</button>`,
+        empty: html`<p>There are no switches: what is on for the site is on in every course. <a href="/admin/switches/new">Add a switch</a>
+            to turn AI off, or on again, in a course or in one of its activities.</p>`,
     };
 
     heading(): string {
@@ -51,7 +60,8 @@ class PageSwitches extends Page {
     }
 
     protected override lead(): string {
-        return "What nobody has switched off is on. A switch turns AI off in a course or an activity, or on again where something wider is off; an activity can only narrow what its course allows.";
+        return "What nobody has switched off is on. A switch turns AI off in a course or an activity, or on again where something wider is off; an " +
+            "activity can only narrow what its course allows.";
     }
 
     protected override tools(): TemplateResult {
@@ -99,23 +109,41 @@ class PageSwitchNew extends Page {
         const { actions } = await get<{ actions: { name: string; title: string }[] }>("/v1/actions", {}, this.signal);
         this.form = {
             fields: [
-                { pointer: "/course_id", title: "Course", kind: "text", required: true, maxLength: 255, help: "As the learning platform calls it, e.g. course-v1:Org+Course+Run." },
+                {
+                    pointer: "/course_id",
+                    title: "Course",
+                    kind: "text",
+                    required: true,
+                    maxLength: 255,
+                    help: "As the learning platform calls it, e.g. course-v1:Org+Course+Run.",
+                },
                 { pointer: "/location_id", title: "Activity", kind: "text", maxLength: 255, help: "Left empty: the whole course." },
                 {
                     pointer: "/action",
                     title: "What",
                     kind: "select",
                     required: true,
-                    options: [[ALL, "Everything there"], ...actions.map((one) => [one.name, one.title] as const), [OTHERS, "All actions that have no switch of their own there"]],
+                    options: [
+                        [ALL, "Everything there"],
+                        ...actions.map((one) => [one.name, one.title] as const),
+                        [OTHERS, "All actions that have no switch of their own there"],
+                    ],
                 },
                 { pointer: "/enabled", title: "Is to be", kind: "select", required: true, options: [["off", "Off"], ["on", "On"]] },
-                { pointer: "/until", title: "Until", kind: "time", help: "Left empty: for good. From then on it is as if the switch were not there." },
+                {
+                    pointer: "/until",
+                    title: "Until",
+                    kind: "time",
+                    help: "Left empty: for good. From then on it is as if the switch were not there.",
+                },
             ],
             value: { action: ALL, enabled: "off" },
             submit: "Switch",
             unchanged: true,
             done: "The switch was set.",
-            save: ({ value }) => call("PUT", "/v1/switches", { body: { ...value, action: value["action"] === ALL ? "" : value["action"], enabled: value["enabled"] === "on" } }),
+            save: ({ value }) => call("PUT", "/v1/switches", {
+                body: { ...value, action: value["action"] === ALL ? "" : value["action"], enabled: value["enabled"] === "on" },
+            }),
             saved: () => void go("switches"),
             cancel: () => void go("switches"),
         };

@@ -127,7 +127,11 @@ class PageTask extends Page {
         const source = (this.source = new EventSource(`${this.path}/events`));
         this.following = true;
         source.addEventListener("status", (event) => this.told(event.data, ({ state, message, fraction }) => {
-            if (this.task) this.task = { ...this.task, state: String(state), progress: { message: String(message ?? ""), ...(typeof fraction === "number" && { fraction }) } };
+            if (this.task) this.task = {
+                ...this.task,
+                state: String(state),
+                progress: { message: String(message ?? ""), ...(typeof fraction === "number" && { fraction }) },
+            };
             return String(message || words(String(state)));
         }));
         source.addEventListener("tool", (event) => this.told(event.data, ({ name, state }) => `Tool ${String(name)}: ${String(state)}`));
@@ -170,9 +174,13 @@ class PageTask extends Page {
         if (!task) return nothing;
         return html`
             <section class="card" aria-label="The task">${this.facts(task)}${this.progress(task)}</section>
-            ${task.error ? html`<div class="trouble"><p><strong>${task.error.title}</strong> <code>${task.error.code}</code></p><p>${task.error.detail}</p></div>` : nothing}
-            ${this.events.length ? html`<section><h2>What it said</h2><ol class="events">${this.events.map((line) => html`<li>${line}</li>`)}</ol></section>` : nothing}
-            ${task.result === undefined ? nothing : html`<section class="record"><h2>Result</h2><pre tabindex="0" aria-label="Result">${pretty(JSON.stringify(task.result))}</pre></section>`}`;
+            ${task.error ? html`<div class="trouble"><p><strong>${task.error.title}</strong>
+                <code>${task.error.code}</code></p><p>${task.error.detail}</p></div>` : nothing}
+            ${this.events.length
+                ? html`<section><h2>What it said</h2><ol class="events">${this.events.map((line) => html`<li>${line}</li>`)}</ol></section>`
+                : nothing}
+            ${task.result === undefined ? nothing : html`<section class="record"><h2>Result</h2><pre tabindex="0"
+                aria-label="Result">${pretty(JSON.stringify(task.result))}</pre></section>`}`;
     }
 
     private facts(task: Task): TemplateResult {
@@ -187,7 +195,9 @@ class PageTask extends Page {
             ["Begun", when(task.started_at, { seconds: true })],
             ["Took", duration(lasted(task))],
             ["Attempt", task.attempt],
-            ["Calls", task.result?.calls?.length ? html`${task.result.calls.map((id, i) => html`${i ? ", " : ""}<a href="/admin/register/${id}">${i + 1}</a>`)} <span class="muted">in the register</span>` : undefined],
+            ["Calls", task.result?.calls?.length ? html`${
+                task.result.calls.map((id, i) => html`${i ? ", " : ""}<a href="/admin/register/${id}">${i + 1}</a>`)
+            } <span class="muted">in the register</span>` : undefined],
             ["Conversation", task.result?.session_id ? html`<a href="/admin/sessions/${task.result.session_id}">what was said</a>` : undefined],
             ["Id", html`<code>${task.id}</code>`],
         ]);
@@ -197,7 +207,9 @@ class PageTask extends Page {
         if (ended(task)) return nothing;
         const { message, fraction } = task.progress;
         return html`<p role="status">${message || "It waits for its turn."}</p>
-            ${fraction === undefined ? html`<progress aria-label="Progress"></progress>` : html`<progress max="1" value=${fraction} aria-label="Progress"></progress>`}`;
+            ${fraction === undefined
+                ? html`<progress aria-label="Progress"></progress>`
+                : html`<progress max="1" value=${fraction} aria-label="Progress"></progress>`}`;
     }
 }
 

@@ -16,9 +16,12 @@ const LIST: ListOf<TemplateRow> = {
         { name: "path", title: "Template", sort: true },
         { name: "description", title: "What it is for", sort: true, cell: (row) => row.description.split("\n")[0] },
         { name: "orchestrator_class", title: "Run by", sort: true, cell: (row) => html`<code>${row.orchestrator_class ?? "–"}</code>` },
-        { name: "valid", title: "State", sort: true, cell: (row) => (row.valid ? badge("ok", "Valid") : html`<div class="stack">${badge("error", "Cannot be used")}<span class="small">${row.errors[0] ?? ""}</span></div>`) },
+        { name: "valid", title: "State", sort: true, cell: (row) => (row.valid
+            ? badge("ok", "Valid")
+            : html`<div class="stack">${badge("error", "Cannot be used")}<span class="small">${row.errors[0] ?? ""}</span></div>`) },
     ],
-    buttons: (row) => (row.valid ? html`<a class="button" href="/admin/profiles/new?template=${encodeURIComponent(row.path)}">Make a profile<span class="hidden"> of ${shortName(row.path)}</span></a>` : nothing),
+    buttons: (row) => (row.valid ? html`<a class="button" href="/admin/profiles/new?template=${encodeURIComponent(row.path)}">Make a profile<span
+        class="hidden"> of ${shortName(row.path)}</span></a>` : nothing),
 };
 
 class PageTemplates extends Page {
@@ -53,7 +56,9 @@ class PageTemplate extends Page {
     }
 
     protected override tools(): TemplateResult | typeof nothing {
-        return this.template?.valid ? html`<a class="button primary" href="/admin/profiles/new?template=${encodeURIComponent(this.path)}">Make a profile of it</a>` : nothing;
+        return this.template?.valid
+            ? html`<a class="button primary" href="/admin/profiles/new?template=${encodeURIComponent(this.path)}">Make a profile of it</a>`
+            : nothing;
     }
 
     protected async load(): Promise<void> {

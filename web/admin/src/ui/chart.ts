@@ -29,7 +29,8 @@ const HEIGHT = 180;
 const DASHES = [[], [8, 4], [2, 3], [12, 4, 2, 4], [5, 5]];
 
 /** A figure between two that are missing is no line: it needs a point to be seen. */
-const alone = (values: Line["values"]) => values.some((value, i) => value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null);
+const alone =
+    (values: Line["values"]) => values.some((value, i) => value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null);
 
 const hour = lazy(() => new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }));
 const day = lazy(() => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }));
@@ -101,13 +102,23 @@ export class ConsoleChart extends LightElement {
                     x: { range: (_plot, from, to) => (to > from ? [from, to] : [from - 60, from + 60]) },
                     y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, atLeast)] },
                 },
-                axes: [{ ...axis, space: 90, values: (_plot, seconds) => timeLabels(seconds) }, { ...axis, size: 64, values: (_plot, values) => values.map((value) => first?.show(value) ?? String(value)) }],
+                axes: [
+                    { ...axis, space: 90, values: (_plot, seconds) => timeLabels(seconds) },
+                    { ...axis, size: 64, values: (_plot, values) => values.map((value) => first?.show(value) ?? String(value)) },
+                ],
                 series: [
                     {},
                     ...lines.map((line, i) => {
                         const stroke = colour(`--series-${(i % 5) + 1}`);
                         const dash = DASHES[i % DASHES.length] ?? [];
-                        return { label: line.title, stroke, dash, width: kind === "bars" ? 0 : 2, points: { show: alone(line.values) }, ...(kind === "bars" && { fill: stroke, paths: Plot.paths.bars!({ size: [0.7, 60] }) }) };
+                        return {
+                            label: line.title,
+                            stroke,
+                            dash,
+                            width: kind === "bars" ? 0 : 2,
+                            points: { show: alone(line.values) },
+                            ...(kind === "bars" && { fill: stroke, paths: Plot.paths.bars!({ size: [0.7, 60] }) }),
+                        };
                     }),
                 ],
             },
@@ -119,11 +130,22 @@ export class ConsoleChart extends LightElement {
     protected override render(): TemplateResult {
         const { title, times, lines } = this.of;
         return html`<figure class="chart">
-            <figcaption>${title}${lines.length > 1 ? html`<ul class="key">${lines.map((line, i) => html`<li class="series-${(i % 5) + 1}"><svg viewBox="0 0 24 4" aria-hidden="true"><line x1="0" y1="2" x2="24" y2="2" stroke-dasharray=${(DASHES[i % DASHES.length] ?? []).join(" ")} /></svg>${line.title}</li>`)}</ul>` : ""}</figcaption>
+            <figcaption>${title}${
+                lines.length > 1
+                    ? html`<ul
+                        class="key">${
+                            lines.map((line, i) => html`<li class="series-${(i % 5) + 1}"><svg viewBox="0 0 24 4" aria-hidden="true"><line x1="0"
+                                y1="2" x2="24" y2="2" stroke-dasharray=${(DASHES[i % DASHES.length] ?? []).join(" ")} /></svg>${line.title}</li>`)
+                        }</ul>`
+                    : ""
+            }</figcaption>
             <div class="plot" aria-hidden="true"></div>
             <details><summary>${title}: figures</summary><div class="scroll" tabindex="0" role="region" aria-label="${title}: figures"><table>
                 <thead><tr><th scope="col">Time</th>${lines.map((line) => html`<th scope="col">${line.title}</th>`)}</tr></thead>
-                <tbody>${times.map((time, i) => html`<tr><th scope="row">${when(new Date(time * 1000).toISOString())}</th>${lines.map((line) => { const value = line.values[i]; return html`<td>${typeof value === "number" ? line.show(value) : "–"}</td>`; })}</tr>`)}</tbody>
+                <tbody>${times.map((time, i) => html`<tr><th scope="row">${when(new Date(time * 1000).toISOString())}</th>${lines.map((line) => {
+                    const value = line.values[i];
+                    return html`<td>${typeof value === "number" ? line.show(value) : "–"}</td>`;
+                })}</tr>`)}</tbody>
             </table></div></details>
         </figure>`;
     }

@@ -6,7 +6,8 @@ import { LightElement } from "./page.js";
 export type { Mark };
 
 export class ConsoleCode extends LightElement {
-    static override properties = { value: { attribute: false }, label: {}, marks: { attribute: false }, readonly: { type: Boolean }, failed: { state: true } };
+    static override properties =
+        { value: { attribute: false }, label: {}, marks: { attribute: false }, readonly: { type: Boolean }, failed: { state: true } };
     declare value: string;
     /** What the field is called. */
     declare label: string;

@@ -39,7 +39,13 @@ const highlight = HighlightStyle.define([
 ]);
 
 const look = EditorView.theme({
-    "&": { color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--field)", borderRadius: "var(--radius)", fontSize: "0.875rem" },
+    "&": {
+        color: "var(--text)",
+        backgroundColor: "var(--surface)",
+        border: "1px solid var(--field)",
+        borderRadius: "var(--radius)",
+        fontSize: "0.875rem",
+    },
     "&.cm-focused": { outline: "3px solid var(--accent)", outlineOffset: "2px" },
     ".cm-scroller": { fontFamily: "ui-monospace, 'DejaVu Sans Mono', monospace", minHeight: "12rem", maxHeight: "70vh" },
     ".cm-content": { caretColor: "var(--text)" },
@@ -47,7 +53,8 @@ const look = EditorView.theme({
     ".cm-gutters": { backgroundColor: "var(--inset)", color: "var(--muted)", borderRight: "1px solid var(--line)" },
     ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "transparent" },
     "&.cm-focused .cm-activeLine, &.cm-focused .cm-activeLineGutter": { backgroundColor: "var(--inset)" },
-    "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "color-mix(in srgb, var(--accent) 30%, transparent)" },
+    "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor:
+        "color-mix(in srgb, var(--accent) 30%, transparent)" },
     ".cm-tooltip": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--field)" },
 });
 

@@ -1,4 +1,7 @@
-/* Dialogs: questions before something is done, and forms of a few lines. All are <dialog>s, so Escape, focus and the rest of the page are the browser's care. */
+/*
+ * Dialogs: questions before something is done, and forms of a few lines. All are <dialog>s, so Escape, focus and the rest of the page are the
+ * browser's care.
+ */
 import { html, nothing, render, type TemplateResult } from "lit";
 
 export interface Question {
@@ -17,7 +20,11 @@ export interface Question {
 let numbers = 0;
 
 /** Shows content in a dialog until close() was called with a value, or Escape pressed (undefined). The focus goes back to where it was. */
-export function openDialog<T>(title: string, content: (close: (value?: T) => void, update: () => void) => TemplateResult, { wide = false } = {}): Promise<T | undefined> {
+export function openDialog<T>(
+    title: string,
+    content: (close: (value?: T) => void, update: () => void) => TemplateResult,
+    { wide = false } = {},
+): Promise<T | undefined> {
     return new Promise((resolve) => {
         const before = document.activeElement;
         const dialog = document.createElement("dialog");
@@ -48,14 +55,19 @@ export async function ask(question: Question): Promise<boolean> {
         const ready = !question.type || typed.trim() === question.type;
         return html`
             ${question.text ? html`<div class="text">${question.text}</div>` : nothing}
-            ${question.depends?.length ? html`<p>This goes with it:</p><ul class="depends">${question.depends.map((line) => html`<li>${line}</li>`)}</ul>` : nothing}
+            ${question.depends?.length
+                ? html`<p>This goes with it:</p><ul class="depends">${question.depends.map((line) => html`<li>${line}</li>`)}</ul>`
+                : nothing}
             ${question.type
                 ? html`<label class="field"><span class="label">Type <strong>${question.type}</strong> to go on</span>
-                      <input type="text" autocomplete="off" spellcheck="false" @input=${(event: Event) => { typed = (event.target as HTMLInputElement).value; update(); }} /></label>`
+                      <input type="text" autocomplete="off" spellcheck="false"
+                          @input=${(event: Event) => { typed = (event.target as HTMLInputElement).value; update(); }} /></label>`
                 : nothing}
             <div class="buttons">
-                <button type="button" ?autofocus=${question.danger && !question.type} @click=${() => close(false)}>${question.cancel ?? "Cancel"}</button>
-                <button type="button" class=${question.danger ? "danger" : "primary"} ?disabled=${!ready} @click=${() => close(true)}>${question.confirm}</button>
+                <button type="button" ?autofocus=${question.danger && !question.type}
+                    @click=${() => close(false)}>${question.cancel ?? "Cancel"}</button>
+                <button type="button" class=${question.danger ? "danger" : "primary"} ?disabled=${!ready}
+                    @click=${() => close(true)}>${question.confirm}</button>
             </div>`;
     });
     return yes === true;

@@ -18,12 +18,15 @@ export function diffLines(before: string, after: string): DiffLine[] {
     const common = new Uint16Array((a.length + 1) * width);
     for (let i = a.length - 1; i >= 0; i--)
         for (let j = b.length - 1; j >= 0; j--)
-            common[i * width + j] = a[i] === b[j] ? common[(i + 1) * width + j + 1]! + 1 : Math.max(common[(i + 1) * width + j]!, common[i * width + j + 1]!);
+            common[i * width + j] = a[i] === b[j]
+                ? common[(i + 1) * width + j + 1]! + 1
+                : Math.max(common[(i + 1) * width + j]!, common[i * width + j + 1]!);
     const lines: DiffLine[] = [];
     let i = 0, j = 0;
     while (i < a.length || j < b.length) {
         if (i < a.length && j < b.length && a[i] === b[j]) lines.push({ kind: "same", text: a[i++]! }), j++;
-        else if (i < a.length && (j >= b.length || common[(i + 1) * width + j]! >= common[i * width + j + 1]!)) lines.push({ kind: "gone", text: a[i++]! });
+        else if (i < a.length && (j >= b.length || common[(i + 1) * width + j]! >= common[i * width + j + 1]!))
+            lines.push({ kind: "gone", text: a[i++]! });
         else lines.push({ kind: "new", text: b[j++]! });
     }
     return lines;
@@ -40,6 +43,7 @@ export function diffView(title: string, before: string, after: string): Template
 /** The lines as they are, also where nothing differs. */
 export function linesView(title: string, lines: readonly DiffLine[]): TemplateResult {
     return html`<div class="diff" role="region" aria-label=${title} tabindex="0">${lines.map(
-        (line) => html`<div class=${line.kind}><span aria-hidden="true">${SIGNS[line.kind]}</span><span class="hidden">${SPOKEN[line.kind]}</span><code>${line.text}</code></div>`,
+        (line) => html`<div class=${line.kind}><span aria-hidden="true">${SIGNS[line.kind]}</span><span
+            class="hidden">${SPOKEN[line.kind]}</span><code>${line.text}</code></div>`,
     )}</div>`;
 }

@@ -72,7 +72,8 @@ export function fieldsOf(schema: Schema, prefix = ""): Field[] {
     return Object.entries(schema.properties ?? {}).flatMap(([name, member]) => {
         const pointer = `${prefix}/${escape(name)}`;
         if (member.properties && !member.writeOnly) return fieldsOf(member, pointer);
-        const field: Field = { pointer, title: member.title ?? words(name), kind: kindOf(member), help: member.description, required: required.has(name) };
+        const field: Field =
+            { pointer, title: member.title ?? words(name), kind: kindOf(member), help: member.description, required: required.has(name) };
         if (member.enum) field.options = member.enum.filter((value) => value !== null).map((value) => [String(value), words(String(value))] as const);
         if (member.minimum !== undefined) field.min = member.minimum;
         if (member.maximum !== undefined) field.max = member.maximum;
@@ -100,8 +101,11 @@ export function fieldView(field: Field, state: FieldState): TemplateResult {
     const input = inputOf(field, state, described);
     const help = field.help ? html`<span class="help" id="${id}-help">${field.help}</span>` : nothing;
     const wrong = error ? html`<span class="error" id="${id}-error">${error}</span>` : nothing;
-    if (field.kind === "boolean") return html`<div class="field check"><label>${input}<span class="label">${field.title}</span></label>${help}${wrong}</div>`;
-    return html`<div class="field"><label class="label" for=${id}>${field.title}${field.required ? html`<span class="required"> (needed)</span>` : nothing}</label>${input}${help}${wrong}</div>`;
+    if (field.kind === "boolean")
+        return html`<div class="field check"><label>${input}<span class="label">${field.title}</span></label>${help}${wrong}</div>`;
+    return html`<div class="field"><label class="label" for=${id}>${field.title}${
+        field.required ? html`<span class="required"> (needed)</span>` : nothing
+    }</label>${input}${help}${wrong}</div>`;
 }
 
 const target = (event: Event) => event.target as HTMLInputElement;
@@ -112,41 +116,59 @@ function inputOf(field: Field, { id, value, error, set, invalid }: FieldState, d
     const required = field.required ? "true" : nothing;
     switch (field.kind) {
         case "boolean":
-            return html`<input type="checkbox" id=${id} .checked=${(value ?? field.fallback) === true} ?disabled=${field.fixed} aria-invalid=${wrong} aria-describedby=${by} @change=${(e: Event) => set(target(e).checked)} />`;
+            return html`<input type="checkbox" id=${id} .checked=${(value ?? field.fallback) === true} ?disabled=${field.fixed} aria-invalid=${wrong}
+                aria-describedby=${by} @change=${(e: Event) => set(target(e).checked)} />`;
         case "number":
-            return html`<input type="text" inputmode=${field.whole ? "numeric" : "decimal"} id=${id} .value=${text} ?readonly=${field.fixed} placeholder=${field.placeholder ?? nothing} aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
+            return html`<input type="text" inputmode=${field.whole ? "numeric" : "decimal"} id=${id} .value=${text} ?readonly=${field.fixed}
+                placeholder=${field.placeholder ?? nothing} aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
                 @input=${(e: Event) => numberTyped(field, target(e).value, set, invalid)} />`;
         case "select":
-            return html`<select id=${id} ?disabled=${field.fixed} aria-required=${required} aria-invalid=${wrong} aria-describedby=${by} @change=${(e: Event) => set(target(e).value || undefined)}>
-                ${field.required && text ? nothing : html`<option value="">${field.none ?? (field.placeholder ? `As by default (${field.placeholder})` : "–")}</option>`}
+            return html`<select id=${id} ?disabled=${field.fixed} aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
+                @change=${(e: Event) => set(target(e).value || undefined)}>
+                ${field.required && text
+                    ? nothing
+                    : html`<option value="">${field.none ?? (field.placeholder ? `As by default (${field.placeholder})` : "–")}</option>`}
                 ${(field.options ?? []).map(([one, title]) => html`<option value=${one} ?selected=${one === text}>${title}</option>`)}</select>`;
         case "yesno":
-            return html`<select id=${id} ?disabled=${field.fixed} aria-invalid=${wrong} aria-describedby=${by} @change=${(e: Event) => set(target(e).value ? target(e).value === "yes" : undefined)}>
+            return html`<select id=${id} ?disabled=${field.fixed} aria-invalid=${wrong} aria-describedby=${by}
+                @change=${(e: Event) => set(target(e).value ? target(e).value === "yes" : undefined)}>
                 <option value="" ?selected=${typeof value !== "boolean"}>As by default</option>
                 <option value="yes" ?selected=${value === true}>Yes</option><option value="no" ?selected=${value === false}>No</option></select>`;
         case "money":
-            return html`<input type="text" inputmode="decimal" id=${id} ${amountIn(value)} ?readonly=${field.fixed} placeholder=${field.placeholder ?? "0.00"} autocomplete="off" aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
+            return html`<input type="text" inputmode="decimal" id=${id} ${amountIn(value)} ?readonly=${field.fixed}
+                placeholder=${field.placeholder ?? "0.00"} autocomplete="off" aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
                 @input=${(e: Event) => moneyTyped(field, target(e).value, set, invalid)} />`;
         case "area":
         case "code":
-            return html`<textarea id=${id} rows=${field.kind === "code" ? 10 : 5} class=${field.kind} .value=${text} ?readonly=${field.fixed} maxlength=${field.maxLength ?? nothing} spellcheck=${field.kind === "code" ? "false" : "true"} aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
+            return html`<textarea id=${id} rows=${field.kind === "code" ? 10 : 5} class=${field.kind} .value=${text} ?readonly=${field.fixed}
+                maxlength=${field.maxLength ?? nothing} spellcheck=${field.kind === "code" ? "false" : "true"} aria-required=${required}
+                aria-invalid=${wrong} aria-describedby=${by}
                 @input=${(e: Event) => set(target(e).value)}></textarea>`;
         case "lines": {
             const lines = Array.isArray(value) ? value.join("\n") : text;
-            return html`<textarea id=${id} rows="3" .value=${lines} ?readonly=${field.fixed} aria-invalid=${wrong} aria-describedby=${by} placeholder="One on each line"
+            return html`<textarea id=${id} rows="3" .value=${lines} ?readonly=${field.fixed} aria-invalid=${wrong} aria-describedby=${by}
+                placeholder="One on each line"
                 @change=${(e: Event) => set(target(e).value.split("\n").map((line) => line.trim()).filter(Boolean))}></textarea>`;
         }
         case "json":
-            return html`<textarea id=${id} rows="6" class="code" spellcheck="false" .value=${text} ?readonly=${field.fixed} aria-invalid=${wrong} aria-describedby=${by} @change=${(e: Event) => jsonTyped(target(e).value, set, invalid)}></textarea>`;
+            return html`<textarea id=${id} rows="6" class="code" spellcheck="false" .value=${text} ?readonly=${field.fixed} aria-invalid=${wrong}
+                aria-describedby=${by} @change=${(e: Event) => jsonTyped(target(e).value, set, invalid)}></textarea>`;
         case "secret":
-            return html`<input type="password" id=${id} autocomplete="new-password" .value=${typeof value === "string" ? value : ""} ?readonly=${field.fixed} placeholder=${field.placeholder ?? "Not shown; leave empty to keep it"} aria-invalid=${wrong} aria-describedby=${by}
+            return html`<input type="password" id=${id} autocomplete="new-password" .value=${typeof value === "string" ? value : ""}
+                ?readonly=${field.fixed} placeholder=${field.placeholder ?? "Not shown; leave empty to keep it"} aria-invalid=${wrong}
+                aria-describedby=${by}
                 @input=${(e: Event) => set(target(e).value || undefined)} />`;
         case "time":
-            return html`<input type="datetime-local" id=${id} .value=${toLocal(value)} ?readonly=${field.fixed} aria-invalid=${wrong} aria-describedby=${by} @change=${(e: Event) => set(fromLocal(target(e).value) || undefined)} />`;
+            return html`<input type="datetime-local" id=${id} .value=${toLocal(value)} ?readonly=${field.fixed} aria-invalid=${wrong}
+                aria-describedby=${by} @change=${(e: Event) => set(fromLocal(target(e).value) || undefined)} />`;
         default:
-            return html`<input type="text" id=${id} .value=${text} ?readonly=${field.fixed} maxlength=${field.maxLength ?? nothing} placeholder=${field.placeholder ?? nothing} list=${field.suggestions ? `${id}-list` : nothing} autocomplete="off" aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
+            return html`<input type="text" id=${id} .value=${text} ?readonly=${field.fixed} maxlength=${field.maxLength ?? nothing}
+                placeholder=${field.placeholder ?? nothing} list=${field.suggestions ? `${id}-list` : nothing} autocomplete="off"
+                aria-required=${required} aria-invalid=${wrong} aria-describedby=${by}
                     @input=${(e: Event) => set(target(e).value === "" && !field.required ? undefined : target(e).value)} />
-                ${field.suggestions ? html`<datalist id="${id}-list">${field.suggestions.map((one) => html`<option value=${one}></option>`)}</datalist>` : nothing}`;
+                ${field.suggestions
+                    ? html`<datalist id="${id}-list">${field.suggestions.map((one) => html`<option value=${one}></option>`)}</datalist>`
+                    : nothing}`;
     }
 }
 
@@ -154,7 +176,8 @@ function numberTyped(field: Field, text: string, set: (value: unknown) => void, 
     const trimmed = text.trim();
     if (trimmed === "") return set(undefined);
     const value = Number(trimmed);
-    if (!Number.isFinite(value) || (field.whole && !Number.isInteger(value))) return invalid(field.whole ? "must be a whole number" : "must be a number");
+    if (!Number.isFinite(value) || (field.whole && !Number.isInteger(value)))
+        return invalid(field.whole ? "must be a whole number" : "must be a number");
     if (field.min !== undefined && value < field.min) return invalid(`must be at least ${field.min}`);
     if (field.max !== undefined && value > field.max) return invalid(`must be at most ${field.max}`);
     set(value);

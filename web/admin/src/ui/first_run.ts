@@ -1,6 +1,6 @@
 /*
- * The guide of the first run, at the top of the overview: from a site on which nothing is set up to learners who use it within a budget. Each step says whether it is
- * done and leads to the page that does it. Who knows the way puts it aside.
+ * The guide of the first run, at the top of the overview: from a site on which nothing is set up to learners who use it within a budget. Each step
+ * says whether it is done and leads to the page that does it. Who knows the way puts it aside.
  */
 import { html, nothing, type TemplateResult } from "lit";
 import { session } from "../session.js";
@@ -34,7 +34,8 @@ function steps(have: FirstRun): Step[] {
     return [
         {
             title: "Add a provider",
-            text: "The AI service that answers. Providers are asked in their order. Until there is one, the embedded provider summarises by choosing sentences of the text: nothing leaves this machine, and nothing is written anew.",
+            text: "The AI service that answers. Providers are asked in their order. Until there is one, the embedded provider summarises by " +
+                "choosing sentences of the text: nothing leaves this machine, and nothing is written anew.",
             done: have.providers > 0,
             to: ["providers/new", "Add a provider"],
         },
@@ -61,7 +62,8 @@ function steps(have: FirstRun): Step[] {
             text: "A profile's page has the lines of HTML to copy.",
             done: have.calls > 0,
             to: ["profiles", "Choose a profile"],
-            ...(session.current?.demo && { other: html`<a href="/demo" target="_blank" rel="noopener">Open the demo course</a>: it has a place named <code>yours</code> for a workflow of yours.` }),
+            ...(session.current?.demo && { other: html`<a href="/demo" target="_blank" rel="noopener">Open the demo course</a>: it has a place named
+                <code>yours</code> for a workflow of yours.` }),
         },
         {
             title: "Read what was asked",
@@ -102,10 +104,12 @@ export class ConsoleFirstRun extends LightElement {
         if (!this.have) return nothing;
         const all = steps(this.have), left = all.filter((step) => !step.done);
         if (this.aside ?? left.length === 0)
-            return html`<p class="first-run-aside"><button type="button" class="plain" @click=${() => this.put(false)}>Show the first steps (${left.length ? `${left.length} left` : "all done"})</button></p>`;
+            return html`<p class="first-run-aside"><button type="button" class="plain" @click=${() => this.put(false)}>Show the first steps
+                (${left.length ? `${left.length} left` : "all done"})</button></p>`;
         const next = left[0];
         return html`<section class="card first-run" aria-labelledby="first-run-title">
-            <header class="heading"><h2 id="first-run-title">First steps</h2><button type="button" class="plain" @click=${() => this.put(true)}>Put aside</button></header>
+            <header class="heading"><h2 id="first-run-title">First steps</h2><button type="button" class="plain" @click=${() => this.put(true)}>Put
+                aside</button></header>
             <ol>${all.map((step) => html`<li>
                 <h3>${step.title} ${step.done ? badge("ok", "done") : step === next ? badge("warning", "next") : nothing}</h3>
                 <p>${step.text} ${step.other ?? nothing}</p>

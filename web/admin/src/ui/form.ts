@@ -54,7 +54,14 @@ interface Conflict {
 let numbers = 0;
 
 export class ConsoleForm extends LightElement implements Guarded {
-    static override properties = { of: { attribute: false }, busy: { state: true }, errors: { state: true }, general: { state: true }, conflict: { state: true }, now: { state: true } };
+    static override properties = {
+        of: { attribute: false },
+        busy: { state: true },
+        errors: { state: true },
+        general: { state: true },
+        conflict: { state: true },
+        now: { state: true },
+    };
     declare of: FormOf;
     declare busy: boolean;
     declare errors: Record<string, string>;
@@ -128,14 +135,20 @@ export class ConsoleForm extends LightElement implements Guarded {
         return html`<form novalidate @submit=${this.submit} aria-busy=${this.busy}>
             ${this.general ? html`<div class="trouble" role="alert" tabindex="-1">${this.general}</div>` : nothing}
             ${this.conflict ? this.conflictView(this.conflict) : nothing}
-            ${inFold("").map((field, i, all) => html`${field.group && field.group !== all[i - 1]?.group ? html`<h2>${field.group}</h2>` : nothing}${this.field(field)}`)}
-            ${folds.map((fold) => html`<details ?open=${inFold(fold).some((field) => this.errorAt(field))}><summary>${fold} ${form.folds?.[fold]?.(this.now) ?? nothing}</summary>
+            ${inFold("").map((field, i, all) =>
+                html`${field.group && field.group !== all[i - 1]?.group ? html`<h2>${field.group}</h2>` : nothing}${this.field(field)}`)}
+            ${folds.map((fold) => html`<details ?open=${inFold(fold).some((field) => this.errorAt(field))}><summary>${fold}
+                ${form.folds?.[fold]?.(this.now) ?? nothing}</summary>
                 ${inFold(fold).map((field) => this.field(field))}</details>`)}
             ${form.extra?.(this.now) ?? nothing}
             <div class="buttons">
-                <button class="primary" type="submit" aria-disabled=${this.busy || (!this.dirty() && !form.unchanged) ? "true" : nothing}>${this.busy ? (form.sending ?? "Saving…") : (form.submit ?? "Save")}</button>
+                <button class="primary" type="submit" aria-disabled=${
+                    this.busy || (!this.dirty() && !form.unchanged) ? "true" : nothing
+                }>${this.busy ? (form.sending ?? "Saving…") : (form.submit ?? "Save")}</button>
                 ${form.cancel ? html`<button type="button" @click=${form.cancel}>Cancel</button>` : nothing}
-                ${this.dirty() && !form.cancel ? html`<button type="button" @click=${() => this.reset(this.base, this.etag)}>Discard changes</button>` : nothing}
+                ${this.dirty() && !form.cancel
+                    ? html`<button type="button" @click=${() => this.reset(this.base, this.etag)}>Discard changes</button>`
+                    : nothing}
                 ${this.dirty() ? html`<span class="small muted">Not saved yet</span>` : nothing}
             </div>
         </form>`;
@@ -158,7 +171,8 @@ export class ConsoleForm extends LightElement implements Guarded {
     private readonly submit = async (event: Event): Promise<void> => {
         event.preventDefault();
         if (this.busy || (!this.dirty() && !this.of.unchanged)) return;
-        const missing = this.shown.filter((field) => field.required && field.kind !== "boolean" && [undefined, null, ""].includes(at(this.now, field.pointer) as never));
+        const missing = this.shown.filter((field) =>
+            field.required && field.kind !== "boolean" && [undefined, null, ""].includes(at(this.now, field.pointer) as never));
         if (missing.length) this.errors = { ...Object.fromEntries(missing.map((field) => [field.pointer, "is needed"])), ...this.errors };
         if (Object.keys(this.errors).some((pointer) => this.shown.some((field) => field.pointer === pointer))) return this.focusError();
         await this.send();
@@ -190,14 +204,17 @@ export class ConsoleForm extends LightElement implements Guarded {
             return;
         }
         const others = error.fields.filter((one) => !this.place(one));
-        this.errors = Object.fromEntries(error.fields.flatMap((one) => { const field = this.place(one); return field ? [[field.pointer, one.message]] : []; }));
+        this.errors =
+            Object.fromEntries(error.fields.flatMap((one) => { const field = this.place(one); return field ? [[field.pointer, one.message]] : []; }));
         this.general = others.map((one) => (one.pointer ? `${one.pointer}: ${one.message}` : one.message)).join("\n");
         await this.focusError();
     }
 
     /** The field that an error is about: at its pointer or the nearest above it. */
     private place(error: FieldError): Field | undefined {
-        return this.shown.filter((field) => error.pointer === field.pointer || error.pointer.startsWith(field.pointer + "/")).sort((a, b) => b.pointer.length - a.pointer.length)[0];
+        return this.shown
+            .filter((field) => error.pointer === field.pointer || error.pointer.startsWith(field.pointer + "/"))
+            .sort((a, b) => b.pointer.length - a.pointer.length)[0];
     }
 
     private async focusError(): Promise<void> {
@@ -226,11 +243,17 @@ export class ConsoleForm extends LightElement implements Guarded {
             <h2>Somebody else has saved this meanwhile</h2>
             <p>Choose for each field what is to stand. Nothing is saved before you say so.</p>
             ${conflict.fields.map((field) => html`<fieldset><legend>${field.title}</legend><div class="sides">
-                ${[true, false].map((ours) => html`<label class="side"><span><input type="radio" name=${this.idOf(field) + "-side"} .checked=${conflict.ours[field.pointer] === ours}
-                    @change=${() => { this.conflict = { ...conflict, ours: { ...conflict.ours, [field.pointer]: ours } }; }} /> ${ours ? "Yours" : "Theirs, saved now"}</span>
+                ${[true, false].map((ours) => html`<label
+                    class="side"><span><input type="radio" name=${this.idOf(field) + "-side"} .checked=${conflict.ours[field.pointer] === ours}
+                    @change=${() => { this.conflict = { ...conflict, ours: { ...conflict.ours, [field.pointer]: ours } }; }} />
+                        ${ours ? "Yours" : "Theirs, saved now"}</span>
                     <pre>${shownValue(field, at(ours ? this.now : conflict.theirs, field.pointer))}</pre></label>`)}
             </div>${field.kind === "code" || field.kind === "area"
-                ? html`<h3>From theirs to yours</h3>${diffView(`${field.title}: from theirs to yours`, String(at(conflict.theirs, field.pointer) ?? ""), String(at(this.now, field.pointer) ?? ""))}`
+                ? html`<h3>From theirs to yours</h3>${diffView(
+                    `${field.title}: from theirs to yours`,
+                    String(at(conflict.theirs, field.pointer) ?? ""),
+                    String(at(this.now, field.pointer) ?? ""),
+                )}`
                 : nothing}</fieldset>`)}
             <div class="buttons">
                 <button type="button" class="primary" @click=${() => this.settle(conflict)}>Take these</button>

@@ -59,7 +59,9 @@ export function money(millionths: unknown, currency = "USD"): string {
     const value = millionths / 1e6;
     const digits = value !== 0 && Math.abs(value) < 0.01 ? 6 : 2;
     try {
-        return new Intl.NumberFormat(undefined, { style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: digits }).format(value);
+        return new Intl.NumberFormat(undefined, { style: "currency", currency, minimumFractionDigits: 2, maximumFractionDigits: digits }).format(
+            value,
+        );
     } catch {
         return `${value.toFixed(digits)} ${currency}`;
     }

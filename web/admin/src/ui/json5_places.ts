@@ -1,4 +1,4 @@
-/* Where in a JSON5 text a member stands: problems come with a line and column, or with the path of a member ("processor_config.LLMProcessor.provider"). */
+/* Where in a JSON5 text a member stands: problems come with line and column, or with a member's path ("processor_config.LLMProcessor.provider"). */
 import type { Mark } from "./codemirror.js";
 
 interface Place {

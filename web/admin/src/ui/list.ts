@@ -63,7 +63,8 @@ const PAGE = 50;
 const TYPING_MS = 250;
 
 export class ConsoleList<Row = Record<string, unknown>> extends LightElement {
-    static override properties = { of: { attribute: false }, rows: { state: true }, busy: { state: true }, trouble: { state: true }, next: { state: true } };
+    static override properties =
+        { of: { attribute: false }, rows: { state: true }, busy: { state: true }, trouble: { state: true }, next: { state: true } };
     declare of: ListOf<Row>;
     declare rows: Row[] | null;
     declare busy: boolean;
@@ -125,7 +126,8 @@ export class ConsoleList<Row = Record<string, unknown>> extends LightElement {
         const query: Query = { ...this.of.query };
         for (const [name, value] of Object.entries(this.chosen)) {
             const filter = this.of.filters?.find((one) => one.name === name);
-            query[name] = filter?.type === "datetime-local" && value ? new Date(value).toISOString() : filter?.type === "date" && value ? value : value;
+            query[name] =
+                filter?.type === "datetime-local" && value ? new Date(value).toISOString() : filter?.type === "date" && value ? value : value;
         }
         return query;
     }
@@ -162,7 +164,8 @@ export class ConsoleList<Row = Record<string, unknown>> extends LightElement {
         return html`<form class="bar" role="search" aria-label=${title} @submit=${(event: Event) => event.preventDefault()}>
             ${search
                 ? html`<label class="field"><span class="label">Search</span>
-                      <input type="search" .value=${this.chosen["q"] ?? ""} @input=${(event: Event) => this.typed("q", (event.target as HTMLInputElement).value)} /></label>`
+                      <input type="search" .value=${this.chosen["q"] ?? ""}
+                          @input=${(event: Event) => this.typed("q", (event.target as HTMLInputElement).value)} /></label>`
                 : nothing}
             ${filters.filter((filter) => !filter.more).map((filter) => this.filter(filter))}
             ${csv ? html`<a class="button" href=${withQuery(path, { ...this.query(), format: "csv" })} download>CSV</a>` : nothing}
@@ -179,7 +182,9 @@ export class ConsoleList<Row = Record<string, unknown>> extends LightElement {
         const changed = (event: Event) => this.choose(name, (event.target as HTMLInputElement).value);
         return html`<label class="field"><span class="label">${title}</span>
             ${options
-                ? html`<select @change=${changed}><option value="">All</option>${options.map(([one, called]) => html`<option value=${one} ?selected=${one === value}>${called}</option>`)}</select>`
+                ? html`<select @change=${changed}><option value="">All</option>${
+                    options.map(([one, called]) => html`<option value=${one} ?selected=${one === value}>${called}</option>`)
+                }</select>`
                 : type === "text"
                   ? html`<input type="text" .value=${value} @input=${(event: Event) => this.typed(name, (event.target as HTMLInputElement).value)} />`
                   : html`<input type=${type} .value=${value} @change=${changed} />`}</label>`;
@@ -204,7 +209,8 @@ export class ConsoleList<Row = Record<string, unknown>> extends LightElement {
         const chosen = this.chosen["sort"] ?? "";
         const up = chosen === name, down = chosen === `-${name}`;
         return html`<div role="columnheader" class=${end ? "end" : ""} aria-sort=${up ? "ascending" : down ? "descending" : nothing}>
-            ${sort ? html`<button type="button" class="plain" @click=${() => this.choose("sort", up ? `-${name}` : down ? "" : name)}>${title}<span aria-hidden="true">${up ? " ▲" : down ? " ▼" : ""}</span></button>` : title}
+            ${sort ? html`<button type="button" class="plain" @click=${() => this.choose("sort", up ? `-${name}` : down ? "" : name)}>${title}<span
+                aria-hidden="true">${up ? " ▲" : down ? " ▼" : ""}</span></button>` : title}
         </div>`;
     }
 
@@ -213,7 +219,8 @@ export class ConsoleList<Row = Record<string, unknown>> extends LightElement {
         return html`<div role="row">
             ${columns.map(({ name, title, cell, end }, i) => {
                 const shown = cell ? cell(row) : ((row as Record<string, unknown>)[name] ?? "");
-                return html`<div role="cell" class=${end ? "end" : ""} data-title=${title}>${i === 0 && href ? html`<a href="/admin/${href(row)}">${shown}</a>` : shown}</div>`;
+                return html`<div role="cell" class=${end ? "end" : ""}
+                    data-title=${title}>${i === 0 && href ? html`<a href="/admin/${href(row)}">${shown}</a>` : shown}</div>`;
             })}
             ${buttons ? html`<div role="cell" class="buttons">${buttons(row)}</div>` : nothing}
         </div>`;

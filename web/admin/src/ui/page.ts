@@ -84,7 +84,11 @@ export abstract class Page extends LightElement {
                 <div class="tools">${this.trouble ? nothing : this.tools()}</div>
             </header>
             ${this.lead() === nothing ? nothing : html`<p class="lead">${this.lead()}</p>`}
-            ${this.trouble ? troubleView(this.trouble, () => this.reload()) : this.loading ? html`<p class="busy" role="status">Loading…</p>` : this.content()}`;
+            ${this.trouble
+                ? troubleView(this.trouble, () => this.reload())
+                : this.loading
+                ? html`<p class="busy" role="status">Loading…</p>`
+                : this.content()}`;
     }
 }
 

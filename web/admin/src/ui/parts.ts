@@ -18,7 +18,8 @@ export function timeView(value: unknown): TemplateResult | string {
 
 /** Names and what they are, in two columns. Rows whose value is undefined are left out. */
 export function facts(rows: readonly (readonly [title: string, value: unknown])[]): TemplateResult {
-    return html`<dl class="facts">${rows.map(([title, value]) => (value === undefined ? nothing : html`<div><dt>${title}</dt><dd>${value}</dd></div>`))}</dl>`;
+    return html`<dl
+        class="facts">${rows.map(([title, value]) => (value === undefined ? nothing : html`<div><dt>${title}</dt><dd>${value}</dd></div>`))}</dl>`;
 }
 
 /** A text to be taken along, with a button that copies it. */
@@ -37,5 +38,6 @@ export function snippet(title: string, text: string): TemplateResult {
 /** A bar of how much of something is used. */
 export function meter(title: string, used: number, amount: number, shown: string): TemplateResult {
     const level = amount > 0 && used >= amount ? "error" : amount > 0 && used >= 0.8 * amount ? "warning" : "ok";
-    return html`<span class="meter ${level}"><progress max=${Math.max(amount, 1)} value=${Math.min(used, Math.max(amount, 1))} aria-label=${title}></progress> <span>${shown}</span></span>`;
+    return html`<span class="meter ${level}"><progress max=${Math.max(amount, 1)} value=${Math.min(used, Math.max(amount, 1))}
+        aria-label=${title}></progress> <span>${shown}</span></span>`;
 }

@@ -37,7 +37,8 @@ const NO_MARKS: Mark[] = [];
 const json = (value: unknown) => (value === undefined || value === null ? "" : JSON.stringify(value, null, 2));
 
 export class ConsoleProfileEditor extends LightElement {
-    static override properties = { of: { attribute: false }, template: { state: true }, trouble: { state: true }, check: { state: true }, checking: { state: true } };
+    static override properties =
+        { of: { attribute: false }, template: { state: true }, trouble: { state: true }, check: { state: true }, checking: { state: true } };
     declare of: EditorOf;
     declare template: Template | null;
     declare trouble: unknown;
@@ -64,8 +65,19 @@ export class ConsoleProfileEditor extends LightElement {
         const { of } = this;
         this.form = {
             fields: [
-                { pointer: "/slug", title: "Name", kind: "text", required: true, help: "Letters, digits, “_” and “-”. Scopes, pages and programs name the profile by it." },
-                { pointer: "/description", title: "Description", kind: "text", help: "For whom it is and what it does, for those who come after you." },
+                {
+                    pointer: "/slug",
+                    title: "Name",
+                    kind: "text",
+                    required: true,
+                    help: "Letters, digits, “_” and “-”. Scopes, pages and programs name the profile by it.",
+                },
+                {
+                    pointer: "/description",
+                    title: "Description",
+                    kind: "text",
+                    help: "For whom it is and what it does, for those who come after you.",
+                },
                 { pointer: "/base_filepath", title: "Template", kind: "text", when: () => false },
                 { pointer: "/content_patch", title: "Patch", kind: "code", when: () => false },
             ],
@@ -166,13 +178,18 @@ export class ConsoleProfileEditor extends LightElement {
         return html`<div class="split workflow">
                 <details class="card" ?open=${!matchMedia("(max-width: 800px)").matches}><summary>Template <code>${path}</code></summary>
                     ${this.trouble ? troubleView(this.trouble) : nothing}
-                    ${this.template ? html`<console-code readonly label="Text of the template" .value=${this.template.text}></console-code>` : nothing}
+                    ${this.template
+                        ? html`<console-code readonly label="Text of the template" .value=${this.template.text}></console-code>`
+                        : nothing}
                     <button type="button" @click=${this.another}>Use another template</button>
                 </details>
                 <section class="card" aria-labelledby="patch-title"><h2 id="patch-title">Patch</h2>
-                    <p class="help">What is to differ from the template, in JSON5: only the members that change. <code>null</code> takes a member away.</p>
+                    <p class="help">What is to differ from the template, in JSON5: only the members that change. <code>null</code>
+                        takes a member away.</p>
                     <console-code label="Patch" .value=${String(value["content_patch"] ?? "")} .marks=${this.marks}
-                        @change=${(event: CustomEvent<string>) => this.querySelector<ConsoleForm>("console-form")!.set("/content_patch", event.detail)}></console-code>
+                        @change=${
+                            (event: CustomEvent<string>) => this.querySelector<ConsoleForm>("console-form")!.set("/content_patch", event.detail)
+                        }></console-code>
                     ${this.verdict()}
                 </section>
             </div>
@@ -187,7 +204,9 @@ export class ConsoleProfileEditor extends LightElement {
                 ${this.checking ? html`<span class="small muted">Checking…</span>` : nothing}
             </div>
             ${problems.length ? html`<ul class="problems">${problems.map(({ text, mark }) => html`<li>${mark
-                ? html`<button type="button" class="link" @click=${() => this.querySelector<ConsoleCode>("section console-code")?.goTo(mark.line, mark.column)}>Line ${mark.line}</button>: `
+                ? html`<button type="button" class="link" @click=${
+                    () => this.querySelector<ConsoleCode>("section console-code")?.goTo(mark.line, mark.column)
+                }>Line ${mark.line}</button>: `
                 : nothing}${text}</li>`)}</ul>` : nothing}`;
     }
 

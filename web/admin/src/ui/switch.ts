@@ -13,6 +13,8 @@ export interface SwitchOf {
 }
 
 export function switchView({ label, on, busy, describedBy, toggle }: SwitchOf): TemplateResult {
-    return html`<button type="button" role="switch" class="switch" aria-checked=${on ? "true" : "false"} aria-label=${label} aria-busy=${busy ? "true" : nothing}
-        aria-describedby=${describedBy ?? nothing} @click=${() => { if (!busy) toggle(!on); }}><span class="knob" aria-hidden="true"></span><span aria-hidden="true">${on ? "On" : "Off"}</span></button>`;
+    return html`<button type="button" role="switch" class="switch" aria-checked=${on ? "true" : "false"} aria-label=${label}
+        aria-busy=${busy ? "true" : nothing}
+        aria-describedby=${describedBy ?? nothing} @click=${() => { if (!busy) toggle(!on); }}><span class="knob" aria-hidden="true"></span><span
+            aria-hidden="true">${on ? "On" : "Off"}</span></button>`;
 }

@@ -16,7 +16,8 @@ function draw(): void {
     const place = document.getElementById("notes");
     if (!place) return;
     render(
-        notes.map((note) => html`<div class="note ${note.failed ? "failed" : ""}"><span>${note.text}</span><button type="button" class="plain" aria-label="Close" @click=${() => drop(note.id)}>×</button></div>`),
+        notes.map((note) => html`<div class="note ${note.failed ? "failed" : ""}"><span>${note.text}</span><button type="button" class="plain"
+            aria-label="Close" @click=${() => drop(note.id)}>×</button></div>`),
         place,
     );
 }

@@ -60,8 +60,10 @@ export class ConsoleVersions extends LightElement {
                 { name: "changed_at", title: "When", cell: (row) => timeView(row.changed_at) },
                 { name: "changed_by", title: "Who" },
             ],
-            buttons: (row) => html`<button type="button" @click=${() => this.compare(row.version - 1, row.version)}>What changed<span class="hidden"> in version ${row.version}</span></button>
-                ${row.version === this.of.current ? nothing : html`<button type="button" @click=${() => this.restore(row)}>Restore<span class="hidden"> version ${row.version}</span></button>`}`,
+            buttons: (row) => html`<button type="button" @click=${() => this.compare(row.version - 1, row.version)}>What changed<span class="hidden">
+                in version ${row.version}</span></button>
+                ${row.version === this.of.current ? nothing : html`<button type="button" @click=${() => this.restore(row)}>Restore<span
+                    class="hidden"> version ${row.version}</span></button>`}`,
         };
     }
 
@@ -100,7 +102,8 @@ export class ConsoleVersions extends LightElement {
             const now = await this.read(current);
             const yes = await ask({
                 title: `Restore version ${version.version}?`,
-                text: html`<p>It becomes version ${current + 1}. Nothing is lost: version ${current} stays in the history.</p>${diffView(`From now to version ${version.version}`, text(now), text(version))}`,
+                text: html`<p>It becomes version ${current + 1}. Nothing is lost: version ${current}
+                    stays in the history.</p>${diffView(`From now to version ${version.version}`, text(now), text(version))}`,
                 confirm: "Restore",
             });
             if (yes) await this.of.restore(version);
