@@ -48,6 +48,15 @@ browserTest("console: the look of a page while a stop is in force", async (page)
     }
 });
 
+consoleTest("a switch says by a word that can be read whether it is on", "placements", async (page) => {
+    const look = (one) => one.evaluate((button) => {
+        const { color, backgroundColor } = getComputedStyle(button), word = [...button.childNodes].map((node) => node.textContent.trim()).join("");
+        return { word, legible: color !== backgroundColor };
+    });
+    for (const one of await page.getByRole("switch").all())
+        assert.deepEqual(await look(one), { word: (await one.getAttribute("aria-checked")) === "true" ? "On" : "Off", legible: true });
+});
+
 consoleTest("what is switched off in the matrix is gone from the widget", "placements", async (page) => {
     const summarise = page.getByRole("switch", { name: "Summarise in Course assist" });
     try {

@@ -58,7 +58,7 @@ const KINDS: readonly Kind[] = [
             ["refused", "Refused", number],
             ["prompt_tokens", "Tokens in", number],
             ["completion_tokens", "Tokens out", number],
-            ["unknown_token_calls", "Calls that told none", number],
+            ["unknown_token_calls", "Calls with tokens unknown", number],
         ],
         plots: [["Calls", "calls", "failed", "refused"], ["Tokens", "prompt_tokens", "completion_tokens"]],
     },
@@ -286,8 +286,8 @@ function chartOf(kind: Kind, title: string, columns: readonly string[], days: Re
     const of = (name: string) => kind.columns.find(([column]) => column === name);
     const currency = String(days.rows[0]?.["currency"] ?? "USD");
     const unit = (name: string) => (name === "cost" ? 1e6 : 1); // of money whole ones, so that the marks are round
-    const show = (name: string) =>
-        (value: number) => (name === "cost" ? money(value * 1e6, currency) : name.endsWith("_ms") ? duration(value) : compact(value));
+    const cost = (value: number) => money(value * 1e6, currency);
+    const show = (name: string) => (name === "cost" ? cost : name.endsWith("_ms") ? duration : compact);
     const lines: Line[] = columns.map((name) => ({
         title: of(name)?.[1] ?? words(name),
         show: show(name),

@@ -4,7 +4,7 @@
  */
 import { html, type TemplateResult } from "lit";
 import type uPlot from "uplot";
-import { lazy, when } from "./format.js";
+import { compact, count, lazy, when } from "./format.js";
 import { LightElement } from "./page.js";
 
 export interface Line {
@@ -32,12 +32,16 @@ const DASHES = [[], [8, 4], [2, 3], [12, 4, 2, 4], [5, 5]];
 const alone =
     (values: Line["values"]) => values.some((value, i) => value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null);
 
-const hour = lazy(() => new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }));
+const minute = lazy(() => new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }));
 const day = lazy(() => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }));
 
-/** Hours where the marks are less than a day apart, with the day where it begins. */
+const second = lazy(() => new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit" }));
+/** Steps between the marks of what is counted: there is no half a call. */
+const WHOLE = Array.from({ length: 13 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
+
+/** The time of day where the marks are less than a day apart, with the day where it begins; seconds where it takes them to tell marks apart. */
 function timeLabels(seconds: readonly number[]): string[] {
-    const near = seconds.length < 2 || seconds[1]! - seconds[0]! < 86400;
+    const apart = seconds.length < 2 ? 0 : seconds[1]! - seconds[0]!, near = apart < 86400, hour = apart > 0 && apart < 60 ? second : minute;
     return seconds.map((at, i) => {
         const date = new Date(at * 1000), before = i > 0 ? day().format(new Date(seconds[i - 1]! * 1000)) : "";
         return near && day().format(date) === before ? hour().format(date) : day().format(date);
@@ -90,7 +94,7 @@ export class ConsoleChart extends LightElement {
         this.plot?.destroy();
         const colour = (name: string) => this.colour(place, name);
         const { times, lines, kind = "lines", atLeast = 1 } = this.of;
-        const [first] = lines;
+        const [first] = lines, whole = first?.show === compact || first?.show === count;
         const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
         this.plot = new Plot(
             {
@@ -99,12 +103,12 @@ export class ConsoleChart extends LightElement {
                 legend: { show: false },
                 cursor: { show: false },
                 scales: {
-                    x: { range: (_plot, from, to) => (to > from ? [from, to] : [from - 60, from + 60]) },
+                    x: { range: (_plot, from, to) => (to > from ? [from, to] : [from - 1, from + 1]) },
                     y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, atLeast)] },
                 },
                 axes: [
-                    { ...axis, space: 90, values: (_plot, seconds) => timeLabels(seconds) },
-                    { ...axis, size: 64, values: (_plot, values) => values.map((value) => first?.show(value) ?? String(value)) },
+                    { ...axis, space: 90, values: (_plot, seconds) => timeLabels(seconds), ...(times.length === 1 && { splits: () => [...times] }) },
+                    { ...axis, size: 64, ...(whole && { incrs: WHOLE }), values: (_plot, values) => values.map((value) => first?.show(value) ?? String(value)) },
                 ],
                 series: [
                     {},
