@@ -162,6 +162,25 @@ browserTest("console: a text that users may have accepted is not changed, and th
     await page.getByText("which users may have accepted: give a new version").waitFor();
 });
 
+browserTest("console: older versions of the policy are read when they are wanted, and what is in force is found among them", async (page) => {
+    const call = "**/v1/policy/texts?*", text = (id, in_force) => ({ id, version: `${id}.0`, major: `${id}`, language: "en", in_force, created_at: minute(-id), by: "", text: "Text." });
+    const all = Array.from({ length: 50 }, (_, i) => text(50 - i, 50 - i === 15)), asked = [];
+    await page.route(call, (route) => {
+        const query = new URL(route.request().url()).searchParams, before = Number(query.get("before") ?? 51), limit = Number(query.get("limit"));
+        const rest = all.filter((one) => one.id < before), texts = rest.slice(0, limit);
+        asked.push(before);
+        return route.fulfill({ json: { version: "15.0", asked_by_lms: false, site_language: "en", holders: 3, counts: {}, texts, next: rest.length > limit ? texts.at(-1).id : null } });
+    });
+    await openConsole(page, "policy", "console-list");
+    assert.deepEqual(asked, [51, 31], "until the one in force is there");
+    const rows = page.getByRole("table", { name: "Versions" }).getByRole("row");
+    assert.equal(await rows.count(), 1 + 40);
+    await page.getByRole("button", { name: "Show older versions" }).click();
+    await eventually(() => rows.count(), 1 + 50);
+    await eventually(() => page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Read version 10.0, en");
+    assert.equal(await page.getByRole("button", { name: "Show older versions" }).count(), 0);
+});
+
 consoleTest("acceptances are searched and sorted by the server", "policy", async (page) => {
     const list = page.getByRole("table", { name: "acceptances" });
     await list.getByRole("row").filter({ hasText: "u3" }).waitFor();

@@ -10,7 +10,7 @@ const add = (form) => stage.api("POST", "/v1/limits", { unit: "requests", amount
 const remove = async (fits) => {
     for (const one of (await limits()).filter(fits)) await stage.api("DELETE", `/v1/limits/${one.id}`);
 };
-const ask = () => stage.api("POST", "/v1/actions/generate_text", { input: { prompt: "Why?" }, context: { course_id: "course-v1:Org+Budget+1" } });
+const ask = (course_id = "course-v1:Org+Budget+1") => stage.api("POST", "/v1/actions/generate_text", { input: { prompt: "Why?" }, context: { course_id } });
 
 lookAt("the limits", async () => {
     await stage.api("POST", "/v1/prices", { model: "m", input: 150000, output: 600000, request: 900000 });
@@ -22,6 +22,7 @@ lookAt("the limits", async () => {
     await eventually(async () => (await stage.api("GET", "/v1/limits/notices")).notices.some((one) => one.limit === id), true);
     return "limits";
 }, { ready: "console-list .rows" });
+lookAt("all notices of budgets", "limits/notices", { ready: "console-list .rows" });
 lookAt("a new limit", "limits/new", { ready: "console-form form", prepare: (page) => page.getByLabel("Of what (needed)").selectOption("cost") });
 lookAt("a limit", async () => `limits/${(await limits()).find((one) => one.unit === "cost").id}`, { ready: "console-form form" });
 lookAt("the removal of a limit", "limits", { ready: "console-list .rows", prepare: (page) => page.getByRole("button", { name: /^Remove limit/ }).first().click() });
@@ -70,6 +71,28 @@ consoleTest("a budget is made in the currency, said in plain words, and changed"
         await eventually(async () => (await limits()).filter(own), []);
     } finally {
         await remove(own);
+    }
+});
+
+consoleTest("the notices of budgets are all on a page of their own, searched and saved by the server", "limits", async (page) => {
+    const course = "course-v1:Org+Noticed+1", other = "course-v1:Org+Noticed+2";
+    const made = [];
+    try {
+        await stage.api("POST", "/v1/prices", { model: "m", input: 150000, output: 600000, request: 900000 });
+        for (const subject_id of [course, other]) made.push((await add({ subject: "course", subject_id, unit: "cost", amount: 1, window: "month", when_spent: "notice" })).id);
+        for (const course_id of [course, other]) await ask(course_id);
+        const noticed = async () => (await stage.api("GET", "/v1/limits/notices")).notices.filter((one) => made.includes(one.limit) && one.percent === 100).length;
+        await eventually(noticed, 2);
+        await page.reload();
+        await page.getByRole("link", { name: "All notices" }).click();
+        const row = page.getByRole("row").filter({ hasText: course });
+        await row.getByText("Used up").first().waitFor();
+        await row.getByRole("link", { name: new RegExp(`for the course ${course.replaceAll("+", "\\+")}`) }).first().waitFor();
+        await page.getByLabel("Search").fill("no such notice");
+        await page.getByText("No notices match.").waitFor();
+        assert.match(await page.getByRole("link", { name: "CSV" }).getAttribute("href"), /\/v1\/limits\/notices\?.*q=no\+such\+notice.*format=csv/);
+    } finally {
+        await remove((one) => made.includes(one.id));
     }
 });
 

@@ -156,6 +156,20 @@ consoleTest("a permission is given and goes back to the default", "permissions",
     assert.deepEqual(roles.filter((one) => one.by === "site"), []);
 });
 
+consoleTest("the matrix is saved as CSV as it is shown", "permissions", async (page) => {
+    await page.getByLabel("Search").fill("view_register");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
+    const { permissions } = await stage.api("GET", "/v1/permissions"), { roles } = permissions.find((one) => one.permission === "view_register");
+    assert.equal(download.suggestedFilename(), "permissions-demo.csv");
+    assert.equal(await readFile(await download.path(), "utf8"), [
+        ["permission", ...roles.map(({ role }) => role), "set_by_site"],
+        ["view_register", ...roles.map(({ allowed }) => (allowed ? "yes" : "no")), roles.filter(({ by }) => by === "site").map(({ role }) => role).join(" ")],
+    ].map((line) => line.join(",") + "\r\n").join(""));
+    await page.getByLabel("Search").fill("no such permission");
+    await page.getByText("No permissions match.").waitFor();
+    assert.ok(await page.getByRole("button", { name: "CSV" }).isDisabled(), "there is nothing to save");
+});
+
 consoleTest("what is set for an action shows in its places", "permissions", async (page) => {
     await cell(page, "Student", "Summarise text").click();
     await page.getByRole("status").filter({ hasText: "Summarise text: Student may not." }).waitFor();

@@ -10,6 +10,7 @@ import "./pages/keys.js";
 import "./pages/limit.js";
 import "./pages/limits.js";
 import "./pages/matrix.js";
+import "./pages/notices.js";
 import "./pages/permissions.js";
 import "./pages/playground.js";
 import "./pages/plugins.js";
@@ -92,6 +93,7 @@ export const pages: readonly PageRow[] = [
       view: (params) => html`<page-grading .params=${params}></page-grading>` },
     { path: "limits", title: "Limits and budgets", group: "Governance", permission: "manage_limits", view: () => html`<page-limits></page-limits>` },
     { path: "limits/new", title: "Add a limit", group: "", view: () => html`<page-limit-new></page-limit-new>` },
+    { path: "limits/notices", title: "Budget notices", group: "", view: () => html`<page-limit-notices></page-limit-notices>` },
     { path: "limits/{id}", title: "Limit", group: "", view: (params) => html`<page-limit .params=${params}></page-limit>` },
     { path: "prices", title: "Prices", group: "Governance", permission: "manage_limits", view: () => html`<page-prices></page-prices>` },
     { path: "prices/new", title: "Add a price", group: "", view: () => html`<page-price-new></page-price-new>` },

@@ -8,7 +8,8 @@ import { Page } from "../ui/page.js";
 import { facts } from "../ui/parts.js";
 import { at } from "../ui/pointer.js";
 import { limitSentence, spentSentence, type Limit, type LimitForm } from "./limit_words.js";
-import { providerNames, useView } from "./limits.js";
+import { useView } from "./limits.js";
+import { providerNames } from "./provider_names.js";
 
 const AMOUNT_MAX = 1e15;
 const ROLES = [
@@ -83,7 +84,7 @@ function newFields(names: Map<string, string>, actions: { name: string; title: s
             kind: "select",
             options: [...names],
             when: subjectIs("provider"),
-            help: "Left empty: each provider has the amount for itself.",
+            none: "Each provider for itself",
         },
         { ...forThemselves, fallback: true, when: subjectIs("role") },
         { ...forThemselves, fallback: false, when: subjectIs("site", "course", "provider") },
@@ -92,7 +93,7 @@ function newFields(names: Map<string, string>, actions: { name: string; title: s
             title: "Action",
             kind: "select",
             options: actions.map((one) => [one.name, one.title] as const),
-            help: "Left empty: all actions together.",
+            none: "All actions together",
         },
         {
             pointer: "/unit",

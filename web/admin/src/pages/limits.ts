@@ -1,22 +1,14 @@
 /* Limits with what is left of them, and what was told of budgets. */
 import { html, nothing, type TemplateResult } from "lit";
 import { call, get, messageOf } from "../api.js";
-import { session } from "../session.js";
 import { ask } from "../ui/dialog.js";
 import type { ConsoleList, ListOf } from "../ui/list.js";
 import { Page } from "../ui/page.js";
-import { badge, meter, timeView } from "../ui/parts.js";
+import { meter, timeView } from "../ui/parts.js";
 import { say } from "../ui/toast.js";
-import { amountOf, limitSentence, type Limit } from "./limit_words.js";
-
-interface Notice {
-    id: number;
-    limit: number;
-    of: string;
-    user_id: string;
-    percent: number;
-    created_at: string;
-}
+import { amountOf, type Limit } from "./limit_words.js";
+import { NoticeWords, type Notice } from "./notices.js";
+import { providerNames } from "./provider_names.js";
 
 const NOTICES = 5;
 const SPENT: Record<Limit["when_spent"], string> = { refuse: "calls are refused", fallback: "cheaper providers alone", notice: "only a notice" };
@@ -30,24 +22,17 @@ export function useView(limit: Limit): unknown {
     }${limit.resets_at ? html`<span class="muted small">begins anew ${timeView(limit.resets_at)}</span>` : nothing}</span>`;
 }
 
-/** Names of the instances, by their number as text. */
-export async function providerNames(signal: AbortSignal): Promise<Map<string, string>> {
-    if (!session.can("manage_providers")) return new Map();
-    const { providers } = await get<{ providers: { id: number; name: string }[] }>("/v1/providers", {}, signal);
-    return new Map(providers.map((one) => [String(one.id), one.name]));
-}
-
 class PageLimits extends Page {
     private names = new Map<string, string>();
     private notices: Notice[] = [];
-    private limits: Limit[] = [];
+    private words = new NoticeWords();
     private readonly list: ListOf<Limit> = {
         path: "/v1/limits",
         member: "limits",
         title: "limits",
         href: (row) => `limits/${row.id}`,
         columns: [
-            { name: "id", title: "Limit", sort: true, cell: (row) => this.sentence(row) },
+            { name: "id", title: "Limit", sort: true, cell: (row) => this.words.sentence(row) },
             { name: "used", title: "Now", cell: useView },
             { name: "when_spent", title: "When it is used up", sort: true, cell: (row) => SPENT[row.when_spent] },
         ],
@@ -73,38 +58,34 @@ class PageLimits extends Page {
         const [names, { notices }] =
             await Promise.all([providerNames(this.signal), get<{ notices: Notice[] }>("/v1/limits/notices", { limit: NOTICES }, this.signal)]);
         this.names = names;
+        this.words = new NoticeWords([], names);
         this.notices = notices;
     }
 
-    private sentence(limit: Limit): string {
-        return limitSentence(limit, limit.subject === "provider" ? this.names.get(limit.subject_id) : undefined);
-    }
+    private readonly read = ({ detail }: CustomEvent<Limit[] | null>): void => {
+        this.words = new NoticeWords(detail ?? [], this.names);
+        this.requestUpdate();
+    };
 
     protected content(): TemplateResult {
         return html`${this.notices.length ? this.noticesView() : nothing}
-            <console-list .of=${this.list} @rows=${
-                (event: CustomEvent<Limit[] | null>) => { this.limits = event.detail ?? []; this.requestUpdate(); }
-            }></console-list>`;
+            <console-list .of=${this.list} @rows=${this.read}></console-list>`;
     }
 
     private noticesView(): TemplateResult {
         return html`<section class="card" aria-labelledby="near"><h2 id="near">Budgets near their end</h2>
             <ul class="notices">${this.notices.map((notice) => {
-                const limit = this.limits.find((one) => one.id === notice.limit), of = [
-                    notice.of && (limit?.subject === "provider" ? (this.names.get(notice.of) ?? notice.of) : notice.of),
-                    notice.user_id,
-                ].filter(Boolean).join(", ");
-                return html`<li>${badge(notice.percent >= 100 ? "error" : "warning", notice.percent >= 100 ? "Used up" : `${notice.percent} % used`)}
-                    <a href="/admin/limits/${notice.limit}">${
-                        limit ? this.sentence(limit) : `Limit ${notice.limit}`
-                    }</a>${of ? html` <span>(${of})</span>` : nothing} <span class="muted small">${timeView(notice.created_at)}</span></li>`;
-            })}</ul></section>`;
+                const whose = this.words.whose(notice);
+                return html`<li>${this.words.level(notice)} ${this.words.limit(notice)}${whose ? html` <span>(${whose})</span>` : nothing}
+                    <span class="muted small">${timeView(notice.created_at)}</span></li>`;
+            })}</ul>
+            <p><a href="/admin/limits/notices">All notices</a></p></section>`;
     }
 
     private async removeRow(row: Limit): Promise<void> {
         const yes = await ask({
             title: "Remove this limit?",
-            text: html`<p>${this.sentence(row)}</p><p>It counts no more, and what was used of it is forgotten. Other limits stay.</p>`,
+            text: html`<p>${this.words.sentence(row)}</p><p>It counts no more, and what was used of it is forgotten. Other limits stay.</p>`,
             confirm: "Remove",
             danger: true,
         });

@@ -1,23 +1,13 @@
 /* What each role may do: the matrix of permissions, with what the site has set over the defaults. */
 import { html, nothing, type TemplateResult } from "lit";
 import { call, get, messageOf } from "../api.js";
+import { session } from "../session.js";
 import { ask } from "../ui/dialog.js";
 import { words } from "../ui/format.js";
 import { Page } from "../ui/page.js";
+import { saveFile } from "../ui/save.js";
 import { say } from "../ui/toast.js";
-
-interface Cell {
-    role: string;
-    allowed: boolean;
-    by: "default" | "site";
-    /** The name that decided. */
-    of: string;
-}
-
-interface Row {
-    permission: string;
-    roles: Cell[];
-}
+import { permissionsCsv, type Cell, type Row } from "./permissions_csv.js";
 
 const ROLES: Record<string, string> =
     { student: "Student", teacher: "Teacher", editingteacher: "Editing teacher", manager: "Manager", admin: "Admin", service: "Back end" };
@@ -109,8 +99,13 @@ export class PagePermissions extends Page {
             (row.permission.toLowerCase().includes(wanted) || titleOf(row.permission).toLowerCase().includes(wanted)));
     }
 
+    /** What is shown, as it is now. */
+    private save(shown: readonly Row[]): void {
+        saveFile(`permissions-${session.current?.site.slug ?? "site"}.csv`, permissionsCsv(shown), "text/csv;charset=utf-8");
+    }
+
     protected content(): TemplateResult {
-        const shown = this.shown(), set = this.rows.flatMap((row) => row.roles).filter((cell) => cell.by === "site" ).length;
+        const shown = this.shown(), set = this.rows.flatMap((row) => row.roles).filter((cell) => cell.by === "site").length;
         return html`<form class="bar" role="search" aria-label="Permissions" @submit=${(event: Event) => event.preventDefault()}>
                 <label class="field"><span class="label">Search</span>
                     <input type="search" .value=${this.search}
@@ -119,6 +114,7 @@ export class PagePermissions extends Page {
                     (event: Event) => { this.onlySet = (event.target as HTMLInputElement).checked; }
                 } />
                     <span>Only what the site has set (${set})</span></label></div>
+                <button type="button" ?disabled=${shown.length === 0} @click=${() => this.save(shown)}>CSV</button>
             </form>
             ${shown.length ? nothing : html`<div class="empty"
                 role="status">${this.onlySet && !this.search ? "The site has set nothing: the defaults hold." : "No permissions match."}</div>`}

@@ -2,7 +2,7 @@
  * The policy: its versions with their texts, a new one (with how users see it and what it brings, before it is in force), and who has accepted which.
  */
 import { html, nothing, type TemplateResult } from "lit";
-import { call, messageOf, Refusal, withQuery } from "../api.js";
+import { call, get, messageOf, Refusal, withQuery } from "../api.js";
 import { go } from "../navigation.js";
 import { ask, openDialog } from "../ui/dialog.js";
 import type { Field } from "../ui/fields.js";
@@ -78,6 +78,24 @@ const ACCEPTANCES: ListOf<Acceptance> = {
     empty: "Nobody has accepted or taken back anything yet.",
 };
 
+/** A page of texts, which may be long. */
+const TEXTS = 20;
+
+/** The newest texts, and older ones until they are enough: what is in force may be an old one. The ETag is that of the first page. */
+async function readTexts(signal: AbortSignal, enough: (answer: Texts) => boolean): Promise<{ data: Texts; etag: string }> {
+    const { data, etag } = await call<Texts>("GET", withQuery("/v1/policy/texts", { limit: TEXTS }), { signal });
+    while (data.next !== null && !enough(data)) await readOlder(data, signal);
+    return { data, etag };
+}
+
+async function readOlder(texts: Texts, signal: AbortSignal): Promise<void> {
+    const older = await get<Texts>("/v1/policy/texts", { limit: TEXTS, before: texts.next }, signal);
+    texts.texts = [...texts.texts, ...older.texts];
+    texts.next = older.next;
+}
+
+const hasInForce = ({ version, texts }: Texts) => version === "" || texts.some((text) => text.in_force);
+
 const attempt = (body: Value) => call<Effect>("PUT", "/v1/policy/texts", { body: { ...body, dry_run: true } });
 
 /** The text as users read it. Its headings are below those of the page, as in the widgets. */
@@ -111,13 +129,16 @@ async function putInForce(body: Value, ifMatch: string): Promise<boolean> {
 }
 
 class PagePolicy extends Page {
-    static override properties = { ...Page.properties, texts: { state: true } };
+    static override properties = { ...Page.properties, texts: { state: true }, reading: { state: true } };
     declare texts: Texts | null;
+    /** Older texts are being read. */
+    declare reading: boolean;
     private etag = "";
 
     constructor() {
         super();
         this.texts = null;
+        this.reading = false;
     }
 
     heading(): string {
@@ -133,11 +154,25 @@ class PagePolicy extends Page {
     }
 
     protected async load(): Promise<void> {
-        const { data, etag } = await call<Texts>("GET", withQuery("/v1/policy/texts", { limit: 100 }), { signal: this.signal });
+        const { data, etag } = await readTexts(this.signal, hasInForce);
         const first = this.texts === null;
         this.texts = data;
         this.etag = etag;
         if (!first) this.querySelector<HTMLElement>("#heading")?.focus();
+    }
+
+    /** The focus goes to the first that has come: the button may be gone. */
+    private async older(): Promise<void> {
+        const { texts } = this, before = texts!.texts.length;
+        this.reading = true;
+        try {
+            await readOlder(texts!, this.signal);
+        } catch (error) {
+            if (!this.signal.aborted) say(messageOf(error), { failed: true });
+        }
+        this.reading = false;
+        await this.updateComplete;
+        this.querySelectorAll<HTMLElement>("[data-do=read]")[before]?.focus();
     }
 
     private async set(body: Value): Promise<void> {
@@ -177,7 +212,10 @@ class PagePolicy extends Page {
                 ])
                 : html`<div class="empty"><p>The site has no policy: nobody is asked before AI is used.</p><p><a class="button"
                     href="/admin/policy/new">Write one</a></p></div>`}
-            <section aria-labelledby="versions-title"><h2 id="versions-title">Versions</h2>${this.versions(texts)}</section>
+            <section aria-labelledby="versions-title"><h2 id="versions-title">Versions</h2>${this.versions(texts)}
+                ${texts.next === null
+                    ? nothing
+                    : html`<p><button type="button" ?disabled=${this.reading} @click=${this.older}>Show older versions</button></p>`}</section>
             ${texts.version
                 ? html`<p><button type="button" class="danger" @click=${() => this.set({ version: "" })}>Have no policy any more</button></p>`
                 : nothing}
@@ -199,8 +237,8 @@ class PagePolicy extends Page {
                 { title: "Taken back", cell: (text) => count(counts[text.version]?.withdrawn ?? 0), end: true },
                 {
                     title: "",
-                    cell: (text) => html`<span class="buttons"><button type="button" aria-label="Read version ${text.version}, ${text.language}"
-                        @click=${() => this.show(text)}>Read</button>
+                    cell: (text) => html`<span class="buttons"><button type="button" data-do="read"
+                        aria-label="Read version ${text.version}, ${text.language}" @click=${() => this.show(text)}>Read</button>
                         ${text.in_force
                             ? html`<a class="button" href="/admin/policy/new?version=${encodeURIComponent(text.version)}"
                                 aria-label="Add a language to version ${text.version}">Add a language</a>`
@@ -255,7 +293,8 @@ class PagePolicyNew extends Page {
     }
 
     protected async load(): Promise<void> {
-        const { data, etag } = await call<Texts>("GET", withQuery("/v1/policy/texts", {}), { signal: this.signal });
+        const enough = (texts: Texts) => hasInForce(texts) && (!this.version || texts.texts.some((text) => text.version === this.version));
+        const { data, etag } = await readTexts(this.signal, enough);
         this.etag = etag;
         const there = data.texts.filter((text) => text.version === this.version).map((text) => text.language);
         const last = data.texts.find((text) => text.in_force && text.language === data.site_language) ?? data.texts[0];

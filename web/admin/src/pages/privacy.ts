@@ -7,6 +7,7 @@ import { ask } from "../ui/dialog.js";
 import { bytes, count, when } from "../ui/format.js";
 import { Page } from "../ui/page.js";
 import { badge, facts } from "../ui/parts.js";
+import { saveFile } from "../ui/save.js";
 import { say } from "../ui/toast.js";
 
 interface Table {
@@ -48,15 +49,6 @@ export function isWhole(text: string): boolean {
     } catch {
         return false;
     }
-}
-
-function save(name: string, text: string): void {
-    const url = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 export class PagePrivacy extends Page {
@@ -103,7 +95,7 @@ export class PagePrivacy extends Page {
             const text = await response.text();
             if (!isWhole(text)) throw new Error("The copy was cut off on its way. Nothing was saved; try again.");
             const name = `lectern-user-${user.replace(/[^\w.-]+/g, "_").slice(0, 60)}.jsonl`;
-            save(name, text);
+            saveFile(name, text, "application/x-ndjson");
             say(`${name}: ${bytes(new Blob([text]).size)} saved.`);
         } catch (error) {
             if (!this.signal.aborted) this.wrong = { at: "export", text: messageOf(error) };
