@@ -69,7 +69,8 @@ static const char *const columns[] = {"prompt", "numberimages", "quality", "aspe
     "\"bytes\":{\"type\":\"integer\"},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"                   \
     "\"alt\":{\"type\":\"string\",\"description\":\"What it shows, for who cannot see it.\"},\"sha256\":{\"type\":\"string\"}}}"
 #define IMAGE                                                                                                                \
-    "\"draft_file\":" DRAFT_FILE ",\"revised_prompt\":{\"type\":\"string\",\"description\":\"What the AI service made of the prompt; may be empty.\"}," \
+    "\"draft_file\":" DRAFT_FILE ","                                                                                          \
+    "\"revised_prompt\":{\"type\":\"string\",\"description\":\"What the AI service made of the prompt; may be empty.\"},"        \
     "\"source_url\":{\"type\":\"string\",\"description\":\"Where the AI service keeps it for a while; may be empty.\"}"
 #define REQUIRED "\"required\":[\"draft_file\",\"revised_prompt\",\"source_url\"],\"additionalProperties\":false"
 

@@ -58,7 +58,8 @@ static bool names(const struct lt_json *settings, const char *key, struct lt_str
 static bool is_set_to(const struct lt_provider_instance *instance, struct lt_str model)
 {
     const struct lt_json *config = instance->config;
-    if (names(config, "model", model) || names(config, "embedding_model", model) || names(config, "image_model", model) || lt_json_get_str(lt_json_get(config, "models"), model))
+    if (names(config, "model", model) || names(config, "embedding_model", model) || names(config, "image_model", model) ||
+        lt_json_get_str(lt_json_get(config, "models"), model))
         return true;
     for (size_t i = 0; i < lt_json_len(instance->actions); i++) {
         const struct lt_json *settings = lt_json_get(lt_json_at(instance->actions, i), "settings");

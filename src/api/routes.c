@@ -136,7 +136,8 @@ static const char quota[] =
         "\"limit\":{\"type\":\"integer\"}," LIMIT_MEMBERS ",\"used\":{\"type\":\"integer\"},\"left\":{\"type\":\"integer\"},\"resets_at\":" TIME) "}");
 static const char price[] =
     OBJECT("\"id\":{\"type\":\"integer\"},\"provider\":{\"type\":\"string\"},\"model\":{\"type\":\"string\"},\"input\":{\"type\":\"integer\"},"
-           "\"cached_input\":{\"type\":\"integer\"},\"output\":{\"type\":\"integer\"},\"request\":{\"type\":\"integer\"},\"image\":{\"type\":\"integer\"},"
+           "\"cached_input\":{\"type\":\"integer\"},\"output\":{\"type\":\"integer\"},\"request\":{\"type\":\"integer\"},"
+           "\"image\":{\"type\":\"integer\"},"
            "\"currency\":{\"type\":\"string\"},\"valid_from\":" TIME ",\"valid_to\":" TIME);
 static const char privacy_request[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"user_id\"],\"properties\":{"

@@ -52,7 +52,8 @@ static enum lt_code do_it(struct lt_cli *cli, struct lt_error *err)
     size_t interrupted;
     if (lt_record_recover(cli->store, &interrupted, err))
         return err->code;
-    struct lt_privacy *p = lt_privacy_new(&(struct lt_privacy_options){.store = cli->store, .files_dir = lt_printf(cli->arena, "%s/files", cli->settings.data).p});
+    struct lt_privacy *p = lt_privacy_new(&(struct lt_privacy_options){.store = cli->store,
+                                                                        .files_dir = lt_printf(cli->arena, "%s/files", cli->settings.data).p});
     enum lt_code rc = lt_privacy_work(p, err);
     lt_privacy_free(p);
     return rc;

@@ -252,7 +252,8 @@ static void forget_user(void *daemon, int64_t site_id, struct lt_str user_id)
 
 static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
-    d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store, .files_dir = lt_manager_files_dir(d->engine.manager), .manager = d->engine.manager, .forget = forget_user, .ctx = d});
+    d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store, 
+                                                                  .files_dir = lt_manager_files_dir(d->engine.manager), .manager = d->engine.manager, .forget = forget_user, .ctx = d});
     struct lt_api_options options = {.store = d->engine.store,
                                      .limits = d->limits,
                                      .tls = d->engine.tls,
