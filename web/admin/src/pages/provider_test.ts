@@ -58,11 +58,12 @@ class ProviderTest extends LightElement {
         if (this.trouble) return troubleView(this.trouble);
         if (!this.result) return nothing;
         const { success, duration_ms, model, response, error } = this.result;
-        if (!success) return html`<p>${badge("error", "It failed")} after
-            ${duration(duration_ms)}.</p><p class="wrong">${error ? refusalFrom(error, 0).detail : ""}</p>`;
+        if (!success)
+            return html`<p>${badge("error", "It failed")} after ${duration(duration_ms)}.</p>
+                <p class="wrong">${error ? refusalFrom(error, 0).detail : ""}</p>`;
         const text = typeof response?.["generated_content"] === "string" ? (response["generated_content"] as string) : "";
-        return html`<p>${badge("ok", "It works")} An answer after
-            ${duration(duration_ms)}${model ? html`, by the model <code>${model}</code>` : nothing}.</p>
+        const by = model ? html`, by the model <code>${model}</code>` : nothing;
+        return html`<p>${badge("ok", "It works")} An answer after ${duration(duration_ms)}${by}.</p>
             ${text ? html`<blockquote>${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}</blockquote>` : nothing}`;
     }
 }
