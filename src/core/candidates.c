@@ -3,9 +3,13 @@
 
 static struct lt_candidate look_at(const struct lt_provider_instance *p, const struct lt_action *action)
 {
-    bool native, on = lt_json_bool_or(lt_json_get(lt_provider_action_entry(p, action->name), "enabled"), true);
+    const struct lt_json *entry = lt_provider_action_entry(p, action->name);
+    bool native, on = lt_json_bool_or(lt_json_get(entry, "enabled"), true);
     if (!lt_provider_serves(p->provider, lt_str(action->name), action->kind, &native))
         return (struct lt_candidate){p, "the provider does not serve this action", false};
+    const char *lack = native || !p->provider->lacks ? NULL : p->provider->lacks(p, action->kind, lt_json_get(entry, "settings"));
+    if (lack)
+        return (struct lt_candidate){p, lack, false};
     if (!p->enabled)
         return (struct lt_candidate){p, "the instance is disabled", p->configured};
     if (!on)

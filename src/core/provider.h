@@ -85,6 +85,11 @@ struct lt_provider {
     /* Whether config and actions hold what is needed (an API key, …); `why` (LT_PROVIDER_WHY_MAX) says what is missing. Asked once a snapshot. */
     bool (*configured)(const struct lt_provider_instance *instance, char *why);
     /*
+     * What a configured instance lacks for calls of this kind, which the provider can translate, given the action's settings: a literal; NULL:
+     * nothing. NULL as function: whoever is configured can do all of them.
+     */
+    const char *(*lacks)(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings);
+    /*
      * Success: LT_OK with run->result filled and the whole answer given to on_text (streamed or in one piece). Vendor faults are
      * LT_EUPSTREAM_*, LT_ECONTEXT_WINDOW, LT_ECONTENT_REFUSED with vendor_status, retry_after_s and the vendor's own words in
      * detail (without the key). A stream that ends without its end mark is LT_EUPSTREAM_INVALID.

@@ -79,6 +79,11 @@ static bool configured(const struct lt_provider_instance *instance, char *why)
     return lt_wire_configured(instance, &vendor.wire, why);
 }
 
+static const char *lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
+{
+    return lt_wire_lacks(instance, kind, settings, &vendor.wire);
+}
+
 static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
 {
     return lt_openai_call(run, vendor_of(run->instance->config), err);
@@ -92,5 +97,6 @@ const struct lt_provider lt_provider_azureai = {
     .settings_schema = settings_schema,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
+    .lacks = lacks,
     .call = call,
 };

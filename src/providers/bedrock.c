@@ -91,6 +91,11 @@ static bool configured(const struct lt_provider_instance *instance, char *why)
     return lt_wire_configured(instance, &vendor, why);
 }
 
+static const char *lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
+{
+    return lt_wire_lacks(instance, kind, settings, &(const struct lt_wire_vendor){0}); /* AWS has no model of its own choice */
+}
+
 enum lt_code lt_bedrock_prepare(struct lt_bedrock *b, struct lt_provider_run *run, enum lt_bedrock_part part, struct lt_error *err)
 {
     const struct lt_json *config = run->instance->config;
@@ -274,6 +279,7 @@ const struct lt_provider lt_provider_awsbedrock = {
     .settings_schema = settings_schema,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
+    .lacks = lacks,
     .call = call,
     .models = models,
 };

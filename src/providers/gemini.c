@@ -44,6 +44,11 @@ static bool configured(const struct lt_provider_instance *instance, char *why)
     return lt_wire_configured(instance, &lt_gemini_vendor, why);
 }
 
+static const char *lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
+{
+    return lt_wire_lacks(instance, kind, settings, &lt_gemini_vendor);
+}
+
 /* ---- addresses ---- */
 
 /* The endpoint's version, or the one that has everything. */
@@ -452,6 +457,7 @@ const struct lt_provider lt_provider_gemini = {
     .settings_schema = settings_schema,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
+    .lacks = lacks,
     .call = call,
     .models = models,
 };

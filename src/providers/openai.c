@@ -193,6 +193,11 @@ static bool configured(const struct lt_provider_instance *instance, char *why)
     return lt_wire_configured(instance, &vendor.wire, why);
 }
 
+static const char *lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
+{
+    return lt_wire_lacks(instance, kind, settings, &vendor.wire);
+}
+
 static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
 {
     return lt_openai_call(run, &vendor, err);
@@ -231,6 +236,7 @@ const struct lt_provider lt_provider_openai = {
     .settings_schema = settings_schema,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
     .configured = configured,
+    .lacks = lacks,
     .call = call,
     .keeps_threads = keeps_threads,
     .models = models,

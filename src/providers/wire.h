@@ -98,6 +98,9 @@ bool lt_wire_read_endpoint(const struct lt_json *config, const struct lt_wire_ve
  * a model is named by the instance, by an action's settings or by the vendor's default.
  */
 bool lt_wire_configured(const struct lt_provider_instance *instance, const struct lt_wire_vendor *vendor, char *why);
+/* The lacks() of providers that make images: a model for them must be named by the action's settings, by image_model or by the vendor's default. */
+const char *lt_wire_lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings,
+                          const struct lt_wire_vendor *vendor);
 
 /* ---- the request ---- */
 

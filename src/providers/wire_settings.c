@@ -93,6 +93,12 @@ static bool model_somewhere(const struct lt_provider_instance *instance)
     return false;
 }
 
+/* Do the vendor's own models hold where the instance leads? */
+static bool defaults_hold(const struct lt_wire_endpoint *endpoint, const struct lt_wire_vendor *vendor)
+{
+    return endpoint->own || !vendor->host;
+}
+
 bool lt_wire_configured(const struct lt_provider_instance *instance, const struct lt_wire_vendor *vendor, char *why)
 {
     struct lt_wire_endpoint endpoint;
@@ -100,9 +106,20 @@ bool lt_wire_configured(const struct lt_provider_instance *instance, const struc
         return false;
     if ((endpoint.own || vendor->key_needed) && lt_wire_str(instance->config, "api_key").n == 0)
         return no(why, "api_key is missing");
-    if (!((endpoint.own || !vendor->host) && vendor->model) && !model_somewhere(instance))
+    if (!(defaults_hold(&endpoint, vendor) && vendor->model) && !model_somewhere(instance))
         return no(why, "model is missing");
     return true;
+}
+
+const char *lt_wire_lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings,
+                          const struct lt_wire_vendor *vendor)
+{
+    char why[LT_WIRE_WHY_MAX];
+    struct lt_wire_endpoint endpoint;
+    if (kind != LT_NEUTRAL_IMAGE || lt_wire_str(settings, "model").n > 0 || lt_wire_str(instance->config, "image_model").n > 0)
+        return NULL;
+    bool has_default = vendor->image_model && lt_wire_read_endpoint(instance->config, vendor, &endpoint, why) && defaults_hold(&endpoint, vendor);
+    return has_default ? NULL : "no model for images is set (image_model)";
 }
 
 /* ---- of one run ---- */
@@ -166,7 +183,7 @@ static bool is_for(const struct lt_wire *w, enum lt_neutral_kind kind)
 static struct lt_str find_model(const struct lt_wire *w)
 {
     const struct lt_wire_vendor *v = w->vendor;
-    bool embedding = is_for(w, LT_NEUTRAL_EMBEDDING), image = is_for(w, LT_NEUTRAL_IMAGE), own = w->endpoint.own || !v->host;
+    bool embedding = is_for(w, LT_NEUTRAL_EMBEDDING), image = is_for(w, LT_NEUTRAL_IMAGE), own = defaults_hold(&w->endpoint, v);
     struct lt_str candidates[] = {lt_wire_str(w->run->settings, "model"),
                                   embedding ? lt_wire_str(w->config, "embedding_model") : LT_STR_NULL,
                                   embedding && own ? lt_str(v->embedding_model) : LT_STR_NULL,

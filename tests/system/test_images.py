@@ -250,6 +250,24 @@ def test_a_wish_that_nobody_can_fulfil_is_named(site, wishes, field):
     assert answer.status == 400 and field in answer.body.decode()
 
 
+@pytest.mark.parametrize("plugin, config, why", [
+    ("openai_compatible", {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}, "image_model"),
+    ("openai_compatible", {"endpoint": "http://127.0.0.1:9/v1", "model": "m", "image_model": "painter"}, None),
+    ("openai", {"endpoint": "http://127.0.0.1:9/v1", "model": "m"}, "image_model"), ("openai", {"api_key": "k"}, None),
+    ("azureai", {"endpoint": "http://127.0.0.1:9", "api_key": "k", "model": "m"}, "image_model"), ("gemini", {"api_key": "k"}, None),
+    ("awsbedrock", {"region": "eu-central-1", "api_key": "k", "model": "m"}, "image_model")])
+def test_who_has_no_model_for_images_is_not_asked_for_any(site, plugin, config, why):
+    site.request("POST", "/v1/providers", site.admin_key, {"name": "asked", "plugin": plugin, "config": config})
+    for settings, wanted in ((None, why), ({"model": "painter"}, None)):
+        if settings:
+            changed = site.request("PATCH", "/v1/providers/asked", site.admin_key, {"actions": {"generate_image": {"settings": settings}}})
+            assert changed.status == 200, changed
+        shown = site.request("GET", "/v1/providers?action=generate_image", site.admin_key).json["providers"]
+        reason = next(p for p in shown if p["name"] == "asked")["excluded_because"]
+        assert (wanted in (reason or "")) if wanted else reason is None, reason
+    assert site.request("DELETE", "/v1/providers/asked", site.admin_key).status in (200, 204)
+
+
 def test_students_may_not(site):
     site.accept_policy(site.learner)
     assert ask(site, key=site.learner).status == 403

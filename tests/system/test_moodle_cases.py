@@ -139,6 +139,7 @@ def test_case_3_a_plugin_says_what_it_serves_and_serves_exactly_that(served, ups
     """What a plugin serves follows from the calls that it can translate, so the list grows with the actions; its order is by name."""
     add(served, upstream, "summaries", plugin="extract", status=400)  # its settings are not those of a vendor
     change(served, "POST", "/v1/providers", {"name": "summaries", "plugin": "extract"}, 201)
+    change(served, "PATCH", "/v1/providers/vendor", {"config": {"image_model": "painter"}})  # without one there it makes no images
     serves = {p["name"]: p["serves"] for p in read(served, "/v1/provider-plugins")["plugins"]}
     assert set(TEXT_ACTIONS) <= set(serves["openai"]) and serves["openai"] == sorted(serves["openai"])
     assert serves["extract"] == ["summarise_text"]
