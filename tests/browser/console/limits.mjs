@@ -146,11 +146,12 @@ consoleTest("a model without a price is named, gets one, and the price is remove
     await eventually(() => page.getByLabel("Model", { exact: true }).inputValue(), "dear-model");
     await page.getByLabel(/^Input, a million tokens/).fill("2.50");
     await page.getByLabel(/^Output, a million tokens/).fill("10");
+    await page.getByLabel(/^Each picture that is made/).fill("0.04");
     await page.getByRole("button", { name: "Add", exact: true }).click();
     const row = page.getByRole("row").filter({ hasText: "dear-model" });
     await row.getByText("US$10.00").waitFor();
     const made = (await stage.api("GET", "/v1/prices")).prices.find((one) => one.model === "dear-model");
-    assert.deepEqual([made.provider, made.input, made.cached_input, made.output], ["model", 2500000, 2500000, 10000000]);
+    assert.deepEqual([made.provider, made.input, made.cached_input, made.output, made.image], ["model", 2500000, 2500000, 10000000, 40000]);
     await row.getByRole("button", { name: /^Remove the price/ }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await noted(page, "The price was removed.");

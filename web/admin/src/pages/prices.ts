@@ -19,6 +19,7 @@ interface Price {
     cached_input: number;
     output: number;
     request: number;
+    image: number;
     currency: string;
     valid_from: string;
     valid_to: string | null;
@@ -47,6 +48,7 @@ class PagePrices extends Page {
             { name: "cached_input", title: "Cached", end: true, sort: true, cell: (row) => money(row.cached_input, row.currency) },
             { name: "output", title: "Output", end: true, sort: true, cell: (row) => money(row.output, row.currency) },
             { name: "request", title: "Each request", end: true, sort: true, cell: (row) => money(row.request, row.currency) },
+            { name: "image", title: "Each picture", end: true, sort: true, cell: (row) => money(row.image, row.currency) },
             { name: "valid_from", title: "From", sort: true, cell: (row) => when(row.valid_from) },
             { name: "valid_to", title: "To", sort: true, cell: (row) => (row.valid_to ? when(row.valid_to) : "open") },
         ],
@@ -61,7 +63,8 @@ class PagePrices extends Page {
     }
 
     protected override lead(): string {
-        return "What a million tokens cost, and each request. What was charged stays as it was: another price counts from its date on.";
+        return `What a million tokens cost, each request, and each picture that is made. What was charged stays as it was: another price counts
+            from its date on.`;
     }
 
     protected override above(): [string, string] {
@@ -169,6 +172,7 @@ function fields(providers: string[], currency: string): Field[] {
         of("output", "Output, a million tokens", "What is answered.", true),
         of("cached_input", "Cached input, a million tokens", "Left empty: as the input."),
         of("request", "Each request", "Left empty: nothing."),
+        of("image", "Each picture that is made", "Left empty: nothing."),
         { pointer: "/valid_from", title: "From", kind: "time", help: "Left empty: from now on." },
         { pointer: "/valid_to", title: "To", kind: "time", help: "Left empty: until another one takes its place." },
     ];
