@@ -10,8 +10,12 @@ struct reader {
     struct lt_str rest;
     struct lt_buf *out;
     struct lt_picture_head *head;
-    bool marked, framed, scanned;
+    bool marked, framed;
+    int scans;
 };
+
+/* Encoders write about ten, twice as many for four colours; each costs a decoder a pass over all pixels, however few bytes it has. */
+enum { SCANS_MAX = 64 };
 
 static enum lt_code cut_off(struct lt_error *err)
 {
@@ -102,7 +106,7 @@ static enum lt_code copy_data(struct reader *r, struct lt_error *err)
     }
     lt_buf_put(r->out, r->rest.p, n);
     skip(r, n);
-    r->scanned = true;
+    r->scans++;
     return LT_OK;
 }
 
@@ -125,6 +129,8 @@ static enum lt_code take_segment(struct reader *r, unsigned marker, struct lt_er
         return read_frame(r, body, err);
     if (marker == SOS && !r->framed)
         return lt_fail(err, LT_EUPSTREAM_INVALID, "its parts are in the wrong order");
+    if (marker == SOS && r->scans == SCANS_MAX)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "it has more than %d scans", SCANS_MAX);
     return marker == SOS ? copy_data(r, err) : LT_OK;
 }
 
@@ -136,7 +142,7 @@ enum lt_code lt_picture_take_jpeg(struct lt_str bytes, struct lt_buf *out, struc
         unsigned marker;
         if (next_marker(&r, &marker, err))
             return err->code;
-        if (marker == EOI && !r.scanned)
+        if (marker == EOI && r.scans == 0)
             return lt_fail(err, LT_EUPSTREAM_INVALID, "it has no pixels");
         if (marker == EOI) {
             put_marker(out, EOI);

@@ -198,6 +198,30 @@ static void bombs_are_refused_by_their_head(void **state)
     take((struct lt_str){big, jpeg.n}, &head, LT_EUPSTREAM_INVALID);
 }
 
+/* A scan of a few bytes costs a decoder a pass over all pixels. */
+static void a_jpeg_of_too_many_scans_is_refused(void **state)
+{
+    gdImagePtr im = gdImageCreateTrueColor(WIDTH, HEIGHT);
+    int n = 0;
+    gdImageInterlace(im, 1);
+    char *p = gdImageJpegPtr(im, &n, 90);
+    struct lt_str jpeg = lt_str_copy(arena, (struct lt_str){p, (size_t)n}), out;
+    struct lt_picture_head head;
+    gdFree(p);
+    gdImageDestroy(im);
+    assert_true(times(jpeg, "\xFF\xDA") > 1); /* progressive ones of encoders are taken */
+    out = take(jpeg, &head, LT_OK);
+    same_pixels(jpeg, out, LT_PICTURE_JPEG);
+    size_t last = 0;
+    for (size_t i = 0; i + 1 < jpeg.n; i++)
+        if (memcmp(jpeg.p + i, "\xFF\xDA", 2) == 0)
+            last = i;
+    struct lt_str bomb = part(jpeg, 0, jpeg.n - 2);
+    for (int i = 0; i < 100; i++)
+        bomb = joined(bomb, part(jpeg, last, jpeg.n - 2));
+    take(joined(bomb, LT_STR("\xFF\xD9")), &head, LT_EUPSTREAM_INVALID);
+}
+
 /* Whatever becomes of single bytes: it is refused, or what comes out is a picture of the size that is told. */
 static void damage_is_refused_or_harmless(void **state)
 {
@@ -279,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(metadata_of_others_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_picture_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bombs_are_refused_by_their_head, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_jpeg_of_too_many_scans_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_refused_or_harmless, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_label_is_drawn_and_formats_are_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pixels_that_cannot_be_read_are_not_drawn_on, set_up, tear_down),
