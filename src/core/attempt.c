@@ -292,7 +292,7 @@ static enum lt_code ask_one(struct lt_process *c, struct candidate *to, uint64_t
 static bool is_final(const struct lt_process *c, enum lt_code rc)
 {
     return rc == LT_OK || rc == LT_ECANCELLED || rc == LT_ESTORE || rc == LT_EOVERLOADED || rc == LT_EINVALID_INPUT || c->shown.n > 0 ||
-           c->charge.final;
+           c->charge.final || c->ours;
 }
 
 /* May the same request to the same vendor end better in a moment? */

@@ -15,6 +15,8 @@
 
 enum {
     ALT_MAX = 500,                   /* bytes: what a screen reader says is to be short */
+    REVISED_MAX = 16 * 1024,         /* bytes; four of them fit into what the register keeps, even when each byte is escaped */
+    URL_MAX = 8192,                  /* bytes */
     CONNECT_MS = 10000, IDLE_MS = 30000,
 };
 
@@ -170,24 +172,39 @@ static struct lt_str prompt_of(const struct lt_provider_run *run)
     return run->call ? run->call->image.prompt : lt_json_str_or(lt_json_get(run->input, "prompt"), LT_STR(""));
 }
 
+/* A fault of this machine, a full disk or a missing font, is none of the service's: no other one would do better, and each would be paid. */
+static enum lt_code cannot_take(struct lt_process *c, struct job *job, struct lt_error *err)
+{
+    *err = job->err;
+    c->ours = err->code == LT_EIO || err->code == LT_ECONFIG;
+    if (err->code == LT_EIO) { /* it names the path, which callers are not told */
+        lt_log_error("image.write", err);
+        lt_fail(err, LT_ESTORE, "the picture cannot be written");
+    }
+    return lt_error_wrap(err, "picture %d", job->name.n);
+}
+
 static enum lt_code take_one(struct lt_process *c, struct lt_provider_run *run, size_t i, struct lt_picture *ret, struct lt_error *err)
 {
     const struct lt_image_made *made = &run->result.images[i];
     const struct lt_site *site = c->request->caller->site;
     struct job job = {.dir = c->manager->files_dir, .name = {c->result->id, (int)i + 1}, .label = site->image_label};
     job.convert = lt_picture_format_parse(lt_json_str(lt_json_get(run->input, "format")), &job.want);
+    if (made->url.n > URL_MAX)
+        return lt_fail(err, LT_EUPSTREAM_INVALID, "the picture's address has more than %d bytes", URL_MAX);
     if (made->base64.n > 0)
         job.base64 = made->base64;
     else if (fetch(run, made->url, &job.bytes, err))
         return err->code;
     if (lt_work(work, &job))
         return lt_fail(err, LT_EOVERLOADED, "no worker is free to take the picture");
-    c->files_n = i + 1;
-    if (job.err.code) {
-        *err = job.err;
-        return lt_error_wrap(err, "picture %zu", i + 1);
-    }
+    if (c->files_n < i + 1) /* an earlier attempt may have come further */
+        c->files_n = i + 1;
+    if (job.err.code)
+        return cannot_take(c, &job, err);
     struct lt_str id = lt_picture_id(run->arena, job.name), revised = made->revised_prompt.p ? made->revised_prompt : LT_STR("");
+    if (revised.n > REVISED_MAX)
+        revised.n = lt_utf8_whole(revised.p, REVISED_MAX);
     *ret = (struct lt_picture){.id = id,
                                .expires_at = lt_now_ms() + lt_picture_link_ms(site),
                                .media_type = lt_str(lt_picture_media_type(job.head.format)),
@@ -233,28 +250,41 @@ enum lt_code lt_process_take_images(struct lt_process *c, struct lt_provider_run
 
 /* ---- at the end of the call ---- */
 
+/* How many pictures the answer has; what lies on disk beyond them is of an attempt that failed. */
+static size_t kept(const struct lt_process *c)
+{
+    return c->result->success && c->answer ? c->answer->pictures_n : 0;
+}
+
 void lt_process_record_images(struct lt_process *c, struct lt_tx *tx)
 {
     const struct lt_site *site = c->request->caller->site;
-    const struct lt_neutral_result *r = c->answer;
-    if (c->result->success && r && r->pictures_n > 0)
-        lt_picture_record(tx, site->id, c->result->id, r->pictures, r->pictures_n, site->store_content ? 0 : r->pictures[0].expires_at,
+    size_t n = kept(c);
+    if (n > 0)
+        lt_picture_record(tx, site->id, c->result->id, c->answer->pictures, n, site->store_content ? 0 : c->answer->pictures[0].expires_at,
                           site->store_content);
+    lt_picture_record_left(tx, site->id, c->result->id, n, c->files_n);
+}
+
+void lt_process_leave_images(struct lt_process *c, struct lt_tx *tx)
+{
+    lt_picture_record_left(tx, c->request->caller->site->id, c->result->id, 0, c->files_n);
 }
 
 static void remove_files(void *arg)
 {
-    const struct lt_process *c = arg;
-    for (size_t i = 0; i < c->files_n; i++) {
+    struct lt_process *c = arg;
+    for (; c->files_n > kept(c); c->files_n--) {
         struct lt_error err;
-        if (lt_picture_file_remove(c->manager->files_dir, (struct lt_picture_name){c->result->id, (int)i + 1}, &err))
+        if (lt_picture_file_remove(c->manager->files_dir, (struct lt_picture_name){c->result->id, (int)c->files_n}, &err)) {
             lt_log_error("image.remove", &err);
+            return;
+        }
     }
 }
 
-/* The next start would do it too. */
 void lt_process_drop_images(struct lt_process *c)
 {
-    if (c->files_n > 0 && !c->result->success)
-        lt_work(remove_files, c);
+    if (c->files_n > kept(c))
+        lt_work(remove_files, c); /* what it does not come to is recorded as left */
 }

@@ -48,6 +48,7 @@ struct lt_process {
     struct lt_expense expense;
     size_t files_n;            /* pictures that may lie on disk, numbered from 1 */
     bool asked;                /* a provider was: it counts as a request */
+    bool ours;                 /* the fault is this machine's: nobody else is asked */
     struct lt_running running; /* first use: from begin to end in the table */
     struct lt_commit begin;
     bool begun;                /* the begin record is durable */
@@ -89,9 +90,11 @@ int64_t lt_process_spent(struct lt_process *c, const struct lt_provider_run *run
 
 /* Takes the pictures of the result to disk and fills result.pictures. LT_EUPSTREAM_INVALID: one of them is none that is taken. Fiber. */
 enum lt_code lt_process_take_images(struct lt_process *c, struct lt_provider_run *run, struct lt_error *err);
-/* Their rows, into the unit of the end. */
+/* Their rows, into the unit of the end, and rows of what could not be dropped, by which it is removed later. */
 void lt_process_record_images(struct lt_process *c, struct lt_tx *tx);
-/* Of a call that failed no picture stays. Fiber. */
+/* The unit of the end was not written: all of the call's files are to go. */
+void lt_process_leave_images(struct lt_process *c, struct lt_tx *tx);
+/* Of a call that failed no picture stays, nor of attempts before the one that succeeded. Fiber. */
 void lt_process_drop_images(struct lt_process *c);
 
 /* ---- kept_thread.c ---- */

@@ -157,6 +157,15 @@ void lt_picture_record(struct lt_tx *tx, int64_t site_id, struct lt_uuid call_id
     }
 }
 
+void lt_picture_record_left(struct lt_tx *tx, int64_t site_id, struct lt_uuid call_id, size_t from, size_t to)
+{
+    for (size_t n = from + 1; n <= to; n++)
+        LT_TX(tx,
+              "INSERT INTO image_file (call_id, n, site_id, media_type, bytes, width, height, sha256, alt, created_at, delete_at)"
+              " VALUES ($1, $2, $3, '', 0, 0, 0, '', '', $4, 1) ON CONFLICT (call_id, n) DO UPDATE SET delete_at = 1",
+              LT_BLOB(call_id.b, 16), LT_INT(n), LT_INT(site_id), LT_INT(lt_now_ms()));
+}
+
 struct removal {
     const char *dir;
     const struct lt_rows *rows;
@@ -187,11 +196,11 @@ static enum lt_code remove_rows(struct lt_store *store, const struct removal *r,
             LT_TX(tx, "DELETE FROM image_file WHERE call_id = $1 AND n = $2", LT_BLOB(id.p, id.n), LT_INT(lt_rows_int(r->rows, i, 1)));
             n++;
         }
-    if (n == 0) {
+    if (n == 0)
         lt_tx_discard(tx);
-        return lt_fail(err, LT_EIO, "files of pictures cannot be removed");
-    }
-    return lt_store_write(store, tx, err);
+    else if (lt_store_write(store, tx, err))
+        return err->code;
+    return n < r->rows->rows ? lt_fail(err, LT_EIO, "%zu files of pictures cannot be removed", r->rows->rows - n) : LT_OK;
 }
 
 enum lt_code lt_picture_remove_due(struct lt_store *store, const char *dir, int64_t now, bool *ret_more, struct lt_error *err)

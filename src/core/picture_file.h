@@ -44,9 +44,11 @@ enum lt_code lt_picture_files_sweep(struct lt_store *store, const char *dir, int
 /* delete_at: ms, 0: as long as the call's content. with_content: else what the pictures show is not written. */
 void lt_picture_record(struct lt_tx *tx, int64_t site_id, struct lt_uuid call_id, const struct lt_picture *pictures, size_t n, int64_t delete_at,
                        bool with_content);
+/* Files `from` + 1 to `to` of the call may lie there and are no pictures of it: rows that let them be removed. */
+void lt_picture_record_left(struct lt_tx *tx, int64_t site_id, struct lt_uuid call_id, size_t from, size_t to);
 /* Those of the call $1 are to go: the file and then the row; nobody sees them any more. */
 #define LT_PICTURE_FORGET "UPDATE image_file SET alt = '', sha256 = '', delete_at = 1 WHERE call_id = $1"
-/* Removes those whose time has come; *ret_more: there are others. Fiber, or outside loops. */
+/* Removes those whose time has come; *ret_more: there are others. LT_EIO: one of them is still there. Fiber, or outside loops. */
 enum lt_code lt_picture_remove_due(struct lt_store *store, const char *dir, int64_t now, bool *ret_more, struct lt_error *err);
 
 struct lt_picture_bytes {

@@ -121,6 +121,7 @@ static void end_anyway(struct lt_process *c)
                                           .cost = -1,
                                           .with_content = c->request->caller->site->store_content,
                                           .at = r->completed_at});
+    lt_process_leave_images(c, tx);
     lt_charge_record_again(&c->charge, tx);
     lt_store_post(c->manager->store, tx);
 }

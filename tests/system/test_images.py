@@ -16,7 +16,7 @@ import zlib
 
 import pytest
 from conftest import Daemon, check_end, contents, wait_until
-from pictures import b64, chunk, png
+from pictures import add_painter, b64, chunk, png
 
 MARK = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MIB = 1024 * 1024
@@ -411,6 +411,55 @@ def test_one_bad_picture_of_several_leaves_none(site, pictures):
     assert files(site) == before
 
 
+def test_what_an_attempt_that_failed_has_written_goes(daemon, pictures):
+    set_up(daemon, pictures)
+    tape(daemon, pictures, several=[{"base64": b64(png())}, {"base64": b64(png(9, 9))}, {"base64": b64(b"<svg/>")}])
+    add_painter(daemon, {"base64": b64(png(7, 7))})
+    instances = daemon.request("GET", "/v1/providers", daemon.admin_key).json["providers"]
+    tape_first = [p["id"] for p in sorted(instances, key=lambda p: p["name"] != "tape")]
+    assert daemon.request("PUT", "/v1/providers/order", daemon.admin_key, {"ids": tape_first}).status == 200
+    daemon.wait_for_config()
+    response = made(daemon, "several", count=3)
+    assert "images" not in response and response["draft_file"]["width"] == 7
+    assert set(files(daemon)) == {response["draft_file"]["id"]}
+
+
+def test_an_end_that_cannot_be_recorded_leaves_no_picture(daemon, pictures):
+    set_up(daemon, pictures)
+    tape(daemon, pictures, two=[{"base64": b64(png())}, {"base64": b64(png(9, 9))}])
+    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+        db.execute("CREATE TRIGGER fault BEFORE INSERT ON ai_action_generate_image BEGIN SELECT RAISE(ABORT, 'fault'); END")
+    assert ask(daemon, "two", count=2).status == 503
+    wait_until(lambda: query(daemon, "SELECT n, delete_at FROM image_file ORDER BY n") == [(1, 1), (2, 1)] or files(daemon) == {},
+               what="both to be told of as left, or gone")
+    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+        db.execute("DROP TRIGGER fault")
+
+
+def test_a_disk_that_cannot_be_written_is_no_fault_of_the_service(tmp_path, pictures):
+    d = Daemon(tmp_path / "data")
+    set_up(d, pictures)
+    tape(d, pictures, leaf=[{"base64": b64(png())}])
+    add_painter(d, {"base64": b64(png(7, 7))})
+    d.wait_for_config()
+    (d.data / "files").rename(d.data / "away") if (d.data / "files").exists() else None
+    (d.data / "files").write_bytes(b"")
+    answer = ask(d)
+    assert answer.json["code"] == "store_unavailable" and str(d.data) not in answer.body.decode(), answer
+    assert query(d, "SELECT COUNT(*) FROM ai_call_attempt")[0][0] == 1, "nobody else is asked, and paid, for nothing"
+    (d.data / "files").unlink()
+    d.stop()
+
+
+def test_what_a_service_says_beside_a_picture_never_keeps_the_register_from_having_it(site, pictures):
+    tape(site, pictures, wordy=[{"base64": b64(png()), "revised_prompt": "\x01" * 65000}] * 4)
+    answer = ask(site, "wordy", count=4)
+    assert answer.status == 200 and len(answer.json["response"]["images"]) == 4
+    ids = [image["draft_file"]["id"] for image in answer.json["response"]["images"]]
+    again = site.request("GET", "/v1/actions/calls/" + answer.json["id"], site.teacher).json["response"]
+    assert [image["draft_file"]["id"] for image in again["images"]] == ids
+
+
 # ---- pictures that lie elsewhere ----
 
 
@@ -602,6 +651,26 @@ def test_an_erasure_takes_the_pictures_along(daemon, pictures):
     found = [path.name for path, data in contents(daemon.data) if b"mk-ada" in data or hers["sha256"].encode() in data or bytes.fromhex(hers["sha256"]) in data]
     assert found == []
     assert daemon.cli("register", "verify", check=False).returncode == 0
+
+
+def test_an_erasure_is_not_done_while_a_picture_is_there(daemon, pictures):
+    set_up(daemon, pictures)
+    tape(daemon, pictures, ada=[{"base64": b64(png(33, 44))}, {"base64": b64(png(44, 33))}])
+    daemon.cli("site", "set", "demo", "policy_by_lms=true")
+    daemon.wait_for_config()
+    one, other = [d["draft_file"]["id"] for d in daemon.request(
+        "POST", "/v1/actions/generate_image", daemon.service_key,
+        {"input": {"prompt": "ada", "count": 2}, "user": {"id": "ada", "roles": ["editingteacher"]}}).json["response"]["images"]]
+    stuck = daemon.data / "files" / one[34:36] / one
+    stuck.unlink()
+    stuck.mkdir()  # no unlink removes it
+    job = daemon.request("POST", "/v1/privacy/erase", daemon.admin_key, {"user_id": "ada"})
+
+    def state():
+        return daemon.request("GET", "/v1/privacy/jobs/" + job.json["id"], daemon.admin_key).json
+    wait_until(lambda: state()["state"] == "done" or state().get("code"), what="the erasure to be told of")
+    assert state()["state"] != "done" and not (stuck.parent / other).exists()
+    stuck.rmdir()
 
 
 def test_a_site_that_keeps_no_content_keeps_no_picture(daemon, pictures):
