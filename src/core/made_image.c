@@ -18,6 +18,7 @@ enum {
     REVISED_MAX = 16 * 1024,         /* bytes; four of them fit into what the register keeps, even when each byte is escaped */
     URL_MAX = 8192,                  /* bytes */
     CONNECT_MS = 10000, IDLE_MS = 30000,
+    TURN_MS = 20,                    /* between looks whether nobody draws */
 };
 
 /* One picture on its way to disk, on a worker. */
@@ -172,6 +173,32 @@ static struct lt_str prompt_of(const struct lt_provider_run *run)
     return run->call ? run->call->image.prompt : lt_json_str_or(lt_json_get(run->input, "prompt"), LT_STR(""));
 }
 
+/*
+ * Drawing goes one picture at a time. Those that wait for it do so here: on workers they would keep all other work of the process waiting too.
+ * LT_ETIMEOUT, LT_ECANCELLED.
+ */
+static enum lt_code wait_for_turn(const struct lt_provider_run *run, struct lt_error *err)
+{
+    while (!lt_picture_turn_take()) {
+        if (lt_loop_now(run->loop) >= run->deadline_ms)
+            return lt_fail(err, LT_ETIMEOUT, "other pictures were being drawn until the call's time was over");
+        if (lt_fiber_sleep(TURN_MS))
+            return lt_fail(err, LT_ECANCELLED, "the caller left");
+    }
+    return LT_OK;
+}
+
+static enum lt_code do_job(const struct lt_provider_run *run, struct job *job, struct lt_error *err)
+{
+    bool draws = job->label.n > 0 || job->convert;
+    if (draws && wait_for_turn(run, err))
+        return err->code;
+    enum lt_code rc = lt_work(work, job);
+    if (draws)
+        lt_picture_turn_give();
+    return rc ? lt_fail(err, LT_EOVERLOADED, "no worker is free to take the picture") : LT_OK;
+}
+
 /* A fault of this machine, a full disk or a missing font, is none of the service's: no other one would do better, and each would be paid. */
 static enum lt_code cannot_take(struct lt_process *c, struct job *job, struct lt_error *err)
 {
@@ -196,8 +223,8 @@ static enum lt_code take_one(struct lt_process *c, struct lt_provider_run *run, 
         job.base64 = made->base64;
     else if (fetch(run, made->url, &job.bytes, err))
         return err->code;
-    if (lt_work(work, &job))
-        return lt_fail(err, LT_EOVERLOADED, "no worker is free to take the picture");
+    if (do_job(run, &job, err))
+        return err->code;
     if (c->files_n < i + 1) /* an earlier attempt may have come further */
         c->files_n = i + 1;
     if (job.err.code)

@@ -125,7 +125,7 @@ static enum lt_code sweep_folder(struct sweep *s, const char *dir, unsigned numb
     if (!d)
         return errno == ENOENT ? LT_OK : lt_fail(err, LT_EIO, "%s: cannot be read: %s", path, strerror(errno));
     for (struct dirent *e = readdir(d); e && !rc; e = readdir(d))
-        if (e->d_type == DT_REG)
+        if (e->d_type == DT_REG || e->d_type == DT_UNKNOWN) /* some file systems do not say; a folder is not unlinked */
             rc = sweep_file(s, dirfd(d), e->d_name, err);
     closedir(d);
     return rc;

@@ -2,16 +2,19 @@
 #include <gd.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "picture/picture.h"
 
-enum { QUALITY = 92 /* of JPEG and WebP */, COMPRESSION = 6 /* of PNG */, ALPHA_GROUND = 56 /* of 127, 0 is opaque */ };
+enum { QUALITY = 92 /* of JPEG and WebP */, COMPRESSION = 6 /* of PNG */, ALPHA_GROUND = 56 /* of 127, 0 is opaque */, LETTERS_MIN = 4 /* points */ };
+static const double CLOSER = 0.97;
 
 /* Of the package fonts-dejavu-core. By its path: fontconfig would be asked for no more than this, and keeps memory of its own. */
 static const char font_path[] = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 
 /* One at a time: it bounds the memory, and libgd's font cache and error method are its process's. */
 static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+static atomic_flag turn = ATOMIC_FLAG_INIT;
 
 static void be_silent(int priority, const char *format, va_list arguments)
 {
@@ -25,7 +28,7 @@ static gdImagePtr decode(struct lt_str bytes, enum lt_picture_format format)
                                                                                                 : gdImageCreateFromWebpPtr(n, p);
 }
 
-/* White letters on a dark ground, a thirtieth of the picture high, in the lower left corner. */
+/* White letters on a dark ground, a thirtieth of the picture high or as small as they must be to fit, in the lower left corner. */
 static enum lt_code draw_label(gdImagePtr im, struct lt_str label, struct lt_arena *arena, struct lt_error *err)
 {
     int side = gdImageSX(im) < gdImageSY(im) ? gdImageSX(im) : gdImageSY(im), box[8];
@@ -33,6 +36,11 @@ static enum lt_code draw_label(gdImagePtr im, struct lt_str label, struct lt_are
     const char *text = lt_strz(arena, label);
     char *font = (char *)(uintptr_t)font_path, *string = (char *)(uintptr_t)text;
     const char *wrong = gdImageStringFT(NULL, box, 0, font, size, 0, 0, 0, string);
+    for (int wide; !wrong && size > LETTERS_MIN && (wide = box[2] - box[0] + (int)(size / 2) * 2) >= gdImageSX(im);) {
+        size *= CLOSER * gdImageSX(im) / wide; /* letters of whole pixels do not shrink evenly */
+        size = size < LETTERS_MIN ? LETTERS_MIN : size;
+        wrong = gdImageStringFT(NULL, box, 0, font, size, 0, 0, 0, string);
+    }
     if (wrong)
         return lt_fail(err, LT_ECONFIG, "the label cannot be drawn: %s", wrong);
     int pad = (int)(size / 2), bottom = gdImageSY(im) - pad - box[1], left = pad - box[0];
@@ -88,6 +96,16 @@ static enum lt_code draw(struct lt_arena *arena, struct lt_str bytes, const stru
     if (im)
         gdImageDestroy(im);
     return rc;
+}
+
+bool lt_picture_turn_take(void)
+{
+    return !atomic_flag_test_and_set(&turn);
+}
+
+void lt_picture_turn_give(void)
+{
+    atomic_flag_clear(&turn);
 }
 
 enum lt_code lt_picture_draw(struct lt_arena *arena, struct lt_str bytes, const struct lt_picture_head *head, struct lt_str label,

@@ -41,3 +41,10 @@ enum lt_code lt_picture_take(struct lt_str bytes, struct lt_buf *out, struct lt_
  */
 enum lt_code lt_picture_draw(struct lt_arena *arena, struct lt_str bytes, const struct lt_picture_head *head, struct lt_str label,
                              enum lt_picture_format want, struct lt_str *ret, struct lt_error *err);
+
+/*
+ * Whose turn it is to draw, so that fibers wait and not workers: who takes it gives it back once lt_picture_draw() has returned. false: somebody
+ * else has it. Any thread.
+ */
+bool lt_picture_turn_take(void);
+void lt_picture_turn_give(void);

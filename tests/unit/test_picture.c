@@ -272,6 +272,51 @@ static void a_label_is_drawn_and_formats_are_changed(void **state)
         }
 }
 
+static struct lt_str dot_of_one_pixel(void)
+{
+    gdImagePtr im = gdImageCreateTrueColor(1, 1);
+    int n = 0;
+    char *p = gdImagePngPtr(im, &n);
+    struct lt_str bytes = lt_str_copy(arena, (struct lt_str){p, (size_t)n});
+    gdFree(p);
+    gdImageDestroy(im);
+    return bytes;
+}
+
+static void the_longest_label_is_seen_whole(void **state)
+{
+    enum { SIDE = 400 };
+    gdImagePtr im = gdImageCreateTrueColor(SIDE, SIDE);
+    struct lt_str dot = take(dot_of_one_pixel(), &(struct lt_picture_head){0}, LT_OK), drawn;
+    gdImageFilledRectangle(im, 0, 0, SIDE - 1, SIDE - 1, gdTrueColor(200, 10, 10));
+    int n = 0;
+    char *p = gdImagePngPtr(im, &n), words[LT_PICTURE_LABEL_MAX + 1] = {0};
+    struct lt_picture_head head;
+    struct lt_error err;
+    struct lt_str out = take((struct lt_str){p, (size_t)n}, &head, LT_OK), labelled;
+    gdFree(p);
+    gdImageDestroy(im);
+    memset(words, 'W', LT_PICTURE_LABEL_MAX);
+    struct lt_picture_head one = {LT_PICTURE_PNG, 1, 1};
+    assert_int_equal(lt_picture_draw(arena, dot, &one, lt_str(words), LT_PICTURE_PNG, &drawn, &err), LT_OK);
+    assert_int_equal(lt_picture_draw(arena, out, &head, lt_str(words), LT_PICTURE_PNG, &labelled, &err), LT_OK);
+    im = seen(labelled, LT_PICTURE_PNG);
+    assert_int_not_equal(gdImageGetTrueColorPixel(im, 1, SIDE - 2), gdTrueColor(200, 10, 10));
+    assert_int_not_equal(gdImageGetTrueColorPixel(im, SIDE * 9 / 10, SIDE - 2), gdTrueColor(200, 10, 10)); /* as large as can be */
+    for (int y = 0; y < SIDE; y++)
+        assert_int_equal(gdImageGetTrueColorPixel(im, SIDE - 1, y), gdTrueColor(200, 10, 10)); /* its ground ends before the picture does */
+    gdImageDestroy(im);
+}
+
+static void one_at_a_time_has_the_turn_to_draw(void **state)
+{
+    assert_true(lt_picture_turn_take());
+    assert_false(lt_picture_turn_take());
+    lt_picture_turn_give();
+    assert_true(lt_picture_turn_take());
+    lt_picture_turn_give();
+}
+
 static void pixels_that_cannot_be_read_are_not_drawn_on(void **state)
 {
     struct lt_picture_head head;
@@ -306,6 +351,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_jpeg_of_too_many_scans_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_refused_or_harmless, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_label_is_drawn_and_formats_are_changed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_longest_label_is_seen_whole, set_up, tear_down),
+        cmocka_unit_test(one_at_a_time_has_the_turn_to_draw),
         cmocka_unit_test_setup_teardown(pixels_that_cannot_be_read_are_not_drawn_on, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("picture", tests, NULL, NULL);
