@@ -67,7 +67,7 @@ export function browserTest(name, options, body) {
         await slowDown(page);
         await page.addInitScript(countReads, STREAM);
         if (!whole) await page.addInitScript(leaveOut);
-        network.read = (...passed) => page.waitForFunction(([stream, bytes]) => window.streamBytesRead[stream] >= bytes, passed);
+        network.read = (...passed) => page.waitForFunction(([stream, bytes]) => (window.streamBytesRead[stream] ?? 0) >= bytes, passed);
         const complaints = [];
         const strangers = [];
         page.on("console", (message) => {
