@@ -78,7 +78,8 @@ RANDOM = {
                                                              "enabled": w.random.random() < .5}),
     "/v1/sessions": add_session,
     "/v1/reports/policy": add_acceptance,
-    "/v1/policy/texts": lambda d, w: add(d, "PUT", "/v1/policy/texts", {"version": w.text()[:40], "language": w.random.choice(["en", "de", "fr"]), "text": w.text()}),
+    "/v1/policy/texts": lambda d, w: add(d, "PUT", "/v1/policy/texts", {"version": f"{w.text()[:30]}.{w.n}", "language": w.random.choice(["en", "de", "fr"]),
+                                                                        "text": w.text()}),
     "/v1/prices": lambda d, w: add(d, "POST", "/v1/prices", {"model": w.text(), "input": w.random.randrange(3), "output": 1}),
     "/v1/gradings": lambda d, w: grade(d),
 }
