@@ -80,6 +80,7 @@ struct lt_provider_run {
 struct lt_provider {
     const char *name, *title, *description;
     const char *settings_schema;     /* JSON Schema of config; secret members carry "writeOnly": true */
+    const void *vendor;              /* for the provider's own functions, where several share them: what is fixed of this one; or NULL */
     unsigned neutral;                /* enum lt_neutral_kind, or-ed: what it can translate */
     const char *const *actions;      /* served natively, NULL-terminated, or NULL */
     /* Whether config and actions hold what is needed (an API key, …); `why` (LT_PROVIDER_WHY_MAX) says what is missing. Asked once a snapshot. */

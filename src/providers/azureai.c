@@ -52,7 +52,7 @@ static struct lt_str url(const struct lt_wire *w, const char *tail, const char *
 
 #define COMMON .model = no_model, .url = url, .image_family = "dall-e-3"
 
-static const struct lt_openai_vendor vendor = {.wire = {.key_header = "api-key", .key_needed = true}, COMMON};
+static const struct lt_openai_vendor since_2024_09 = {.wire = {.key_header = "api-key", .key_needed = true}, COMMON};
 
 /* Versions before 2024-08 know no JSON schemas, those before 2024-09 no usage in streams: the first two kinds of requests they refuse. */
 static const char *const unknown_older[] = {"stream_options", "parallel_tool_calls", NULL};
@@ -66,28 +66,15 @@ static bool is_before(struct lt_str version, const char *month)
     return strncmp(version.p, month, strlen(month)) < 0;
 }
 
-static const struct lt_openai_vendor *vendor_of(const struct lt_json *config)
+static const struct lt_openai_vendor *as_set(const struct lt_json *config)
 {
     struct lt_str v = version(config);
     if (is_before(v, "2024-08"))
         return &before_2024_08;
-    return is_before(v, "2024-09") ? &before_2024_09 : &vendor;
+    return is_before(v, "2024-09") ? &before_2024_09 : &since_2024_09;
 }
 
-static bool configured(const struct lt_provider_instance *instance, char *why)
-{
-    return lt_wire_configured(instance, &vendor.wire, why);
-}
-
-static const char *lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
-{
-    return lt_wire_lacks(instance, kind, settings, &vendor.wire);
-}
-
-static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
-{
-    return lt_openai_call(run, vendor_of(run->instance->config), err);
-}
+static const struct lt_openai_vendor vendor = {.as_set = as_set};
 
 extern const struct lt_provider lt_provider_azureai;
 const struct lt_provider lt_provider_azureai = {
@@ -95,8 +82,9 @@ const struct lt_provider lt_provider_azureai = {
     .title = "Azure OpenAI",
     .description = "Deployments of Azure OpenAI: chat completions, embeddings, and images.",
     .settings_schema = settings_schema,
+    .vendor = &vendor,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
-    .configured = configured,
-    .lacks = lacks,
-    .call = call,
+    .configured = lt_openai_configured,
+    .lacks = lt_openai_lacks,
+    .call = lt_openai_call,
 };

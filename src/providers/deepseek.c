@@ -63,29 +63,15 @@ static const struct lt_openai_vendor vendor = {
     .chat = chat,
 };
 
-static bool configured(const struct lt_provider_instance *instance, char *why)
-{
-    return lt_wire_configured(instance, &vendor.wire, why);
-}
-
-static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
-{
-    return lt_openai_call(run, &vendor, err);
-}
-
-static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
-{
-    return lt_openai_models(run, &vendor, ret, ret_n, err);
-}
-
 extern const struct lt_provider lt_provider_deepseek;
 const struct lt_provider lt_provider_deepseek = {
     .name = "deepseek",
     .title = "DeepSeek",
     .description = "DeepSeek's chat completions, with and without thinking.",
     .settings_schema = settings_schema,
+    .vendor = &vendor,
     .neutral = LT_NEUTRAL_COMPLETION,
-    .configured = configured,
-    .call = call,
-    .models = models,
+    .configured = lt_openai_configured,
+    .call = lt_openai_call,
+    .models = lt_openai_models,
 };

@@ -63,29 +63,15 @@ static const struct lt_openai_vendor vendor = {
     .parameters_needed = true,
 };
 
-static bool configured(const struct lt_provider_instance *instance, char *why)
-{
-    return lt_wire_configured(instance, &vendor.wire, why);
-}
-
-static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
-{
-    return lt_openai_call(run, &vendor, err);
-}
-
-static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
-{
-    return lt_openai_models(run, &vendor, ret, ret_n, err);
-}
-
 extern const struct lt_provider lt_provider_mistral;
 const struct lt_provider lt_provider_mistral = {
     .name = "mistral",
     .title = "Mistral",
     .description = "Mistral's chat completions and embeddings.",
     .settings_schema = settings_schema,
+    .vendor = &vendor,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
-    .configured = configured,
-    .call = call,
-    .models = models,
+    .configured = lt_openai_configured,
+    .call = lt_openai_call,
+    .models = lt_openai_models,
 };

@@ -32,10 +32,27 @@ static enum lt_code check_able(const struct lt_wire *w, struct lt_error *err)
     return LT_OK;
 }
 
-bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings, const struct lt_openai_vendor *vendor)
+const struct lt_openai_vendor *lt_openai_vendor_of(const struct lt_provider_instance *instance)
+{
+    const struct lt_openai_vendor *vendor = instance->provider->vendor;
+    return vendor->as_set ? vendor->as_set(instance->config) : vendor;
+}
+
+bool lt_openai_configured(const struct lt_provider_instance *instance, char *why)
+{
+    return lt_wire_configured(instance, &lt_openai_vendor_of(instance)->wire, why);
+}
+
+const char *lt_openai_lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
+{
+    return lt_wire_lacks(instance, kind, settings, &lt_openai_vendor_of(instance)->wire);
+}
+
+bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings)
 {
     char why[LT_WIRE_WHY_MAX];
     struct lt_wire_endpoint endpoint;
+    const struct lt_openai_vendor *vendor = lt_openai_vendor_of(instance);
     struct lt_str api = lt_json_str_or(lt_json_get(instance->config, "api"), lt_str(vendor->api));
     if (!lt_json_bool_or(lt_json_at_pointer(settings, "/extra/store"), true) ||
         !lt_json_bool_or(lt_json_at_pointer(instance->config, "/body/store"), true))
@@ -126,22 +143,21 @@ static enum lt_code serve(struct lt_wire *w, struct lt_error *err)
     }
 }
 
-enum lt_code lt_openai_call(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_error *err)
+enum lt_code lt_openai_call(struct lt_provider_run *run, struct lt_error *err)
 {
     struct lt_wire w;
-    enum lt_code code = lt_wire_prepare(&w, run, &vendor->wire, err);
+    enum lt_code code = lt_wire_prepare(&w, run, &lt_openai_vendor_of(run->instance)->wire, err);
     if (!code)
         code = serve(&w, err);
     lt_wire_done(&w);
     return code;
 }
 
-enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str **ret, size_t *ret_n,
-                              struct lt_error *err)
+enum lt_code lt_openai_models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
 {
     struct lt_wire w;
     const struct lt_json *answer = NULL;
-    enum lt_code code = lt_wire_prepare_plain(&w, run, &vendor->wire, err);
+    enum lt_code code = lt_wire_prepare_plain(&w, run, &lt_openai_vendor_of(run->instance)->wire, err);
     if (!code)
         code = lt_wire_fetch(&w, lt_openai_url(&w, "/models", NULL), &lt_openai_chat_format, MODELS_BYTES_MAX, &answer, err);
     const struct lt_json *data = lt_json_is(answer, LT_JSON_ARRAY) ? answer : lt_json_get(answer, "data"); /* Together gives the list alone */
@@ -188,59 +204,20 @@ static const struct lt_openai_vendor vendor = {
     .own_vectors = "base64",
 };
 
-static bool configured(const struct lt_provider_instance *instance, char *why)
-{
-    return lt_wire_configured(instance, &vendor.wire, why);
-}
-
-static const char *lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings)
-{
-    return lt_wire_lacks(instance, kind, settings, &vendor.wire);
-}
-
-static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
-{
-    return lt_openai_call(run, &vendor, err);
-}
-
-static bool keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings)
-{
-    return lt_openai_keeps_threads(instance, settings, &vendor);
-}
-
-static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
-{
-    return lt_openai_models(run, &vendor, ret, ret_n, err);
-}
-
-static enum lt_code response(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err)
-{
-    return lt_openai_response(run, &vendor, response_id, ret, err);
-}
-
-static enum lt_code response_before(struct lt_provider_run *run, struct lt_str response_id, struct lt_str *ret, struct lt_error *err)
-{
-    return lt_openai_response_before(run, &vendor, response_id, ret, err);
-}
-
-static enum lt_code forget(struct lt_provider_run *run, struct lt_str response_id, struct lt_error *err)
-{
-    return lt_openai_forget(run, &vendor, response_id, err);
-}
-
 extern const struct lt_provider lt_provider_openai;
 const struct lt_provider lt_provider_openai = {
     .name = "openai",
     .title = "OpenAI",
     .description = "OpenAI's chat completions, responses with kept threads, embeddings, and images.",
     .settings_schema = settings_schema,
+    .vendor = &vendor,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING | LT_NEUTRAL_IMAGE,
-    .configured = configured,
-    .lacks = lacks,
-    .call = call,
-    .keeps_threads = keeps_threads,
-    .models = models,
-    .response = response,
-    .response_before = response_before,
-    .forget = forget,
+    .configured = lt_openai_configured,
+    .lacks = lt_openai_lacks,
+    .call = lt_openai_call,
+    .keeps_threads = lt_openai_keeps_threads,
+    .models = lt_openai_models,
+    .response = lt_openai_response,
+    .response_before = lt_openai_response_before,
+    .forget = lt_openai_forget,
 };

@@ -24,7 +24,11 @@ struct lt_openai_vendor {
     struct lt_str (*model)(const struct lt_wire *w);      /* how the model is named in a body; empty: not at all */
     struct lt_str (*tool_id)(struct lt_wire *w, struct lt_str id); /* the id of a tool call as the vendor takes it */
     struct lt_str (*url)(const struct lt_wire *w, const char *tail, const char *query); /* instead of endpoint + tail */
+    const struct lt_openai_vendor *(*as_set)(const struct lt_json *config); /* where it differs with the settings; or NULL */
 };
+
+/* What the provider of an instance names as its `vendor`, as the instance is set. */
+const struct lt_openai_vendor *lt_openai_vendor_of(const struct lt_provider_instance *instance);
 
 /* The vendor of a run that the family's code has prepared. */
 static inline const struct lt_openai_vendor *lt_openai_vendor(const struct lt_wire *w)
@@ -128,20 +132,20 @@ enum lt_code lt_openai_make_images(struct lt_wire *w, struct lt_error *err);
  */
 enum lt_code lt_openai_take_images(struct lt_provider_run *run, const struct lt_json *answer, struct lt_error *err);
 
-/* ---- of struct lt_provider ---- */
+/* ---- members of struct lt_provider, whose `vendor` is a struct lt_openai_vendor ---- */
 
+bool lt_openai_configured(const struct lt_provider_instance *instance, char *why);
+const char *lt_openai_lacks(const struct lt_provider_instance *instance, enum lt_neutral_kind kind, const struct lt_json *settings);
 /*
- * keeps_threads: the Responses API answers conversations (with `auto` of `openai` at OpenAI's own address only: other servers may lack
- * it), and neither action nor instance sets "store": false.
+ * The Responses API answers conversations (with `auto` of `openai` at OpenAI's own address only: other servers may lack it), and neither
+ * action nor instance sets "store": false.
  */
-bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings, const struct lt_openai_vendor *vendor);
-enum lt_code lt_openai_call(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_error *err);
-enum lt_code lt_openai_models(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str **ret, size_t *ret_n,
-                              struct lt_error *err);
-enum lt_code lt_openai_response(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str response_id,
-                                struct lt_kept_response *ret, struct lt_error *err);
-enum lt_code lt_openai_response_before(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str response_id,
-                                       struct lt_str *ret, struct lt_error *err);
-enum lt_code lt_openai_forget(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str response_id, struct lt_error *err);
+bool lt_openai_keeps_threads(const struct lt_provider_instance *instance, const struct lt_json *settings);
+enum lt_code lt_openai_call(struct lt_provider_run *run, struct lt_error *err);
+enum lt_code lt_openai_models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err);
+enum lt_code lt_openai_response(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err);
+enum lt_code lt_openai_response_before(struct lt_provider_run *run, struct lt_str response_id, struct lt_str *ret, struct lt_error *err);
+enum lt_code lt_openai_forget(struct lt_provider_run *run, struct lt_str response_id, struct lt_error *err);
+
 /* endpoint + tail, where the endpoint may be the whole address of one of the calls; or what the vendor has instead. */
 struct lt_str lt_openai_url(struct lt_wire *w, const char *tail, const char *query);

@@ -84,37 +84,35 @@ static enum lt_code read_response(struct lt_wire *w, struct lt_str id, const str
     return add(w->run->arena, lt_json_get(response, "output"), &ret->output, &ret->output_n, err);
 }
 
-enum lt_code lt_openai_response(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str response_id,
-                                struct lt_kept_response *ret, struct lt_error *err)
+enum lt_code lt_openai_response(struct lt_provider_run *run, struct lt_str response_id, struct lt_kept_response *ret, struct lt_error *err)
 {
     struct lt_wire w;
     const struct lt_json *response;
     *ret = (struct lt_kept_response){.usage = LT_USAGE_UNKNOWN};
     if (response_id.n == 0)
         return lt_fail(err, LT_ENOT_FOUND, "no id of an answer was given");
-    if (lt_wire_prepare_plain(&w, run, &vendor->wire, err) || get(&w, response_id, "", NULL, &response, err) ||
+    if (lt_wire_prepare_plain(&w, run, &lt_openai_vendor_of(run->instance)->wire, err) || get(&w, response_id, "", NULL, &response, err) ||
         read_response(&w, response_id, response, ret, err))
         return err->code;
     return get_input(&w, response_id, ret, err);
 }
 
-enum lt_code lt_openai_response_before(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str response_id,
-                                       struct lt_str *ret, struct lt_error *err)
+enum lt_code lt_openai_response_before(struct lt_provider_run *run, struct lt_str response_id, struct lt_str *ret, struct lt_error *err)
 {
     struct lt_wire w;
     const struct lt_json *response;
     *ret = LT_STR("");
-    if (lt_wire_prepare_plain(&w, run, &vendor->wire, err) || get(&w, response_id, "", NULL, &response, err))
+    if (lt_wire_prepare_plain(&w, run, &lt_openai_vendor_of(run->instance)->wire, err) || get(&w, response_id, "", NULL, &response, err))
         return err->code;
     *ret = lt_json_str_or(lt_wire_get(response, "previous_response_id"), LT_STR(""));
     return LT_OK;
 }
 
-enum lt_code lt_openai_forget(struct lt_provider_run *run, const struct lt_openai_vendor *vendor, struct lt_str response_id, struct lt_error *err)
+enum lt_code lt_openai_forget(struct lt_provider_run *run, struct lt_str response_id, struct lt_error *err)
 {
     struct lt_wire w;
     const struct lt_json *answer;
-    if (lt_wire_prepare_plain(&w, run, &vendor->wire, err))
+    if (lt_wire_prepare_plain(&w, run, &lt_openai_vendor_of(run->instance)->wire, err))
         return err->code;
     w.method = "DELETE";
     return get(&w, response_id, "", NULL, &answer, err);

@@ -38,29 +38,15 @@ static const char *const settings[] = {"top_k", "min_p", "repetition_penalty", "
 
 static const struct lt_openai_vendor vendor = {.wire = {.key_header = "authorization"}, .settings = settings};
 
-static bool configured(const struct lt_provider_instance *instance, char *why)
-{
-    return lt_wire_configured(instance, &vendor.wire, why);
-}
-
-static enum lt_code call(struct lt_provider_run *run, struct lt_error *err)
-{
-    return lt_openai_call(run, &vendor, err);
-}
-
-static enum lt_code models(struct lt_provider_run *run, struct lt_str **ret, size_t *ret_n, struct lt_error *err)
-{
-    return lt_openai_models(run, &vendor, ret, ret_n, err);
-}
-
 extern const struct lt_provider lt_provider_vllm;
 const struct lt_provider lt_provider_vllm = {
     .name = "vllm",
     .title = "vLLM",
     .description = "A vLLM server: chat completions and embeddings, with its own settings for sampling and thinking.",
     .settings_schema = settings_schema,
+    .vendor = &vendor,
     .neutral = LT_NEUTRAL_COMPLETION | LT_NEUTRAL_EMBEDDING,
-    .configured = configured,
-    .call = call,
-    .models = models,
+    .configured = lt_openai_configured,
+    .call = lt_openai_call,
+    .models = lt_openai_models,
 };

@@ -502,7 +502,7 @@ static void configured_says_what_is_missing(void **state)
         {"{\"endpoint\":\"https://ai.example.org\",\"model\":\"m\",\"api_key\":\"k\",\"headers\":{\"Authorization\":\"a\"}}", NULL, "Authorization"},
     };
     for (size_t i = 0; i < LT_COUNT(cases); i++) {
-        struct lt_provider_instance instance = {.config = json(cases[i].config), .actions = json(cases[i].actions)};
+        struct lt_provider_instance instance = {.provider = &lt_provider_openai, .config = json(cases[i].config), .actions = json(cases[i].actions)};
         char why[LT_PROVIDER_WHY_MAX] = "";
         bool ok = lt_provider_openai.configured(&instance, why);
         if (ok != !cases[i].why || (!ok && !strstr(why, cases[i].why)))
