@@ -115,6 +115,8 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     NOTHING("workflow_profile", "Settings of workflows."),
     NOTHING("workflow_prompt", "Texts of workflows."),
     NOTHING("workflow_scope", "Where workflows apply."),
+    NOTHING("course", "Courses imported from files."),
+    NOTHING("course_block", "What is in imported courses."),
     NOTHING("model_price", "What models cost."),
 };
 const size_t lt_privacy_tables_n = LT_COUNT(lt_privacy_tables);

@@ -13,16 +13,17 @@ ALLOWED = {
     "core": ["base", "text", "picture", "io", "store"],
     "plugin": ["base", "text", "io", "store", "core"],
     "content": ["base", "text", "io", "store", "core"],
+    "events": ["base", "text", "io", "store", "core"],
     "guard": ["base", "text", "io", "store", "core"],
     "tools": ["base", "text", "io", "store", "core", "guard"],
-    "workflows": ["base", "text", "io", "store", "core", "plugin", "guard", "tools"],
-    "privacy": ["base", "text", "io", "store", "core", "workflows"],
+    "workflows": ["base", "text", "io", "store", "core", "plugin", "content", "guard", "tools"],
+    "privacy": ["base", "text", "io", "store", "core", "content", "events", "workflows"],
     "actions": ["base", "text", "io", "store", "core", "guard"],
     "providers": ["base", "text", "io", "store", "core"],
-    "api": ["base", "text", "io", "store", "core", "plugin", "guard", "tools", "workflows", "privacy"],
-    "cli": ["base", "text", "io", "store", "core", "plugin", "content", "guard", "tools", "workflows", "privacy", "actions", "providers", "api"],
+    "api": ["base", "text", "io", "store", "core", "plugin", "content", "events", "guard", "tools", "workflows", "privacy"],
+    "cli": ["base", "text", "io", "store", "core", "plugin", "content", "events", "guard", "tools", "workflows", "privacy", "actions", "providers", "api"],
     "embed": ["base", "text", "io", "store", "core", "plugin", "actions", "providers", "cli"],
-    "daemon": ["base", "text", "io", "store", "core", "plugin", "content", "guard", "tools", "workflows", "privacy", "actions", "providers", "api", "cli"],
+    "daemon": ["base", "text", "io", "store", "core", "plugin", "content", "events", "guard", "tools", "workflows", "privacy", "actions", "providers", "api", "cli"],
 }
 
 root = pathlib.Path(sys.argv[1]) / "src"
