@@ -24,6 +24,7 @@ struct lt_api_options {
     size_t proxies_n;
     bool https;              /* the listener speaks TLS */
     bool loopback;           /* and is for this machine alone */
+    bool metrics_all_sites;  /* /metrics tells every site's key of all sites */
     const char *data_dir;    /* whose space /v1/health looks at; NULL: it is not told */
     int sign_in_failures;    /* that one client address may have at once (0: any number), */
     int sign_in_pause_s;     /* and once more after each pause */

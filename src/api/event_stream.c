@@ -39,7 +39,7 @@ static uint32_t grace_ms(const struct lt_event_stream *p)
 static void grace_over(void *arg)
 {
     struct lt_event_stream *p = arg;
-    lt_fiber_cancel(p->fiber);
+    lt_fiber_cancel_because(p->fiber, LT_CANCEL_CLIENT_LEFT);
 }
 
 /* Producer's loop, outside fibers. */

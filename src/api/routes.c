@@ -645,7 +645,7 @@ const struct lt_route lt_routes[] = {
      .types = "text/plain"},
     {"GET", "/healthz", "public", "The process is alive.", NULL, status, 0, 0, lt_get_healthz},
     {"GET", "/readyz", "public", "The process takes requests.", NULL, status, 0, 0, lt_get_readyz},
-    {"GET", "/metrics", "view_metrics", "Figures for Prometheus.", NULL, NULL, 0, 0, lt_get_metrics, .types = "text/plain"},
+    {"GET", "/metrics", "view_metrics", "Figures for Prometheus.", NULL, NULL, 0, 0, lt_get_metrics, .types = "text/plain application/openmetrics-text"},
     {"GET", "/v1/openapi.json", "public", "This list.", NULL, OBJECT(""), 0, 0, lt_get_openapi},
     {"GET", "/demo", "public", "The demo course.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_demo_index, .types = "text/html",
      .query = "role:learner|teacher|author"},

@@ -48,6 +48,7 @@ const struct lt_setting lt_setting_table[] = {
     {"plugin_dirs", LT_SETTING_TEXT, AT(plugin_dirs), "LIST", "directories of plugins, parted by ':' (none)"},
     {"plugin_in_process", LT_SETTING_TEXT, AT(plugin_in_process), "LIST",
      "plugins, parted by ':', that are trusted to run in the daemon's process where they ask for it (none)"},
+    {"metrics_all_sites", LT_SETTING_BOOL, AT(metrics_all_sites), NULL, "/metrics shows the figures of all sites, whichever site's key reads it"},
     {"demo", LT_SETTING_BOOL, AT(demo), NULL, "make the site 'demo' and serve its course at /demo/ (loopback only)"},
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);

@@ -96,6 +96,12 @@ enum lt_code lt_admission_enter_site(struct lt_admission *a, const struct lt_sit
     return LT_ESITE_BUSY;
 }
 
+int lt_admission_running_of(struct lt_admission *a, int64_t site_id)
+{
+    struct lt_site_load *l = find(atomic_load(&a->sites[(uint64_t)site_id % LT_ADMISSION_BUCKETS]), site_id);
+    return l ? atomic_load(&l->running) : 0;
+}
+
 void lt_admission_leave_site(struct lt_site_load *load)
 {
     atomic_fetch_sub(&load->running, 1);

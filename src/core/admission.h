@@ -33,4 +33,6 @@ enum lt_code lt_admission_enter(struct lt_admission *a, struct lt_error *err);
 void lt_admission_leave(struct lt_admission *a);
 /* The same for the site, whose max_running_calls counts (0: no limit). LT_ESITE_BUSY, or LT_OK with *ret for leaving. */
 enum lt_code lt_admission_enter_site(struct lt_admission *a, const struct lt_site *site, struct lt_site_load **ret, struct lt_error *err);
+/* How many of the site run. */
+int lt_admission_running_of(struct lt_admission *a, int64_t site_id);
 void lt_admission_leave_site(struct lt_site_load *load);

@@ -197,16 +197,18 @@ static void note_attempt(struct lt_process *c, struct lt_provider_run *run, bool
     struct lt_call_result *r = c->result;
     add_up(&run->result.usage);
     int64_t cost = lt_process_spent(c, run, asked, rc);
+    uint64_t took_us = lt_mono_us() - began_us;
     r->cost = cost < 0 || r->cost < 0 ? -1 : r->cost + cost;
     r->attempts[r->attempts_n++] = (struct lt_attempt){.instance = run->instance,
                                                        .success = rc == LT_OK,
                                                        .code = rc,
                                                        .vendor_status = err->vendor_status,
-                                                       .duration_ms = (uint32_t)((lt_mono_us() - began_us) / 1000),
+                                                       .duration_ms = (uint32_t)(took_us / 1000),
                                                        .model = run->result.model,
                                                        .detail = rc ? lt_str_copy(run->arena, lt_str(err->detail)) : LT_STR(""),
                                                        .usage = run->result.usage,
                                                        .cost = cost};
+    lt_metrics_attempt(c->manager->metrics, c->request->caller->site, c->action->action->name, &r->attempts[r->attempts_n - 1], took_us);
     lt_trace_attempt_ended(run->trace, &r->attempts[r->attempts_n - 1]);
     c->answer = &run->result;
     r->usage = run->result.usage;

@@ -72,6 +72,7 @@ struct message {
     struct lt_task task;
     struct lt_calls *calls;
     struct lt_uuid id;
+    enum lt_cancel_reason why;
 };
 
 /* On the call's own loop: if the call is still there, its fiber is alive, for only this thread can end it. */
@@ -83,16 +84,16 @@ static void cancel_here(struct lt_task *task)
     struct lt_running *r = find(c->calls, c->id);
     pthread_mutex_unlock(lock);
     if (r && r->fiber)
-        lt_fiber_cancel(r->fiber);
+        lt_fiber_cancel_because(r->fiber, c->why);
     free(c);
 }
 
-static void post(struct lt_calls *calls, struct lt_loop *loop, struct lt_uuid id, void (*fn)(struct lt_task *task))
+static void post(struct lt_calls *calls, struct lt_loop *loop, struct lt_uuid id, enum lt_cancel_reason why, void (*fn)(struct lt_task *task))
 {
     struct message *c = malloc(sizeof(*c));
     if (!c)
         abort();
-    *c = (struct message){.task = {.fn = fn}, .calls = calls, .id = id};
+    *c = (struct message){.task = {.fn = fn}, .calls = calls, .id = id, .why = why};
     lt_loop_post(loop, &c->task);
 }
 
@@ -106,7 +107,7 @@ enum lt_code lt_calls_cancel(struct lt_calls *calls, struct lt_uuid id, int64_t 
     pthread_mutex_unlock(lock);
     if (!mine)
         return lt_fail(err, LT_ENOT_FOUND, "no such call is running");
-    post(calls, loop, id, cancel_here);
+    post(calls, loop, id, LT_CANCEL_ASKED, cancel_here);
     return LT_OK;
 }
 
@@ -122,7 +123,7 @@ size_t lt_calls_cancel_all(struct lt_calls *calls, int64_t site_id, struct lt_st
                     continue;
                 n++;
                 if (r->fiber)
-                    post(calls, r->loop, r->id, cancel_here);
+                    post(calls, r->loop, r->id, LT_CANCEL_ERASED, cancel_here);
             }
         pthread_mutex_unlock(&calls->shards[s].lock);
     }
@@ -150,7 +151,7 @@ void lt_calls_nudge(struct lt_calls *calls, struct lt_uuid id)
     pthread_mutex_lock(lock);
     struct lt_running *r = find(calls, id);
     if (r)
-        post(calls, r->loop, id, nudge_here);
+        post(calls, r->loop, id, LT_CANCEL_OTHER, nudge_here);
     pthread_mutex_unlock(lock);
 }
 
@@ -176,7 +177,7 @@ static void stop_here(struct lt_task *task)
             for (struct lt_running *r = stop->calls->shards[s].buckets[b]; r; r = r->next)
                 if (r->loop == loop && is_of(r, stop->site_id)) {
                     r->stopped = true;
-                    lt_fiber_cancel(r->fiber);
+                    lt_fiber_cancel_because(r->fiber, LT_CANCEL_STOPPED);
                 }
         pthread_mutex_unlock(&stop->calls->shards[s].lock);
     }

@@ -175,15 +175,26 @@ static enum lt_code limits_left(struct lt_gate_subject *g, struct lt_error *err)
 }
 
 /* DESIGN §3. */
-static enum lt_code (*const gates[])(struct lt_gate_subject *, struct lt_error *) = {
-    store_keeps_up, site_enabled, action_known, input_valid, permission, place_switch, placement_switch, policy_accepted,
-    not_stopped, limits_left,
+static const struct {
+    const char *name;
+    enum lt_code (*check)(struct lt_gate_subject *, struct lt_error *);
+} gates[LT_GATES] = {
+    {"store", store_keeps_up},        {"site", site_enabled},
+    {"action", action_known},         {"input", input_valid},
+    {"permission", permission},       {"course", place_switch},
+    {"placement", placement_switch},  {"policy", policy_accepted},
+    {"emergency_stop", not_stopped},  {"limits", limits_left},
 };
+
+const char *lt_gate_name(int gate)
+{
+    return gate < LT_GATES ? gates[gate].name : "site_room";
+}
 
 enum lt_code lt_gates_check(struct lt_gate_subject *g, struct lt_error *err)
 {
-    for (size_t i = 0; i < LT_COUNT(gates); i++)
-        if (gates[i](g, err))
+    for (g->gate = 0; g->gate < LT_GATES; g->gate++)
+        if (gates[g->gate].check(g, err))
             return err->code;
     return LT_OK;
 }

@@ -12,6 +12,8 @@ struct lt_action_state { /* what the manager keeps of each registered action; st
     size_t columns_n;
 };
 
+enum { LT_GATES = 10 };
+
 struct lt_gate_subject {
     struct lt_manager *manager;
     struct lt_store *store;
@@ -28,11 +30,14 @@ struct lt_gate_subject {
     unsigned course_roles; /* those of the caller in the course, once a gate has asked for them; 0: none has */
     struct lt_charge *charge; /* what the call holds of its limits from the last gate on; NULL: it is only looked at them */
     int64_t until_at;   /* ms, when what the refusing gate says ends of itself; 0: it did not say */
+    int gate;           /* set by the check: the one that refuses; LT_GATES: none does */
     bool store_behind;  /* set by the gate that refuses for it: a record would add to what waits */
 };
 
 /* The first gate that refuses says why; LT_OK when all are open: what is in *charge then is to be closed. Fiber (the policy gate may read). */
 enum lt_code lt_gates_check(struct lt_gate_subject *subject, struct lt_error *err);
+/* "policy", for figures. LT_GATES: behind the gates, the room that the site has for calls. */
+const char *lt_gate_name(int gate);
 struct lt_stops *lt_manager_stops(struct lt_manager *manager);
 struct lt_ledger *lt_manager_ledger(struct lt_manager *manager);
 /* NULL when there is no such action. */

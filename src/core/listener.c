@@ -4,6 +4,7 @@
  */
 #include "core/manager_private.h"
 
+#include "base/clock.h"
 #include "core/record.h"
 
 enum { CHECKPOINT_MS = 1000 };
@@ -66,6 +67,8 @@ enum lt_code lt_process_on_text(struct lt_provider_run *run, struct lt_str piece
     struct lt_process *c = run->ctx;
     if (lt_fiber_cancelled())
         return lt_fail(err, LT_ECANCELLED, "the caller left");
+    if (c->first_us == 0)
+        c->first_us = lt_mono_us();
     lt_trace_mark(c->trace, LT_TRACE_FIRST_TEXT);
     if (!lt_process_shows(c))
         return lt_buf_put_str(&c->raw, piece) ? LT_OK : too_long(err);

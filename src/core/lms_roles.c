@@ -268,7 +268,7 @@ static enum lt_code wait_for(const struct question *q, struct entry *e, struct w
     *w = (struct waiter){.next = e->waiters, .fiber = lt_fiber_self()};
     e->waiters = w;
     while (!w->over) {
-        enum lt_code rc = lt_fiber_wait(q->deadline_ms);
+        enum lt_code rc = lt_fiber_wait_for(q->deadline_ms, "the learning platform's word on a role");
         if (rc && !w->over) {
             stop_waiting(e, w);
             return rc;

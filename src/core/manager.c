@@ -22,6 +22,7 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
     lt_breakers_init(&m->breakers);
     lt_admission_init(&m->admission, options->max_running_calls);
     m->ledger = lt_ledger_new();
+    m->metrics = lt_metrics_new();
     m->stops = lt_stops_new();
     return m;
 }
@@ -36,6 +37,7 @@ void lt_manager_free(struct lt_manager *m)
     if (!m)
         return;
     lt_stops_free(m->stops);
+    lt_metrics_free(m->metrics);
     lt_ledger_free(m->ledger);
     lt_admission_destroy(&m->admission);
     lt_breakers_destroy(&m->breakers);

@@ -9,6 +9,7 @@
 #include "core/charge.h"
 #include "core/gates.h"
 #include "core/lms_roles.h"
+#include "core/metrics.h"
 #include "core/refusal.h"
 #include "core/stop.h"
 #include "core/trace.h"
@@ -29,6 +30,7 @@ struct lt_manager {
     struct lt_admission admission;
     struct lt_ledger *ledger;
     struct lt_lms_roles_stats lms_roles;
+    struct lt_metrics *metrics;
 };
 
 /* What the present attempt may come to. */
@@ -47,6 +49,8 @@ struct lt_process {
     struct lt_charge charge;   /* what it holds of its limits */
     struct lt_expense expense;
     size_t files_n;            /* pictures that may lie on disk, numbered from 1 */
+    int gate;                  /* that refused it; LT_GATES: none did */
+    uint64_t began_us, first_us; /* first_us: when the first piece of an answer came; 0: none has */
     bool asked;                /* a provider was: it counts as a request */
     bool ours;                 /* the fault is this machine's: nobody else is asked */
     struct lt_running running; /* first use: from begin to end in the table */

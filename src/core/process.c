@@ -4,6 +4,7 @@
  */
 #include "core/manager_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/record.h"
 
@@ -194,6 +195,7 @@ static APART enum lt_code pass_gates(struct lt_process *c)
     enum lt_code rc = lt_gates_check(&subject, &err);
     if (rc == LT_OK)
         rc = lt_admission_enter_site(&c->manager->admission, q->caller->site, &c->site_load, &err);
+    c->gate = subject.gate;
     lt_trace_mark(c->trace, LT_TRACE_GATES);
     c->action = subject.action;
     c->result->action = c->action ? c->action->action : NULL;
@@ -219,17 +221,21 @@ static struct lt_process *process_new(struct lt_manager *m, const struct lt_call
     c->manager = m;
     c->request = q;
     c->result = ret;
+    c->gate = LT_GATES;
+    c->began_us = lt_mono_us();
     c->trace = lt_trace_call(q->trace, id, q->action);
     return c;
 }
 
 /* The process has room for the call: gates, room of its site, and the call itself. */
-static enum lt_code admitted(struct lt_process *c)
+static enum lt_code admitted(struct lt_process *c, enum lt_metric_outcome *ret_outcome)
 {
     const struct lt_call_request *q = c->request;
     enum lt_code rc = pass_gates(c);
-    if (rc)
+    if (rc) {
+        *ret_outcome = LT_METRIC_REFUSED;
         return rc;
+    }
     lt_buf_init(&c->raw, LT_ANSWER_MAX);
     lt_buf_init(&c->shown, LT_ANSWER_MAX);
     lt_buf_init(&c->clean, 2 * LT_ANSWER_MAX);
@@ -245,18 +251,35 @@ static enum lt_code admitted(struct lt_process *c)
     return rc;
 }
 
+static void count(const struct lt_process *c, enum lt_metric_outcome outcome, enum lt_code rc)
+{
+    const struct lt_caller *caller = c->request->caller;
+    lt_metrics_call(c->manager->metrics, &(struct lt_metric_call){.site = caller->site,
+                                                                  .action = c->result->action ? c->result->action->name : NULL,
+                                                                  .outcome = outcome,
+                                                                  .code = rc,
+                                                                  .gate = outcome == LT_METRIC_REFUSED ? c->gate : -1,
+                                                                  .stream = c->request->stream,
+                                                                  .why = rc == LT_ESTOPPED ? LT_CANCEL_STOPPED : lt_fiber_cancel_reason(),
+                                                                  .duration_us = lt_mono_us() - c->began_us,
+                                                                  .first_us = c->first_us > 0 ? c->first_us - c->began_us : 0});
+}
+
 /* Shed early and without a record: what is too much already must not make more work. */
 enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
 {
     struct lt_process *c = process_new(m, q, ret);
     struct lt_error err;
+    enum lt_metric_outcome outcome = LT_METRIC_ENDED;
     enum lt_code rc = lt_admission_enter(&m->admission, &err);
     if (rc) {
         ret->completed_at = lt_now_ms();
         finish_failed(ret, &err);
+        count(c, LT_METRIC_SHED, rc);
         return rc;
     }
-    rc = admitted(c);
+    rc = admitted(c, &outcome);
+    count(c, outcome, rc);
     lt_admission_leave(&m->admission);
     return rc;
 }

@@ -267,6 +267,7 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
                                      .privacy = d->privacy,
                                      .services = d->engine.services,
                                      .plugins = d->plugins,
+                                     .metrics_all_sites = d->settings->metrics_all_sites,
                                      .data_dir = d->settings->data,
                                      .loopback = lt_settings_loopback(d->settings),
                                      .demo = d->settings->demo,

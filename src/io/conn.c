@@ -386,7 +386,7 @@ static enum lt_code wait_edge(struct lt_conn *c, struct lt_fiber **slot, enum st
     c->streak = 0;
     *slot = lt_fiber_self();
     while (code == LT_OK && *still && c->fd >= 0)
-        code = lt_fiber_wait(deadline_ms);
+        code = lt_fiber_wait_for(deadline_ms, what == STEP_WANT_READ ? "bytes to read" : "room to write");
     *slot = NULL;
     return code == LT_OK && c->fd < 0 ? LT_EIO : code;
 }
@@ -675,7 +675,7 @@ static enum lt_code lookup_wait(struct lookup *l, struct evdns_getaddrinfo_reque
     enum lt_code code = LT_OK;
 
     while (code == LT_OK && !l->done)
-        code = lt_fiber_wait(deadline_ms);
+        code = lt_fiber_wait_for(deadline_ms, "the address of a name");
     if (!l->done) {
         l->fiber = NULL;
         evdns_getaddrinfo_cancel(request);

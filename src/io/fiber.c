@@ -69,8 +69,9 @@ struct lt_fiber {
     struct lt_fiber *prev, *next; /* live list */
     void (*fn)(void *arg);
     void *arg;
-    const char *name;
+    const char *name, *where[2], *doing, *waits_for; /* for diagnostics */
     const void *own;       /* see lt_fiber_own() */
+    void *span;            /* see lt_fiber_span() */
     uint64_t deadline_ms;  /* of the present wait */
     uint64_t wait_start_ms;
     struct lt_timer timer; /* stays set across waits; see arm() */
@@ -85,6 +86,7 @@ struct lt_fiber {
     bool woken;            /* a wake that no wait has seen yet */
     bool timed_out;
     bool cancelled;
+    enum lt_cancel_reason why; /* once it is cancelled */
     char *map;             /* guard page and stack */
     size_t map_n;
     unsigned valgrind_id;
@@ -384,7 +386,9 @@ enum lt_code lt_fiber_start(struct lt_loop *loop, void (*fn)(void *arg), void *a
     f->fn = fn;
     f->arg = arg;
     f->name = "start";
+    f->where[0] = f->where[1] = f->doing = f->waits_for = NULL;
     f->own = NULL;
+    f->span = NULL;
     f->shield = 0;
     f->woken = f->timed_out = f->cancelled = false;
     f->wait_start_ms = lt_loop_now(loop);
@@ -410,6 +414,23 @@ struct lt_fiber *lt_fiber_self(void)
 void lt_fiber_set_name(const char *name)
 {
     running->name = name;
+}
+
+void lt_fiber_set_where(const char *what, const char *of)
+{
+    if (!running)
+        return;
+    running->where[0] = what;
+    running->where[1] = of;
+}
+
+const char *lt_fiber_doing(const char *what)
+{
+    if (!running)
+        return NULL;
+    const char *before = running->doing;
+    running->doing = what;
+    return before;
 }
 
 /*
@@ -504,6 +525,14 @@ enum lt_code lt_fiber_wait(uint64_t deadline_ms)
     return LT_OK;
 }
 
+enum lt_code lt_fiber_wait_for(uint64_t deadline_ms, const char *what)
+{
+    running->waits_for = what;
+    enum lt_code code = lt_fiber_wait(deadline_ms);
+    running->waits_for = NULL;
+    return code;
+}
+
 void lt_fiber_wake(struct lt_fiber *f)
 {
     f->woken = true;
@@ -527,16 +556,38 @@ enum lt_code lt_fiber_sleep(uint64_t ms)
     enum lt_code code;
 
     do
-        code = lt_fiber_wait(until);
+        code = lt_fiber_wait_for(until, "time to pass");
     while (code == LT_OK);
     return code == LT_ETIMEOUT ? LT_OK : code;
 }
 
+static const char *const cancel_names[] = {
+#define X(symbol, name) name,
+    LT_CANCEL_REASONS(X)
+#undef X
+};
+
+const char *lt_cancel_reason_name(enum lt_cancel_reason reason)
+{
+    return cancel_names[reason];
+}
+
+enum lt_cancel_reason lt_fiber_cancel_reason(void)
+{
+    return running && running->cancelled ? running->why : LT_CANCEL_OTHER;
+}
+
 void lt_fiber_cancel(struct lt_fiber *f)
+{
+    lt_fiber_cancel_because(f, LT_CANCEL_OTHER);
+}
+
+void lt_fiber_cancel_because(struct lt_fiber *f, enum lt_cancel_reason reason)
 {
     if (f->cancelled)
         return;
     f->cancelled = true;
+    f->why = reason;
     if (f->state == FIBER_WAITING && !f->shield)
         make_ready(f);
 }
@@ -562,6 +613,17 @@ const void *lt_fiber_own(void)
     return running ? running->own : NULL;
 }
 
+void lt_fiber_set_span(void *span)
+{
+    if (running)
+        running->span = span;
+}
+
+void *lt_fiber_span(void)
+{
+    return running ? running->span : NULL;
+}
+
 void lt_fiber_shield(void)
 {
     running->shield++;
@@ -577,10 +639,25 @@ int lt_fiber_count(void)
     return atomic_load(&fiber_count);
 }
 
-void lt_fiber_each(struct lt_loop *loop, void (*f)(void *arg, const char *name, uint64_t waiting_ms), void *arg)
+static struct lt_fiber_view view_of(const struct lt_fiber *f, uint64_t now)
+{
+    bool waits = f->state == FIBER_WAITING;
+    return (struct lt_fiber_view){.name = f->name,
+                                  .where = {f->where[0], f->where[1]},
+                                  .doing = f->doing,
+                                  .waits_for = waits ? f->waits_for : NULL,
+                                  .age_ms = now > f->start_ms ? now - f->start_ms : 0,
+                                  .waiting_ms = waits && now > f->wait_start_ms ? now - f->wait_start_ms : 0,
+                                  .left_ms = !waits || f->deadline_ms == LT_NEVER ? -1 : f->deadline_ms > now ? (int64_t)(f->deadline_ms - now) : 0,
+                                  .cancelled = f->cancelled};
+}
+
+void lt_fiber_each(struct lt_loop *loop, void (*f)(void *arg, const struct lt_fiber_view *view), void *arg)
 {
     uint64_t now = lt_loop_now(loop);
 
-    for (struct lt_fiber *it = lt_loop_fibers(loop)->live; it; it = it->next)
-        f(arg, it->name, it->state == FIBER_WAITING && now > it->wait_start_ms ? now - it->wait_start_ms : 0);
+    for (struct lt_fiber *it = lt_loop_fibers(loop)->live; it; it = it->next) {
+        struct lt_fiber_view view = view_of(it, now);
+        f(arg, &view);
+    }
 }

@@ -70,8 +70,10 @@ void lt_http_conn_close(struct lt_http_conn *c, bool reset)
     give_buffer(c);
     lt_conn_close(c->io, reset);
     lt_loop_free_later(s->loop, free, c);
-    if (s->options.limits)
+    if (s->options.limits) {
         lt_http_limits_leave(s->options.limits, c->guest);
+        lt_http_limits_closed(s->options.limits, c->why);
+    }
     if (--s->connections == 0 && s->stopper)
         lt_fiber_wake(s->stopper);
 }
@@ -82,12 +84,13 @@ static void client_left(struct lt_http_conn *c)
     if (c->gone)
         return;
     c->gone = true;
+    lt_http_conn_ends(c, c->broken ? LT_HTTP_CLOSED_SLOW : LT_HTTP_CLOSED_LEFT);
     struct lt_http_stream *st = c->stream;
     if (st && st->hooked) {
         if (st->on_gone)
             st->on_gone(st->on_gone_arg);
     } else if (c->fiber) {
-        lt_fiber_cancel(c->fiber);
+        lt_fiber_cancel_because(c->fiber, c->broken ? LT_CANCEL_SLOW : LT_CANCEL_CLIENT_LEFT);
     }
 }
 
@@ -136,6 +139,7 @@ static void on_deadline(void *arg)
         if (c->deadline_ms != LT_NEVER)
             lt_http_conn_deadline(c, c->deadline_ms);
     } else if (!c->fiber) {
+        lt_http_conn_ends(c, c->server->draining ? LT_HTTP_CLOSED_END : LT_HTTP_CLOSED_IDLE);
         lt_http_conn_close(c, false);
     } else if (c->broken || (c->stream && c->stream->out.n > 0)) {
         lt_http_conn_cut(c);
@@ -166,6 +170,7 @@ static bool read_first(struct lt_http_conn *c)
         return true;
     }
     if (n < 0 || eof) {
+        lt_http_conn_ends(c, LT_HTTP_CLOSED_CLIENT);
         lt_http_conn_close(c, false);
     } else {
         give_buffer(c);
@@ -184,6 +189,7 @@ static void on_first_byte(void *arg)
         return;
     if (!c->handshake && !c->server->options.tls)
         lt_http_refuse_overloaded(c->server, lt_conn_fd(c->io), "too many requests");
+    lt_http_conn_ends(c, LT_HTTP_CLOSED_BUSY);
     lt_http_conn_close(c, false);
 }
 

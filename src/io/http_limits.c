@@ -24,6 +24,7 @@ struct lt_http_limits {
     struct lt_http_limits_options options;
     atomic_int connections;
     atomic_ulong refused;
+    atomic_ulong closed[LT_HTTP_CLOSED_COUNT];
     uint64_t seed; /* so that nobody can choose addresses that share a bucket */
     struct shard shards[SHARDS];
     struct lt_network trusted[];
@@ -158,4 +159,24 @@ void lt_http_limits_counts(struct lt_http_limits *l, uint64_t *ret_connections, 
 {
     *ret_connections = (uint64_t)atomic_load(&l->connections);
     *ret_refused = atomic_load(&l->refused);
+}
+
+const char *lt_http_closed_name(enum lt_http_closed reason)
+{
+    static const char *const names[] = {
+#define X(symbol, name) name,
+        LT_HTTP_CLOSED(X)
+#undef X
+    };
+    return names[reason];
+}
+
+void lt_http_limits_closed(struct lt_http_limits *l, enum lt_http_closed reason)
+{
+    atomic_fetch_add_explicit(&l->closed[reason], 1, memory_order_relaxed);
+}
+
+uint64_t lt_http_limits_closed_count(struct lt_http_limits *l, enum lt_http_closed reason)
+{
+    return atomic_load_explicit(&l->closed[reason], memory_order_relaxed);
 }

@@ -26,5 +26,28 @@ void lt_http_limits_free(struct lt_http_limits *limits);
  */
 const char *lt_http_limits_enter(struct lt_http_limits *limits, const struct sockaddr *peer, struct lt_http_guest **ret);
 void lt_http_limits_leave(struct lt_http_limits *limits, struct lt_http_guest *guest);
+/* Why connections end. X(symbol, name in metrics and the access log) */
+#define LT_HTTP_CLOSED(X)                                                                                                     \
+    X(CLIENT, "client_closed")  /* between requests, or without one */                                                       \
+    X(LEFT, "client_left")      /* while a request was under way */                                                          \
+    X(ANSWERED, "answered")     /* the answer was the last one: asked for by the client, or as its framing needs */          \
+    X(IDLE, "idle_timeout")     /* nothing came for too long */                                                              \
+    X(BAD_HEAD, "bad_request")  /* its head could not be read, or did not come in time */                                    \
+    X(BODY, "body_unread")      /* what is left of a body is too much or did not come */                                     \
+    X(TLS, "tls_failed")        /* TLS could not be set up */                                                                \
+    X(SLOW, "slow_client")      /* it did not take the answer, or writing failed */                                          \
+    X(CUT, "cut")               /* an answer could not be brought to its end */                                              \
+    X(BUSY, "overloaded")       /* no fiber was free */                                                                      \
+    X(END, "shutdown")          /* the daemon ends */
+enum lt_http_closed {
+#define X(symbol, name) LT_HTTP_CLOSED_##symbol,
+    LT_HTTP_CLOSED(X)
+#undef X
+        LT_HTTP_CLOSED_COUNT
+};
+const char *lt_http_closed_name(enum lt_http_closed reason);
+/* A connection was closed. Any thread, without a lock. */
+void lt_http_limits_closed(struct lt_http_limits *limits, enum lt_http_closed reason);
+uint64_t lt_http_limits_closed_count(struct lt_http_limits *limits, enum lt_http_closed reason);
 /* For metrics. */
 void lt_http_limits_counts(struct lt_http_limits *limits, uint64_t *ret_connections, uint64_t *ret_refused);

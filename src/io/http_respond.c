@@ -47,11 +47,14 @@ enum lt_code lt_http_write_all(struct lt_http_conn *c, struct iovec *iov, int co
         struct iovec piece[8];
         int n = cut_piece(&iov, &count, piece);
         rc = lt_conn_writev(c->io, piece, n, lt_http_now(c) + write_ms);
+        c->sent += rc == LT_OK ? WRITE_PIECE : 0;
     }
     if (rc == LT_OK && total > 0)
         rc = lt_conn_writev(c->io, iov, count, lt_http_now(c) + write_ms);
     lt_fiber_unshield();
-    if (rc != LT_OK)
+    if (rc == LT_OK)
+        c->sent += total;
+    else
         c->broken = true;
     return rc == LT_EIO ? LT_ECANCELLED : rc; /* reset: the client has left */
 }
@@ -208,6 +211,7 @@ struct lt_str lt_http_make_head(struct lt_http_stream *st, int status, const cha
 {
     struct lt_http_server *s = st->conn->server;
     struct lt_http_request *req = st->req;
+    req->status = status;
     st->chunked = length < 0 && req->head.minor == 1;
     st->close = !req->head.keep_alive || s->draining || (length < 0 && !st->chunked) || lt_http_body_blocks(st);
     size_t size = HEAD_ROOM + sizeof(s->common) + (type ? strlen(type) : 0) + checked_size(fields, fields_n) +

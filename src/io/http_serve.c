@@ -18,7 +18,7 @@ static struct lt_http_stream *request_new(struct lt_http_conn *c)
     struct lt_arena *arena = lt_arena_new();
     struct lt_http_request *req = lt_alloc(arena, sizeof(*req));
     struct lt_http_stream *st = lt_alloc(arena, sizeof(*st));
-    *st = (struct lt_http_stream){.conn = c, .req = req, .body_done = true};
+    *st = (struct lt_http_stream){.conn = c, .req = req, .body_done = true, .sent_before = c->sent};
     *req = (struct lt_http_request){
         .arena = arena, .loop = c->server->loop, .head = {.minor = 1, .content_length = -1}, .stream = st};
     lt_uuid_format(lt_uuid_new(), req->id);
@@ -26,6 +26,14 @@ static struct lt_http_stream *request_new(struct lt_http_conn *c)
         lt_conn_peer_name(c->io, c->peer);
     memcpy(req->peer, c->peer, sizeof(req->peer));
     return st;
+}
+
+static void tell_ended(struct lt_http_stream *st)
+{
+    struct lt_http_conn *c = st->conn;
+    const struct lt_http_server_options *o = &c->server->options;
+    if (o->ended)
+        o->ended(st->req, c->sent - st->sent_before, c->why_known ? lt_http_closed_name(c->why) : NULL, o->ctx);
 }
 
 static void request_free(struct lt_http_stream *st)
@@ -58,6 +66,7 @@ static void answer_bad_head(struct lt_http_conn *c, const struct lt_error *err)
 {
     struct lt_http_stream *st = request_new(c);
     lt_http_respond_problem(st->req, err->code, err->detail);
+    tell_ended(st);
     request_free(st);
     linger(c);
 }
@@ -71,6 +80,7 @@ __attribute__((noinline)) static struct lt_http_stream *read_request(struct lt_h
     lt_fiber_set_name("http.head");
     enum lt_code rc = lt_http_read_head(c, &head, &used, &err);
     if (rc != LT_OK) {
+        lt_http_conn_ends(c, LT_HTTP_CLOSED_BAD_HEAD);
         if (rc != LT_ECANCELLED)
             answer_bad_head(c, &err);
         return NULL;
@@ -105,18 +115,25 @@ static bool finish_request(struct lt_http_stream *st, bool *ret_reset)
         lt_http_respond_problem(req, LT_EINTERNAL, "the request was not answered");
     }
     *ret_reset = (st->streaming && !st->ended) || c->broken; /* a cut answer must not look like a whole one */
-    if (*ret_reset || c->gone || c->server->stopping)
+    if (*ret_reset || c->gone || c->server->stopping) {
+        lt_http_conn_ends(c, c->server->stopping ? LT_HTTP_CLOSED_END : c->broken ? LT_HTTP_CLOSED_SLOW : LT_HTTP_CLOSED_CUT);
         return false;
+    }
     if (lt_http_body_blocks(st)) {
+        lt_http_conn_ends(c, LT_HTTP_CLOSED_BODY);
         linger(c);
         return false;
     }
     if (st->close) {
+        lt_http_conn_ends(c, c->server->draining ? LT_HTTP_CLOSED_END : LT_HTTP_CLOSED_ANSWERED);
         if (c->at < c->n || (!st->body_done && st->left > 0))
             linger(c);
         return false;
     }
-    return st->body_done || lt_http_drain_body(st);
+    if (st->body_done || lt_http_drain_body(st))
+        return true;
+    lt_http_conn_ends(c, LT_HTTP_CLOSED_BODY);
+    return false;
 }
 
 /* True when another request may follow. */
@@ -127,6 +144,7 @@ static bool serve_one(struct lt_http_conn *c, bool *ret_reset)
         return false;
     call_handler(st);
     bool again = finish_request(st, ret_reset);
+    tell_ended(st);
     request_free(st);
     return again;
 }
@@ -136,7 +154,10 @@ __attribute__((noinline)) static bool handshake(struct lt_http_conn *c)
     struct lt_error err;
     lt_fiber_set_name("http.tls");
     c->handshake = false;
-    return lt_conn_handshake(c->io, lt_http_now(c) + TLS_MS, &err) == LT_OK;
+    if (lt_conn_handshake(c->io, lt_http_now(c) + TLS_MS, &err) == LT_OK)
+        return true;
+    lt_http_conn_ends(c, LT_HTTP_CLOSED_TLS);
+    return false;
 }
 
 void lt_http_serve(void *arg)
@@ -150,5 +171,7 @@ void lt_http_serve(void *arg)
             return;
         }
     }
+    if (c->server->draining)
+        lt_http_conn_ends(c, LT_HTTP_CLOSED_END);
     lt_http_conn_close(c, reset);
 }

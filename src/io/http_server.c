@@ -73,6 +73,7 @@ void lt_http_server_drain(struct lt_http_server *server)
         next = c->next;
         if (c->fiber || has_input(c))
             continue;
+        lt_http_conn_ends(c, LT_HTTP_CLOSED_END);
         if (c->served)
             lt_http_conn_close(c, false);
         else
@@ -84,8 +85,9 @@ static void close_or_cancel_all(struct lt_http_server *s)
 {
     for (struct lt_http_conn *c = s->conns, *next; c; c = next) {
         next = c->next;
+        lt_http_conn_ends(c, LT_HTTP_CLOSED_END);
         if (c->fiber)
-            lt_fiber_cancel(c->fiber);
+            lt_fiber_cancel_because(c->fiber, LT_CANCEL_END);
         else
             lt_http_conn_close(c, false);
     }
@@ -98,7 +100,7 @@ static void wait_for_end(struct lt_http_server *s)
     s->stopper = lt_fiber_self();
     lt_fiber_shield();
     while (s->connections > 0) {
-        if (lt_fiber_wait(deadline) == LT_ETIMEOUT) {
+        if (lt_fiber_wait_for(deadline, "connections to end") == LT_ETIMEOUT) {
             for (struct lt_http_conn *c = s->conns; c; c = c->next)
                 lt_http_conn_cut(c);
             deadline = LT_NEVER;

@@ -29,10 +29,12 @@ struct lt_http_request {
     char id[37];                /* X-Request-Id of the answer: ours, a fresh UUID */
     char peer[64];
     bool responded;             /* head of the answer was sent */
+    int status;                 /* of the answer; 0: none yet */
     /* Fields of the answer, whoever gives it and in whatever form, unless it has one of that name itself. The handler's to set. */
     const struct lt_http_field *always;
     size_t always_n;
     const struct lt_http_tap *tap; /* NULL: nobody listens. The handler's to set */
+    void *note;                 /* the handler's, for `ended` below; in the arena */
     struct lt_http_stream *stream; /* private */
 };
 
@@ -44,6 +46,11 @@ struct lt_http_server_options {
     struct lt_tls *tls;         /* NULL: plain */
     lt_http_handler handler;    /* on a fiber; must answer exactly once */
     void *ctx;
+    /*
+     * A request has ended, answered or not; one whose head could not be read too (`note` NULL). sent: bytes of the answer, with its head. closed:
+     * why the connection ends with it; NULL: it goes on. Fiber; must not wait. May be NULL.
+     */
+    void (*ended)(struct lt_http_request *req, uint64_t sent, const char *closed, void *ctx);
     int max_connections;        /* per loop; above it new ones get 503 and are closed. 0 = 10,000, or what `limits` say */
     struct lt_http_limits *limits; /* of the process, shared by its servers; NULL: none */
     uint32_t head_ms, body_ms, idle_ms, write_ms; /* the deadlines above, 0 = as said there; tests shorten them */

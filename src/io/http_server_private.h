@@ -43,6 +43,9 @@ struct lt_http_conn {
     bool served;                      /* had a request */
     bool gone;                        /* the client left: nobody reads an answer */
     bool broken;                      /* writing failed: nothing can be sent any more */
+    bool why_known;
+    enum lt_http_closed why;          /* it ends; the first reason stays */
+    uint64_t sent;                    /* bytes, of all answers */
     char peer[64];                    /* address and port, made for the first request */
 };
 
@@ -91,6 +94,7 @@ struct lt_http_stream {
     bool streaming;                 /* comes in pieces */
     bool chunked;                   /* which are chunks */
     bool ended;                     /* its last piece was sent */
+    uint64_t sent_before;           /* bytes that the connection had sent when the request began */
     struct lt_str head;             /* noted by stream_begin, goes out with the first bytes; p NULL afterwards */
     struct lt_buf out;              /* what try_write could not send at once */
     void (*on_writable)(void *arg); /* called once `out` is empty again */
@@ -118,6 +122,13 @@ void lt_http_conn_new(struct lt_http_server *s, int fd, struct lt_http_guest *gu
 void lt_http_conn_idle(struct lt_http_conn *c);
 /* Closes it (by a reset when `reset`) and wakes the stopper after the last one. c is good until the end of the turn. */
 void lt_http_conn_close(struct lt_http_conn *c, bool reset);
+/* Notes why it ends. */
+static inline void lt_http_conn_ends(struct lt_http_conn *c, enum lt_http_closed why)
+{
+    if (!c->why_known)
+        c->why = why;
+    c->why_known = true;
+}
 /* Breaks it off while a request is under way: nothing more is read or written, the request learns that its client left. */
 void lt_http_conn_cut(struct lt_http_conn *c);
 /* Gives the client up at `at_ms`. Only a connection without fiber, with a rest in `out` or broken is given up. */

@@ -31,6 +31,7 @@ enum lt_code lt_http_stream_begin(struct lt_http_request *req, int status, const
 void lt_http_stream_cut(struct lt_http_request *req)
 {
     req->stream->must_close = true;
+    lt_http_conn_ends(req->stream->conn, LT_HTTP_CLOSED_CUT);
     lt_http_conn_cut(req->stream->conn);
 }
 
@@ -134,6 +135,7 @@ static void on_out_writable(void *arg);
 static bool wait_writable(struct lt_http_stream *st, ssize_t n)
 {
     struct lt_http_conn *c = st->conn;
+    c->sent += n > 0 ? (uint64_t)n : 0;
     if (n < 0) {
         c->broken = true;
         lt_http_conn_deadline(c, lt_http_now(c));

@@ -287,7 +287,7 @@ static enum lt_code wait_for_other(struct lt_jwks_cache *c, struct lt_loop *loop
     pthread_mutex_unlock(&c->lock);
     enum lt_code rc = LT_OK;
     while (!w->woken && rc == LT_OK)
-        rc = lt_fiber_wait(until);
+        rc = lt_fiber_wait_for(until, "the keys of an issuer");
     pthread_mutex_lock(&c->lock);
     if (w->woken || take_out(e, w))
         free(w);

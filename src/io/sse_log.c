@@ -423,7 +423,7 @@ static enum lt_code wait_done(struct follower *f, uint64_t deadline_ms)
             rc = LT_ECANCELLED;
         if (f->done || rc != LT_OK)
             break;
-        rc = lt_fiber_wait(deadline_ms);
+        rc = lt_fiber_wait_for(deadline_ms, "the client to take the stream");
     }
     f->waiting = NULL;
     return f->done ? lt_http_stream_end(f->req) : LT_ECANCELLED;
@@ -515,7 +515,7 @@ static enum lt_code wait_for_room(struct lt_sse_log *log, size_t n)
         }
         log->producer = lt_fiber_self();
         pthread_mutex_unlock(&log->lock);
-        rc = lt_fiber_wait(until);
+        rc = lt_fiber_wait_for(until, "room in the stream's log");
         pthread_mutex_lock(&log->lock);
         log->producer = NULL;
     }

@@ -138,7 +138,7 @@ enum lt_code lt_work(void (*fn)(void *arg), void *arg)
         return LT_EOVERLOADED;
     lt_fiber_shield();
     while (!job.done)
-        lt_fiber_wait(LT_NEVER);
+        lt_fiber_wait_for(LT_NEVER, "a worker");
     lt_fiber_unshield();
     return LT_OK;
 }

@@ -63,7 +63,7 @@ static int32_t fiber_suspend(void *ctx)
         pthread_mutex_unlock(&j->lock);
         if (resumed || rc)
             break;
-        rc = lt_fiber_wait(j->call->deadline_ms);
+        rc = lt_fiber_wait_for(j->call->deadline_ms, "a plugin");
     }
     enter(j);
     return resumed ? LECTERN_OK : lt_plugin_code_of(rc);

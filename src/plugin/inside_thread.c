@@ -123,7 +123,7 @@ enum lt_code lt_inside_on_thread(struct lt_job *j, struct lt_error *err)
         if (waited)
             return lt_fail(err, waited, waited == LT_ETIMEOUT ? "it did not answer in time" : "the caller left");
         if (state == RUNNING)
-            waited = lt_fiber_wait(j->call->deadline_ms);
+            waited = lt_fiber_wait_for(j->call->deadline_ms, "a plugin");
         else
             serve(j, state);
     }

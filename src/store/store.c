@@ -205,7 +205,7 @@ enum lt_code lt_commit_wait(struct lt_commit *commit, struct lt_error *err)
         commit->waiter = lt_fiber_self();
         lt_fiber_shield();
         while (!commit->done)
-            lt_fiber_wait(LT_NEVER);
+            lt_fiber_wait_for(LT_NEVER, "a commit");
         lt_fiber_unshield();
         commit->waiter = NULL;
     }

@@ -146,9 +146,14 @@ enum lt_code lt_store_columns(struct lt_store *store, struct lt_arena *arena, st
  * `generation` row of table meta). Cheap; called about twice a second on a worker. *ret_generation is the present one. */
 enum lt_code lt_store_generation(struct lt_store *store, int64_t *ret_generation, struct lt_error *err);
 
+/* Times of commits are counted in buckets up to LT_STORE_BUCKET_US << i, the last one for all that took longer. */
+enum { LT_STORE_BUCKETS = 15, LT_STORE_BUCKET_US = 500 };
 struct lt_store_stats {
     uint64_t units, commits, failed;
-    uint64_t queued_bytes;
+    uint64_t queued_bytes, queued_units;
+    uint64_t commit_us_sum, commit_buckets[LT_STORE_BUCKETS];
+    uint64_t checkpoints, checkpoints_held; /* tries to move the log into the database; those in which a reader held some of it back */
+    uint64_t wal_pages;      /* in the log after the last commit */
     uint64_t commit_us_last, commit_us_max;
     uint64_t largest_batch;
 };

@@ -147,6 +147,7 @@ void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret)
 {
     pthread_mutex_lock(&w->mutex);
     *ret = w->stats;
+    ret->queued_units = w->queued;
     pthread_mutex_unlock(&w->mutex);
 }
 
@@ -233,6 +234,20 @@ static void unit_failed(struct lt_tx *tx, const struct lt_error *err)
         lt_log_error("store.write", err);
 }
 
+/* Under the mutex. */
+static void count_commit(struct lt_store_stats *stats, uint64_t us)
+{
+    int i = 0;
+    while (i < LT_STORE_BUCKETS - 1 && us > (uint64_t)LT_STORE_BUCKET_US << i)
+        i++;
+    stats->commits++;
+    stats->commit_us_sum += us;
+    stats->commit_buckets[i]++;
+    stats->commit_us_last = us;
+    if (us > stats->commit_us_max)
+        stats->commit_us_max = us;
+}
+
 static enum lt_code commit(struct lt_writer *w, struct lt_error *err)
 {
     uint64_t start = lt_mono_us();
@@ -241,10 +256,8 @@ static enum lt_code commit(struct lt_writer *w, struct lt_error *err)
     if (code != LT_OK)
         return code;
     pthread_mutex_lock(&w->mutex);
-    w->stats.commits++;
-    w->stats.commit_us_last = us;
-    if (us > w->stats.commit_us_max)
-        w->stats.commit_us_max = us;
+    count_commit(&w->stats, us);
+    w->stats.wal_pages = (uint64_t)w->db->wal_pages;
     pthread_mutex_unlock(&w->mutex);
     return LT_OK;
 }
@@ -346,6 +359,11 @@ static void checkpointed(struct lt_writer *w, bool all)
     w->checkpoint_at = (all ? 0 : w->db->wal_pages) + CHECKPOINT_PAGES;
     if (all)
         w->db->wal_pages = 0;
+    pthread_mutex_lock(&w->mutex);
+    w->stats.checkpoints++;
+    w->stats.checkpoints_held += !all;
+    w->stats.wal_pages = (uint64_t)w->db->wal_pages;
+    pthread_mutex_unlock(&w->mutex);
 }
 
 /* After each batch. `quiet`: no unit waits, so nobody's commit is delayed. */

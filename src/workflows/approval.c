@@ -109,7 +109,7 @@ static enum lt_code wait_for_word(struct lt_workflow_run *run, struct lt_approva
         if (read_state(store, run->request->arena, a, err))
             return lt_fiber_cancelled() ? leave(run, a, err) : err->code;
         while (rc == LT_OK && is_pending(a) && !run->running->nudged)
-            rc = lt_fiber_wait(deadline);
+            rc = lt_fiber_wait_for(deadline, "the user's word on a tool");
         if (rc == LT_ECANCELLED || lt_fiber_cancelled())
             return leave(run, a, err);
         if (!is_pending(a))

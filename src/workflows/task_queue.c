@@ -169,7 +169,7 @@ static void dispatch(void *arg)
         if (failed && !failing) /* once for a run of failures */
             lt_log_error("task.dispatch", &err);
         failing = failed;
-        if (lt_fiber_wait(lt_loop_now(q->loops[0]) + LOOK_MS) == LT_ECANCELLED)
+        if (lt_fiber_wait_for(lt_loop_now(q->loops[0]) + LOOK_MS, "tasks") == LT_ECANCELLED)
             break;
     }
     q->dispatcher = NULL;

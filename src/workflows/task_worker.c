@@ -130,7 +130,7 @@ void lt_task_job_break(struct lt_task_job *job, enum lt_task_break why)
 {
     if (job->broken == LT_TASK_GOES_ON)
         job->broken = why;
-    lt_fiber_cancel(job->fiber);
+    lt_fiber_cancel_because(job->fiber, why == LT_TASK_TOO_LONG ? LT_CANCEL_TIME : LT_CANCEL_ASKED);
 }
 
 static void at_soft_limit(void *arg)

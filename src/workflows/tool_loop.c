@@ -81,7 +81,7 @@ static void at_time_limit(void *arg)
 {
     struct time_limit *t = arg;
     t->over = true;
-    lt_fiber_cancel(t->fiber);
+    lt_fiber_cancel_because(t->fiber, LT_CANCEL_TIME);
 }
 
 /* A tool that does not heed its deadline has its waits broken off there. The run goes on: only the tool was cancelled. */

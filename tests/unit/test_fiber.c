@@ -684,9 +684,9 @@ static void named_wait(void *arg)
     wait_for_cancel(arg);
 }
 
-static void find_named(void *arg, const char *name, uint64_t waiting_ms)
+static void find_named(void *arg, const struct lt_fiber_view *view)
 {
-    if (strcmp(name, "waits for the bell") == 0 && waiting_ms >= 4)
+    if (strcmp(view->name, "waits for the bell") == 0 && view->waiting_ms >= 4 && view->age_ms >= view->waiting_ms && view->left_ms == -1)
         ++*(int *)arg;
 }
 

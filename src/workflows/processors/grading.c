@@ -99,7 +99,7 @@ static void deadline_over(void *arg)
     if (d->over)
         return;
     d->over = true;
-    lt_fiber_cancel(d->fiber);
+    lt_fiber_cancel_because(d->fiber, LT_CANCEL_TIME);
 }
 
 static enum lt_code ask(struct lt_workflow_run *run, const struct lt_json *input, struct lt_verdict *ret, struct lt_error *err)
