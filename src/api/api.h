@@ -10,6 +10,7 @@ struct lt_api;
 struct lt_services;   /* plugin/service.h */
 struct lt_plugin_set; /* plugin/plugin.h */
 struct lt_task_queue; /* workflows/task_queue.h */
+struct lt_events;     /* events/events.h */
 
 struct lt_api_options {
     struct lt_store *store;
@@ -18,6 +19,7 @@ struct lt_api_options {
     struct lt_plugin_set *plugins; /* what /v1/plugins tells of; NULL: there are none */
     struct lt_privacy *privacy; /* erases what users ask to be; NULL: it only waits */
     struct lt_task_queue *tasks; /* runs background tasks here; NULL: they only wait */
+    struct lt_events *events; /* for /metrics; NULL: nothing is delivered here */
     struct lt_http_limits *limits; /* of the servers, for /metrics; NULL: not told */
     struct lt_tls *tls;      /* client context, to read issuers' keys with; NULL: no https there */
     const struct lt_network *proxies; /* whose X-Forwarded-For, -Host and -Proto count */

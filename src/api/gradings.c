@@ -151,7 +151,7 @@ void lt_put_grading_decision(struct lt_request *r)
     struct lt_grading g;
     struct lt_str who = r->caller.user_id.p ? r->caller.user_id : LT_STR("");
     int64_t seen_ms = lt_json_int64_or(lt_json_get(r->body, "staff_at"), -1);
-    if (find(r, &g, &err) || lt_grading_override(r->api->options.store, r->arena, &g, lt_json_get(r->body, "decision"), who, seen_ms, &err)) {
+    if (find(r, &g, &err) || lt_grading_override(r->api->options.store, r->caller.site, r->arena, &g, lt_json_get(r->body, "decision"), who, seen_ms, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;
     }

@@ -15,6 +15,7 @@
 #include "core/lms_roles.h"
 #include "core/metrics.h"
 #include "core/stop.h"
+#include "events/events.h"
 #include "io/fiber.h"
 #include "workflows/scope.h"
 #include "workflows/task_queue.h"
@@ -395,6 +396,18 @@ static void core_figures(struct lt_metric_out *o, struct lt_request *r)
     lt_metric_one(o, LT_METRIC_FIBERS, (uint64_t)lt_fiber_count());
 }
 
+static void event_figures(struct lt_metric_out *o, const struct lt_events *events)
+{
+    const struct lt_events_stats *s = lt_events_stats(events);
+    lt_metric_one(o, LT_METRIC_EVENTS_DELIVERED, atomic_load(&s->delivered));
+    lt_metric_one(o, LT_METRIC_EVENTS_FAILED, atomic_load(&s->failed));
+    lt_metric_one(o, LT_METRIC_EVENTS_GIVEN_UP, atomic_load(&s->died));
+    lt_metric_one(o, LT_METRIC_EVENTS_DROPPED, atomic_load(&s->dropped));
+    lt_metric_one(o, LT_METRIC_EVENTS_WAITING, atomic_load(&s->waiting));
+    lt_metric_one(o, LT_METRIC_EVENTS_DEAD, atomic_load(&s->dead));
+    lt_metric_one(o, LT_METRIC_EVENTS_OLDEST, atomic_load(&s->oldest_s));
+}
+
 /* ---- the answer ---- */
 
 /* "0.75" in thousandths; what is none counts as 0. */
@@ -450,6 +463,7 @@ void lt_get_metrics(struct lt_request *r)
     http_figures(&o, api);
     store_figures(&o, api->options.store);
     core_figures(&o, r);
+    event_figures(&o, api->options.events);
     lt_metrics_process(&o);
     if (o.open)
         lt_buf_put_str(&o.text, LT_STR("# EOF\n"));

@@ -59,6 +59,13 @@
     X(SCOPE_LIMITS, "lectern_scope_pattern_limit_total", COUNTER, "", "Patterns that took too long on a location.")                                    \
     X(SCOPE_BUILDS, "lectern_scope_index_builds_total", COUNTER, "", "Indexes of scopes built.")                                                       \
     X(SCOPE_BUILD_US, "lectern_scope_index_build_microseconds", GAUGE, "", "Time of the last one.")                                                    \
+    X(EVENTS_DELIVERED, "lectern_events_delivered_total", COUNTER, "", "Events that receivers have taken.")                                            \
+    X(EVENTS_FAILED, "lectern_events_failed_total", COUNTER, "", "Deliveries that are to be tried again.")                                             \
+    X(EVENTS_GIVEN_UP, "lectern_events_given_up_total", COUNTER, "", "Events that were given up.")                                                     \
+    X(EVENTS_DROPPED, "lectern_events_dropped_total", COUNTER, "", "Events dropped because too many waited.")                                          \
+    X(EVENTS_WAITING, "lectern_events_waiting", GAUGE, "", "Events that wait.")                                                                        \
+    X(EVENTS_DEAD, "lectern_events_dead", GAUGE, "", "Events that were given up and are kept.")                                                        \
+    X(EVENTS_OLDEST, "lectern_events_oldest_seconds", GAUGE, "", "How long the oldest of those that wait has waited.")                                 \
     X(FIBERS, "lectern_fibers", GAUGE, "", "Fibers alive.")                                                                                            \
     X(CPU, "process_cpu_seconds_total", COUNTER, "", "Time that the process has used of all processors.")                                              \
     X(RSS, "process_resident_memory_bytes", GAUGE, "", "Memory of the process that is resident.")                                                      \

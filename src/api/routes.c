@@ -5,6 +5,7 @@
 #include "api/routes.h"
 
 #include "api/ollama.h"
+#include "core/admin_event.h"
 #include "core/admin_limit.h"
 #include "core/feedback.h"
 #include "api/openai_schemas.h"
@@ -131,6 +132,13 @@ static const char limit_patch[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{"
     "\"amount\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000000000000},"
     "\"when_spent\":{\"enum\":[\"refuse\",\"fallback\",\"notice\"]}}}";
+static const char event_destination[] = OBJECT(
+    "\"id\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\"},\"url\":{\"type\":\"string\"},\"enabled\":{\"type\":\"boolean\"},"
+    "\"events\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"config\":{\"type\":\"object\"},\"created_at\":" TIME ",\"secret\":{\"type\":\"string\"},"
+    "\"waiting\":{\"type\":\"integer\"},\"oldest_at\":" TIME ",\"delivered\":{\"type\":\"integer\"},\"dead\":{\"type\":\"integer\"},"
+    "\"dropped\":{\"type\":\"integer\"},\"failures\":{\"type\":\"integer\"},\"paused_until\":" TIME ",\"last_error\":" TEXT_OR_NULL ",\"last_at\":" TIME);
+static const char event_count[] = OBJECT("\"events\":{\"type\":\"integer\"}");
+static const char event_test[] = OBJECT("\"success\":{\"type\":\"boolean\"},\"detail\":" TEXT_OR_NULL);
 static const char quota[] =
     OBJECT("\"time_zone\":{\"type\":\"string\"},\"limits\":{\"type\":\"array\",\"items\":" OBJECT(
         "\"limit\":{\"type\":\"integer\"}," LIMIT_MEMBERS ",\"used\":{\"type\":\"integer\"},\"left\":{\"type\":\"integer\"},\"resets_at\":" TIME) "}");
@@ -394,6 +402,27 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/quota", "caller", "What the caller has left of the limits that count for them; ?course_id and ?action choose.", NULL, quota, 0, 0,
      lt_get_quota, .query = "course_id action",
      .list = "limits +limit +subject subject_id per_user +action +unit +amount +used +left +window +resets_at:time"},
+    {"GET", "/v1/event-destinations", "manage_events", "Who is told of what happens, and how that goes.", NULL, LIST_OF("destinations"), 0, 0,
+     lt_get_event_destinations,
+     .list = "destinations +id +name +kind +url +enabled events +waiting oldest_at:time +delivered +dead +dropped +failures paused_until:time last_error"
+             " last_at:time +created_at:time"},
+    {"POST", "/v1/event-destinations", "manage_events", "Tell somebody from now on. The secret that a webhook gets is shown once.",
+     lt_event_destination_schema, event_destination, LT_BODY_SMALL, 0, lt_post_event_destination, .statuses = "201"},
+    {"GET", "/v1/event-destinations/{id}", "manage_events", "One destination, by name or id.", NULL, event_destination, 0, 0, lt_get_event_destination},
+    {"PATCH", "/v1/event-destinations/{id}", "manage_events", "Change it; `config` is merged, and a new secret keeps the one before it for a while.",
+     lt_event_destination_patch_schema, event_destination, LT_BODY_SMALL, 0, lt_patch_event_destination},
+    {"DELETE", "/v1/event-destinations/{id}", "manage_events", "Remove it, with all that waits for it.", NULL, NULL, 0, 0, lt_delete_event_destination,
+     .statuses = "204"},
+    {"POST", "/v1/event-destinations/{id}/test", "manage_events", "Send a made-up event now.", NULL, event_test, 0, 0, lt_post_event_destination_test},
+    {"GET", "/v1/events/dead", "manage_events", "Events that were given up, newest first; ?destination chooses, ?before and ?limit page.", NULL,
+     PAGE_OF("events", COUNT), 0, 0, lt_get_events_dead, .query = "before:int limit:1..1000 destination",
+     .list = "events +id !destination_id +destination event_id +type +user_id +attempts +reason +created_at:time +given_up_at:time !data"},
+    {"POST", "/v1/events/dead/retry", "manage_events", "All of them wait again; ?destination chooses.", NULL, event_count, 0, 0, lt_post_events_retry,
+     .query = "destination"},
+    {"DELETE", "/v1/events/dead", "manage_events", "Forget all of them; ?destination chooses.", NULL, event_count, 0, 0, lt_delete_events_dead,
+     .query = "destination"},
+    {"POST", "/v1/events/dead/{id}/retry", "manage_events", "It waits again.", NULL, event_count, 0, 0, lt_post_event_retry},
+    {"DELETE", "/v1/events/dead/{id}", "manage_events", "Forget it.", NULL, event_count, 0, 0, lt_delete_event_dead},
     {"GET", "/v1/limits", "manage_limits", "How much of what whom, by id; ?after and ?limit page.", NULL, PAGE_OF("limits", COUNT), 0, LT_ROUTE_CONFIG,
      lt_get_limits, .query = "after:int limit:1..10000",
      .list = "limits +id +subject +subject_id +per_user +action +unit +amount +window window_s +when_spent used left resets_at:time currency"},

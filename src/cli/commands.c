@@ -61,6 +61,17 @@ const struct lt_command lt_commands[] = {
      LT_CLI_WRITE, lt_cmd_emergency_lift},
     {"emergency-stop", "show", "", "Show stops, newest first (of one --site and of all, or of each): by whom, when and why.", SITE " limit", 0, 0, LT_CLI_READ,
      lt_cmd_emergency_show},
+    {"event-destination", "list", "", "List who is told of what happens.", SITE, 0, 0, LT_CLI_READ, lt_cmd_event_destination_list},
+    {"event-destination", "add", "NAME xapi|webhook|redis URL [KEY=VALUE …]", "Tell somebody: events=NAME,NAME…, enabled=, config.KEY=; secrets from files: "
+     "config.password=@FILE.", SITE, 3, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_event_destination_add},
+    {"event-destination", "set", "NAME|ID KEY=VALUE…", "Change it: name=, url=, events=, enabled=, config.KEY=.", SITE, 2, LT_CLI_ARGS_MAX, LT_CLI_WRITE,
+     lt_cmd_event_destination_set},
+    {"event-destination", "remove", "NAME|ID", "Remove it, with all that waits for it.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_event_destination_remove},
+    {"events", "list", "", "How delivery goes: what waits, what was given up, the last error.", SITE, 0, 0, LT_CLI_READ, lt_cmd_events_list},
+    {"events", "test", "NAME|ID", "Send a made-up event now.", SITE " tls-ca outbound-allow", 1, 1, LT_CLI_NO_STORE, lt_cmd_events_test},
+    {"events", "dead", "", "List events that were given up, newest first.", SITE " destination", 0, 0, LT_CLI_READ, lt_cmd_events_dead},
+    {"events", "retry", "ID|all", "They wait again.", SITE " destination", 1, 1, LT_CLI_WRITE, lt_cmd_events_retry},
+    {"events", "drop", "ID|all", "Forget them.", SITE " destination", 1, 1, LT_CLI_WRITE, lt_cmd_events_drop},
     {"limit", "list", "", "List how much of what whom: requests, tokens and money.", SITE, 0, 0, LT_CLI_READ, lt_cmd_limit_list},
     {"limit", "set", "KEY=VALUE…", "Set one: subject=site|course|role|user|provider, subject_id=, per_user=, action=, unit=requests|tokens|cost, amount=, "
      "window=fixed|sliding|day|week|month, window_s=, when_spent=refuse|fallback|notice.",

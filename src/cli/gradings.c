@@ -80,7 +80,7 @@ int lt_cmd_grading_override(struct lt_cli *cli)
     if (!find(cli, &g))
         return LT_EXIT_FAILED;
     if (read_json(cli, lt_strz(cli->arena, cli->operands[1]), &decision, &err) ||
-        lt_grading_override(cli->store, cli->arena, &g, decision, LT_STR("cli"), -1, &err))
+        lt_grading_override(cli->store, lt_cli_site(cli), cli->arena, &g, decision, LT_STR("cli"), -1, &err))
         return lt_cli_fail(cli, &err);
     return lt_cli_done(cli, "id", g.uuid_text, "Decided. It stands in place of the model's result.");
 }

@@ -74,6 +74,7 @@ static const struct option options[] = {
     {"allow-missing", NULL, "import profiles whose template, prompt or provider instance is not here: they do not run until it is"},
     {"price-in", "N", "price of a million tokens that go in"},
     {"price-out", "N", "price of a million tokens that come out"},
+    {"destination", "NAME", "only what is for this destination of events"},
     {"reseal", NULL, "only seal with the first key of the file, which is new already"},
 };
 static const char common[] = "config json help data database master-key-file template-dirs plugin-dirs";

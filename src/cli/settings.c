@@ -32,6 +32,7 @@ const struct lt_setting lt_setting_table[] = {
     {"sign_in_pause", LT_SETTING_INT, AT(sign_in_pause), "SECONDS", "then it may fail once more each so many seconds (3)"},
     {"max_running_calls", LT_SETTING_INT, AT(max_running_calls), "N", "AI calls that run at once (24,000)"},
     {"task_workers", LT_SETTING_INT, AT(task_workers), "N", "background tasks that run at once (16; 0: none)"},
+    {"events_pace", LT_SETTING_INT, AT(events_pace), "N", "pauses between attempts to deliver events are so many times shorter, for tests (1)"},
     {"drain_delay", LT_SETTING_INT, AT(drain_delay), "SECONDS", "when stopping: not ready, but still working, so long (0)"},
     {"drain_limit", LT_SETTING_INT, AT(drain_limit), "SECONDS", "when stopping: what running calls then have to end (10)"},
     {"outbound_allow", LT_SETTING_TEXT, AT(outbound_allow), "LIST",
@@ -53,7 +54,7 @@ const struct lt_setting lt_setting_table[] = {
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);
 
-enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20, CONNECTIONS_MAX = 1000000, CALLS_MAX = LT_FIBER_MAX, DRAIN_MAX_S = 3600, TASK_WORKERS_MAX = 1024 };
+enum { THREADS_MAX = 256, CONFIG_MAX = 1 << 20, CONNECTIONS_MAX = 1000000, CALLS_MAX = LT_FIBER_MAX, DRAIN_MAX_S = 3600, TASK_WORKERS_MAX = 1024, PACE_MAX = 100000 };
 enum { FAILURES_MAX = 100000, PAUSE_MAX_S = 3600 }; /* of attempts to sign in */
 
 /* ---- one value ---- */
@@ -166,6 +167,7 @@ static enum lt_code check_limits(struct lt_settings *s, struct lt_error *err)
     if (in_range("max_connections", s->max_connections, CONNECTIONS_MAX, err) ||
         in_range("max_connections_per_address", s->max_connections_per_address, CONNECTIONS_MAX, err) ||
         in_range("max_running_calls", s->max_running_calls, CALLS_MAX, err) || in_range("task_workers", s->task_workers, TASK_WORKERS_MAX, err) ||
+        in_range("events_pace", s->events_pace, PACE_MAX, err) ||
         in_range("sign_in_failures", s->sign_in_failures, FAILURES_MAX, err) ||
         in_range("sign_in_pause", s->sign_in_pause, PAUSE_MAX_S, err) || in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
         in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err))
@@ -237,7 +239,7 @@ enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *
 {
     *ret = (struct lt_settings){
         .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL",
-        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10, .task_workers = 16,
+        .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10, .task_workers = 16, .events_pace = 1,
         .sign_in_failures = 20, .sign_in_pause = 3};
     ret->config = flag(ctx, "config");
     if (!ret->config)

@@ -27,6 +27,7 @@ struct lt_settings {
     int64_t max_running_calls;      /* 0: what the number of fibers allows */
     int64_t sign_in_failures;       /* of one client address at once; 0: no limit */
     int64_t sign_in_pause;          /* seconds until it may fail once more */
+    int64_t events_pace;            /* pauses of the delivery of events are so many times shorter; for tests */
     int64_t task_workers;           /* tasks that run at once; 0: none is run by this process */
     int64_t drain_delay, drain_limit; /* seconds */
     const char *trusted_proxies;    /* addresses and networks, or "none" */

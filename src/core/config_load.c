@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/limit_load.h"
+#include "core/outbox.h"
 #include "core/period.h"
 #include "core/policy_text.h"
 #include "core/response_store.h"
@@ -417,7 +418,8 @@ enum lt_code lt_config_load(struct lt_store *store, struct lt_config **ret, stru
         l.no_ring = &no_ring;
     /* The generation is read first: a change in between is seen as newer by the next look. */
     bool failed = lt_store_generation(store, &config->generation, err) || load_sites(&l) || load_policies(&l) || load_keys(&l) || load_issuers(&l) ||
-                  load_instances(&l) || load_permissions(&l) || load_switches(&l) || lt_limits_load(store, config, err) || load_parts(&l);
+                  load_instances(&l) || load_permissions(&l) || load_switches(&l) || lt_limits_load(store, config, err) ||
+                  lt_event_load(store, l.ring, config, err) || load_parts(&l);
     lt_keyring_free(l.ring);
     if (failed) {
         lt_arena_free(arena);

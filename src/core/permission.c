@@ -57,6 +57,7 @@ static const struct {
     {"view_trace", A},
     {"view_cost", M | A | V},
     {"manage_emergency_stop", M | A},
+    {"manage_events", A},
     {"manage_keys", A},
     {"manage_limits", A},
     {"manage_permissions", A},

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/admin.h"
+#include "core/outbox.h"
 #include "core/policy_cache.h"
 
 enum { CACHE_SLOTS = 16384, CACHE_MAX = CACHE_SLOTS / 2 };
@@ -206,6 +207,32 @@ enum lt_code lt_policy_get_many(struct lt_store *store, struct lt_arena *arena, 
     return LT_OK;
 }
 
+/* Does what the user said last hold, of this version or (LT_STR_NULL) of whatever version? */
+static enum lt_code has_accepted(struct lt_store *store, const struct lt_caller *caller, struct lt_str version, bool *ret, struct lt_error *err)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err,
+                               "SELECT accepted, version FROM policy_acceptance WHERE site_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1",
+                               LT_INT(caller->site->id), LT_TEXT(caller->user_id));
+    *ret = rc == LT_OK && r.rows > 0 && lt_rows_int(&r, 0, 0) && (!version.p || lt_str_eq(lt_rows_str(&r, 0, 1), version));
+    lt_arena_free(arena);
+    return rc;
+}
+
+static void add_event(struct lt_tx *tx, const struct lt_caller *caller, enum lt_event_kind kind, struct lt_str version)
+{
+    if (lt_event_wanted(caller->site, kind))
+        lt_outbox_add(tx, &(struct lt_event){.kind = kind,
+                                             .site = caller->site,
+                                             .user_id = caller->user_id,
+                                             .at = lt_now_ms(),
+                                             .version = version,
+                                             .usage = LT_USAGE_UNKNOWN,
+                                             .cost = -1,
+                                             .duration_ms = -1});
+}
+
 enum lt_code lt_policy_accept(struct lt_store *store, const struct lt_caller *caller, struct lt_str version, struct lt_str language, struct lt_str context,
                               struct lt_error *err)
 {
@@ -213,6 +240,9 @@ enum lt_code lt_policy_accept(struct lt_store *store, const struct lt_caller *ca
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", "a user must be named to accept the policy");
     if (!lt_str_eq(version, caller->site->policy_version))
         return lt_fail_field(err, LT_ECONFLICT, "/version", "the policy in force is version '%.*s'", LT_FMT(caller->site->policy_version));
+    bool again = false;
+    if (lt_event_wanted(caller->site, LT_EVENT_POLICY_ACCEPTED) && has_accepted(store, caller, version, &again, err))
+        return err->code;
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "INSERT INTO policy_acceptance (site_id, user_id, version, accepted, language, context, decided_at) SELECT $1, $2, $3, 1, $4, $5, $6"
@@ -220,20 +250,9 @@ enum lt_code lt_policy_accept(struct lt_store *store, const struct lt_caller *ca
           " (SELECT MAX(id) FROM policy_acceptance WHERE site_id = $1 AND user_id = $2))",
           LT_INT(caller->site->id), LT_TEXT(caller->user_id), LT_TEXT(version), LT_TEXT(language.p ? language : LT_STR("")),
           LT_TEXT(context.p ? context : LT_STR("")), LT_INT(lt_now_ms()));
+    if (!again)
+        add_event(tx, caller, LT_EVENT_POLICY_ACCEPTED, version);
     return lt_store_write(store, tx, err);
-}
-
-/* Is there anything to take back, of whatever version? */
-static enum lt_code has_accepted(struct lt_store *store, const struct lt_caller *caller, bool *ret, struct lt_error *err)
-{
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err,
-                               "SELECT accepted FROM policy_acceptance WHERE site_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1",
-                               LT_INT(caller->site->id), LT_TEXT(caller->user_id));
-    *ret = rc == LT_OK && r.rows > 0 && lt_rows_int(&r, 0, 0);
-    lt_arena_free(arena);
-    return rc;
 }
 
 enum lt_code lt_policy_withdraw(struct lt_store *store, const struct lt_caller *caller, struct lt_error *err)
@@ -241,7 +260,7 @@ enum lt_code lt_policy_withdraw(struct lt_store *store, const struct lt_caller *
     bool accepted;
     if (caller->user_id.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", "a user must be named to withdraw from the policy");
-    enum lt_code known = has_accepted(store, caller, &accepted, err);
+    enum lt_code known = has_accepted(store, caller, LT_STR_NULL, &accepted, err);
     if (known || !accepted) /* nothing to take back: no row, and no configuration is read again for it */
         return known;
     struct lt_tx *tx = lt_tx_new();
@@ -250,6 +269,7 @@ enum lt_code lt_policy_withdraw(struct lt_store *store, const struct lt_caller *
           " SELECT site_id, user_id, version, 0, language, $1 FROM policy_acceptance WHERE accepted = 1 AND id ="
           " (SELECT MAX(id) FROM policy_acceptance WHERE site_id = $2 AND user_id = $3)",
           LT_INT(lt_now_ms()), LT_INT(caller->site->id), LT_TEXT(caller->user_id));
+    add_event(tx, caller, LT_EVENT_POLICY_WITHDRAWN, caller->site->policy_version);
     lt_admin_touch(tx); /* other processes empty their caches when they see the new generation */
     atomic_fetch_add(&withdrawals, 1);
     enum lt_code rc = lt_store_write(store, tx, err);

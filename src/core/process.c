@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/outbox.h"
 #include "core/record.h"
 
 /* Not taken into its caller: the frame that stays while a stream runs is to be small. */
@@ -64,6 +65,37 @@ static bool is_cancelled(enum lt_code code)
     return code == LT_ECANCELLED || code == LT_ESTOPPED;
 }
 
+static const char *end_state(const struct lt_call_result *r)
+{
+    return r->success ? "completed" : is_cancelled(r->error.code) ? "cancelled" : "failed";
+}
+
+/* What other systems are to learn of the call's end: in its unit, or not at all. */
+static void add_event(const struct lt_process *c, struct lt_tx *tx)
+{
+    const struct lt_call_request *q = c->request;
+    const struct lt_call_result *r = c->result;
+    enum lt_event_kind kind = r->success ? LT_EVENT_CALL_COMPLETED : LT_EVENT_CALL_FAILED;
+    if (!lt_event_wanted(q->caller->site, kind))
+        return;
+    lt_outbox_add(tx, &(struct lt_event){.kind = kind,
+                                         .site = q->caller->site,
+                                         .user_id = q->caller->user_id,
+                                         .subject = lt_str(r->id_text),
+                                         .at = r->completed_at,
+                                         .action = q->action,
+                                         .course_id = q->place.course_id,
+                                         .location_id = q->place.location_id,
+                                         .placement = q->place.placement,
+                                         .model = r->model,
+                                         .state = end_state(r),
+                                         .code = r->success ? NULL : lt_code_name(r->error.code),
+                                         .in_workflow = q->profile != NULL,
+                                         .usage = r->usage,
+                                         .cost = r->cost,
+                                         .duration_ms = r->completed_at - r->created_at});
+}
+
 /* Attempts, content and end in one unit; waits until it is durable. A cancelled fiber waits for that too. */
 static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
 {
@@ -83,9 +115,7 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
         lt_record_content(tx, c->action, &c->action_call, &partial);
     lt_process_record_images(c, tx);
     lt_record_end(tx, r->id,
-                  &(struct lt_record_end){.state = r->success                          ? "completed"
-                                                   : is_cancelled(r->error.code) ? "cancelled"
-                                                                                 : "failed",
+                  &(struct lt_record_end){.state = end_state(r),
                                           .error = &r->error,
                                           .instance_id = r->instance ? r->instance->id : 0,
                                           .model = r->model,
@@ -94,6 +124,7 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
                                           .cost = r->cost,
                                           .with_content = content,
                                           .at = r->completed_at});
+    add_event(c, tx);
     lt_charge_close(&c->charge, c->asked);
     lt_charge_record(&c->charge, tx);
     lt_fiber_shield();

@@ -2,6 +2,7 @@
 #include "core/record.h"
 
 #include "base/log.h"
+#include "core/outbox.h"
 #include "core/register_hash.h"
 
 /* The chain of the register will have it (core/register_seal.h). */
@@ -156,7 +157,11 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct l
                                               .usage = LT_USAGE_UNKNOWN,
                                               .cost = -1,
                                               .at = lt_now_ms()});
-        rc = lt_store_write(store, tx, err);
+        rc = lt_outbox_interrupted(store, tx, call_id, lt_now_ms(), err);
+        if (rc == LT_OK)
+            rc = lt_store_write(store, tx, err);
+        else
+            lt_tx_discard(tx);
         lt_buf_free(&partial);
     }
     lt_arena_free(arena);

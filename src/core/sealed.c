@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "core/admin.h"
+#include "core/admin_event.h"
 #include "core/provider.h"
 #include "core/registry.h"
 #include "io/worker.h"
@@ -230,6 +231,27 @@ static enum lt_code all_configs(struct lt_store *store, struct walk *walk, struc
     return LT_OK;
 }
 
+static enum lt_code all_destinations(struct lt_store *store, struct walk *walk, struct lt_tx *tx)
+{
+    struct lt_rows r;
+    if (LT_QUERY(store, walk->arena, &r, walk->err, "SELECT id, site_id, config FROM event_destination ORDER BY id"))
+        return walk->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        const struct lt_json *config;
+        if (lt_json_parse(walk->arena, lt_rows_str(&r, i, 2), LT_JSON_STRICT, &config, walk->err))
+            return walk->err->code;
+        size_t before = walk->changed;
+        walk->site_id = lt_rows_int(&r, i, 1);
+        struct lt_str text = walk_over(walk, lt_event_config_schema, config);
+        if (tx && walk->changed > before) {
+            LT_TX(tx, "UPDATE event_destination SET config = $1 WHERE id = $2 AND config = $3", LT_TEXT(text), LT_INT(lt_rows_int(&r, i, 0)),
+                  LT_TEXT(lt_rows_str(&r, i, 2)));
+            lt_tx_expect(tx, 1);
+        }
+    }
+    return LT_OK;
+}
+
 static enum lt_code all_issuers(struct lt_store *store, struct walk *walk, struct lt_tx *tx)
 {
     struct lt_rows r;
@@ -255,6 +277,8 @@ enum lt_code lt_secrets_look(struct lt_store *store, const struct lt_keyring *ri
     struct walk walk = {.ring = ring, .arena = arena, .change = look, .view = ret, .err = err};
     enum lt_code rc = all_configs(store, &walk, NULL);
     if (rc == LT_OK)
+        rc = all_destinations(store, &walk, NULL);
+    if (rc == LT_OK)
         rc = all_issuers(store, &walk, NULL);
     lt_arena_free(arena);
     return rc;
@@ -267,6 +291,8 @@ enum lt_code lt_secrets_reseal(struct lt_store *store, const struct lt_keyring *
     struct lt_tx *tx = lt_tx_new();
     struct walk walk = {.ring = ring, .arena = arena, .change = reseal, .view = &view, .err = err};
     enum lt_code rc = all_configs(store, &walk, tx);
+    if (rc == LT_OK)
+        rc = all_destinations(store, &walk, tx);
     if (rc == LT_OK)
         rc = all_issuers(store, &walk, tx);
     if (rc == LT_OK && walk.changed > 0) {

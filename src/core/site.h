@@ -93,6 +93,7 @@ struct lt_json;                /* text/json.h */
 struct lt_policy_text;         /* core/policy_text.h */
 struct lt_limit_index;         /* core/limit.h */
 struct lt_price;               /* core/price.h */
+struct lt_event_destination;   /* core/outbox.h */
 
 struct lt_site {
     int64_t id;
@@ -148,6 +149,9 @@ struct lt_site {
     const struct lt_limit_index *limits; /* NULL: none */
     const struct lt_price *prices;  /* newest first */
     size_t prices_n;
+    unsigned events_wanted;         /* by a destination that is enabled: bits of enum lt_event_kind; core/outbox.h */
+    const struct lt_event_destination *destinations; /* of events, by id */
+    size_t destinations_n;
     struct lt_str time_zone;        /* in which days, weeks and months begin; default UTC */
     struct lt_str currency;         /* of prices and budgets, ISO 4217; default USD */
 };

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/engine.h"
 #include "core/stop.h"
+#include "events/events.h"
 #include "workflows/task_queue.h"
 
 enum { LT_THREADS_MAX = 256 };
@@ -35,6 +36,7 @@ struct lt_daemon {
     struct lt_api *api;
     struct lt_privacy *privacy;
     struct lt_task_queue *tasks;
+    struct lt_events *events;
     struct lt_daemon_sealer *sealer; /* NULL: not started */
     struct lt_tls *tls;             /* of the listener, or NULL */
     struct lt_http_limits *limits;  /* of all servers together */
@@ -50,6 +52,7 @@ struct lt_daemon {
     int64_t generation;             /* of the published configuration; under publishing */
     struct lt_fiber *watcher, *keeper; /* of configuration and plugins; loop 0 only */
     struct lt_fiber *eraser, *vendor_eraser; /* privacy/; loop 0 only */
+    struct lt_fiber *teller;        /* events/; loop 0 only */
     struct lt_stop_watch stops;     /* emergency stops; loop 0 only */
     int reloads;                    /* fibers that read the configuration after SIGHUP; loop 0 only */
 };

@@ -76,6 +76,13 @@ static void erase(void *daemon)
     d->eraser = NULL;
 }
 
+static void tell(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    lt_events_worker(d->events);
+    d->teller = NULL;
+}
+
 static void erase_at_vendors(void *daemon)
 {
     struct lt_daemon *d = daemon;
@@ -96,6 +103,7 @@ static void start_server(struct lt_task *task)
         lt_fiber_start(l->loop, lt_daemon_watch, d, &d->watcher);
         lt_fiber_start(l->loop, keep_plugins, d, &d->keeper);
         lt_fiber_start(l->loop, erase, d, &d->eraser);
+        lt_fiber_start(l->loop, tell, d, &d->teller);
         lt_fiber_start(l->loop, erase_at_vendors, d, &d->vendor_eraser);
         if (lt_stop_watch_start(&d->stops, d->engine.manager, l->loop))
             lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the emergency stops");
@@ -132,8 +140,10 @@ static void drain(void *arg)
             lt_fiber_cancel(d->eraser);
         if (d->vendor_eraser)
             lt_fiber_cancel(d->vendor_eraser);
+        if (d->teller)
+            lt_fiber_cancel(d->teller);
         lt_stop_watch_end(&d->stops);
-        while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->reloads > 0)
+        while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->teller || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
     }
     lt_loop_stop(l->loop);
@@ -254,6 +264,7 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
     d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store, 
                                                                   .files_dir = lt_manager_files_dir(d->engine.manager), .manager = d->engine.manager, .forget = forget_user, .ctx = d});
+    d->events = lt_events_new(&(struct lt_events_options){.store = d->engine.store, .tls = d->engine.tls, .pace = d->settings->events_pace});
     struct lt_api_options options = {.store = d->engine.store,
                                      .limits = d->limits,
                                      .tls = d->engine.tls,
@@ -264,6 +275,7 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
                                      .sign_in_pause_s = (int)d->settings->sign_in_pause,
                                      .manager = d->engine.manager,
                                      .tasks = d->tasks,
+                                     .events = d->events,
                                      .privacy = d->privacy,
                                      .services = d->engine.services,
                                      .plugins = d->plugins,
@@ -445,6 +457,7 @@ static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, stru
     lt_workers_stop();
     lt_api_free(d->api);
     lt_task_queue_free(d->tasks);
+    lt_events_free(d->events);
     lt_privacy_free(d->privacy);
     lt_tls_free(d->tls);
     lt_engine_close(&d->engine);

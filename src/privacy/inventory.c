@@ -48,6 +48,9 @@ const struct lt_privacy_table lt_privacy_tables[] = {
 
     /* a user's own */
     {"policy_acceptance", LT_OF_USER, "What the user decided about the AI policy, when and where.", "Until it is erased.", "id", BY("user_id")},
+    {"event_outbox", LT_OF_USER, "What other systems are to be told, until they are; and what could not be delivered.",
+     "Until it is delivered: 3 days at most, then 30 days among what was given up.", "id", BY("user_id")},
+    {"event_actor", LT_OF_USER, "The name under which other systems know the user.", "Until it is erased.", "site_id, user_id", BY("user_id")},
     {"workflow_submission", LT_OF_USER, "Turns of conversations.", "As long as the conversation.", "id", OF_SESSION},
     {"workflow_session", LT_OF_USER, "Conversations: what is remembered of them, and where an AI service keeps them.",
      "Until the user, or who removes the profile, removes it.", "id", BY("user_id") " AND created_at <= {cut}"},
@@ -115,6 +118,8 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     NOTHING("workflow_profile", "Settings of workflows."),
     NOTHING("workflow_prompt", "Texts of workflows."),
     NOTHING("workflow_scope", "Where workflows apply."),
+    NOTHING("event_destination", "Who is told of what happens."),
+    NOTHING("event_delivery", "How that goes."),
     NOTHING("course", "Courses imported from files."),
     NOTHING("course_block", "What is in imported courses."),
     NOTHING("model_price", "What models cost."),

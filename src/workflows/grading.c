@@ -314,7 +314,27 @@ static enum lt_code make_decision(struct lt_arena *arena, const struct lt_gradin
     return rc;
 }
 
-enum lt_code lt_grading_override(struct lt_store *store, struct lt_arena *arena, struct lt_grading *g, const struct lt_json *decision, struct lt_str who,
+void lt_grading_tell(struct lt_tx *tx, const struct lt_site *site, const struct lt_grading *g, enum lt_event_kind kind)
+{
+    if (!lt_event_wanted(site, kind))
+        return;
+    char state[16];
+    snprintf(state, sizeof(state), "%.*s", LT_FMT(g->state));
+    lt_outbox_add(tx, &(struct lt_event){.kind = kind,
+                                         .site = site,
+                                         .user_id = g->user_id,
+                                         .subject = lt_str(g->uuid_text),
+                                         .at = kind == LT_EVENT_GRADING_DECIDED ? g->staff_at : g->completed_at,
+                                         .course_id = g->course_id,
+                                         .location_id = g->location_id,
+                                         .state = state,
+                                         .usage = LT_USAGE_UNKNOWN,
+                                         .cost = -1,
+                                         .duration_ms = -1});
+}
+
+enum lt_code lt_grading_override(struct lt_store *store, const struct lt_site *site, struct lt_arena *arena, struct lt_grading *g,
+                                 const struct lt_json *decision, struct lt_str who,
                                  int64_t seen_ms, struct lt_error *err)
 {
     int64_t now_ms = lt_now_ms(), before_ms = g->staff_at;
@@ -328,6 +348,7 @@ enum lt_code lt_grading_override(struct lt_store *store, struct lt_arena *arena,
     LT_TX(tx, "UPDATE grading SET staff_result = $1, staff_user = $2, staff_at = $3 WHERE id = $4 AND ($5 < 0 OR staff_at = $5)", text(g->staff_result),
           text(who), LT_INT(g->staff_at), LT_INT(g->id), LT_INT(seen_ms));
     lt_tx_expect(tx, 1);
+    lt_grading_tell(tx, site, g, LT_EVENT_GRADING_DECIDED);
     enum lt_code rc = lt_store_write(store, tx, err);
     return rc == LT_ECONFLICT ? lt_fail(err, LT_ECONFLICT, "somebody has decided since") : rc;
 }

@@ -6,6 +6,7 @@
  * Fiber, or outside loops. Results lie in the arena of the call.
  */
 #pragma once
+#include "core/outbox.h"
 #include "core/rubric.h"
 #include "workflows/run.h"
 
@@ -48,6 +49,8 @@ struct lt_str lt_grading_rubric(struct lt_arena *arena, const struct lt_json *ru
 enum lt_code lt_grading_claim(struct lt_store *store, struct lt_arena *arena, struct lt_grading *g, int64_t lease_ms, bool *ret_mine, struct lt_error *err);
 /* Adds to a unit: state, reason, result and call of *g. The unit fails with LT_ECONFLICT when the claim is not the caller's any more. */
 void lt_grading_complete(struct lt_tx *tx, const struct lt_grading *g);
+/* Adds to a unit what other systems of the site are told of it, when they want to know. */
+void lt_grading_tell(struct lt_tx *tx, const struct lt_site *site, const struct lt_grading *g, enum lt_event_kind kind);
 /* Nothing came of it: the row goes, so that it can be asked for anew, unless staff have decided. Does not wait. */
 void lt_grading_release(struct lt_store *store, const struct lt_grading *g);
 
@@ -77,7 +80,8 @@ struct lt_str lt_grading_own_name(struct lt_arena *arena, struct lt_str user_id,
  * must have one, points come from the rubric. May be done again. seen_ms: staff_at of what they have seen, and LT_ECONFLICT when somebody has
  * decided since; -1: whatever there is. LT_EINVALID_INPUT with the field; *g is as it is then.
  */
-enum lt_code lt_grading_override(struct lt_store *store, struct lt_arena *arena, struct lt_grading *g, const struct lt_json *decision, struct lt_str who,
+enum lt_code lt_grading_override(struct lt_store *store, const struct lt_site *site, struct lt_arena *arena, struct lt_grading *g,
+                                 const struct lt_json *decision, struct lt_str who,
                                  int64_t seen_ms, struct lt_error *err);
 
 /* Removes up to `max` gradings that are not kept any more (the site's grading_keep_days). *ret_more: there may be others. */

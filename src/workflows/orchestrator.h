@@ -3,6 +3,7 @@
  * orchestrators/ and processors/. An orchestrator knows no door and no vendor: it runs steps and writes one JSON object.
  */
 #pragma once
+#include "core/outbox.h"
 #include "workflows/run.h"
 
 /* One execution: lies in the request's arena and belongs to its fiber. */
@@ -13,6 +14,8 @@ struct lt_workflow_run {
     const struct lt_json *input;       /* user_input */
     const struct lt_orchestrator *orchestrator;
     bool started;                      /* on_start was called */
+    enum lt_event_kind event;          /* what other systems are told when it has ended well: workflow.completed, unless the orchestrator says otherwise */
+    bool told;                         /* that is in a unit already */
     struct lt_running *running;        /* in the table of what runs (core/calls.h); NULL without a manager */
     struct lt_buf *out;                /* what the orchestrator has written of its answer */
     struct lt_str plain_content;       /* of the content step: course text as prose, for actions that take a text; "" = none */
@@ -31,6 +34,7 @@ struct lt_orchestrator {
     const struct lt_orchestrator_action *actions;
     bool session_per_course;           /* its session is the course's, whatever the location */
     bool always_streams;               /* its answer is text in pieces, whatever the processors say */
+    bool asks_no_model;                /* a run of it counts as one all the same */
 };
 
 /* A step. Profiles set it up in processor_config under its class name or the other one. */

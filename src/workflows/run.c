@@ -145,11 +145,56 @@ static enum lt_code take_response(struct lt_workflow_run *w, struct lt_error *er
     return LT_OK;
 }
 
+/* Actions that only show or change what is kept are no runs of a model: nobody is told of them. */
+static bool to_tell(const struct lt_workflow_run *run)
+{
+    return lt_event_wanted(run->request->caller->site, run->event) && (run->result->calls_n > 0 || run->orchestrator->asks_no_model);
+}
+
+/* Into the unit that stores something of the run, or into one of its own. */
+static void tell(struct lt_workflow_run *run, struct lt_tx *tx)
+{
+    const struct lt_workflow_request *q = run->request;
+    if (!to_tell(run))
+        return;
+    int64_t now = lt_now_ms();
+    run->told = true;
+    lt_outbox_add(tx, &(struct lt_event){.kind = run->event,
+                                         .site = q->caller->site,
+                                         .user_id = q->caller->user_id,
+                                         .subject = lt_str(run->result->id_text),
+                                         .at = now,
+                                         .action = q->action,
+                                         .profile = q->profile->slug,
+                                         .course_id = q->course_id,
+                                         .location_id = q->location_id,
+                                         .placement = q->placement,
+                                         .state = "completed",
+                                         .usage = run->result->usage,
+                                         .cost = run->result->cost,
+                                         .duration_ms = now - run->result->created_at});
+}
+
+/* The run has ended well and stored nothing that it could be told with. Durable when it returns, not broken off by a cancel. */
+static enum lt_code tell_alone(struct lt_workflow_run *run, struct lt_error *err)
+{
+    if (run->told || !to_tell(run))
+        return LT_OK;
+    struct lt_tx *tx = lt_tx_new();
+    tell(run, tx);
+    lt_fiber_shield();
+    enum lt_code rc = lt_store_write(run->request->store, tx, err);
+    lt_fiber_unshield();
+    return rc;
+}
+
 bool lt_run_keep(struct lt_workflow_run *run, struct lt_tx *tx, const struct lt_error *error)
 {
     const struct lt_workflow_request *q = run->request;
     struct lt_error own = *error;
     run->result->kept = true;
+    if (own.code == LT_OK)
+        tell(run, tx);
     if (!q->on_keep)
         return true;
     if (own.code == LT_OK)
@@ -218,6 +263,10 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
     r->text |= call->show;
     enum lt_code rc = lt_process_action(q->manager, request, ret);
     add_usage(r, &ret->usage);
+    if (r->calls_n == 0)
+        r->cost = ret->cost;
+    else
+        add(&r->cost, ret->cost);
     r->calls[r->calls_n++] = ret->id;
     if (rc)
         *err = ret->error;
@@ -239,6 +288,8 @@ static enum lt_code run(struct lt_workflow_run *w, struct lt_error *err)
     enum lt_code rc = execute(w, &json, err);
     if (rc == LT_OK)
         rc = take_response(w, err);
+    if (rc == LT_OK)
+        rc = tell_alone(w, err);
     lt_buf_free(&out);
     return rc;
 }
@@ -246,13 +297,14 @@ static enum lt_code run(struct lt_workflow_run *w, struct lt_error *err)
 enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_workflow_result *ret)
 {
     *ret = (struct lt_workflow_result){
-        .id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN};
+        .id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN, .cost = -1};
     lt_uuid_format(ret->id, ret->id_text);
     struct lt_workflow_run *w = LT_NEW(q->arena, struct lt_workflow_run);
     w->request = q;
     w->result = ret;
     w->processors = lt_profile_processor_config(q->profile);
     w->input = q->user_input;
+    w->event = LT_EVENT_WORKFLOW_COMPLETED;
     struct lt_error err = {0};
     struct lt_running running;
     if (q->manager)

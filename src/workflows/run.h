@@ -65,6 +65,7 @@ struct lt_workflow_result {
     bool kept;                         /* an orchestrator has stored something of this run: it is not to be repeated by itself */
     bool text;                         /* the answer is text, and on_text (when there is one) was given all of it */
     struct lt_usage usage;             /* of all calls together; -1 where one of them is not known */
+    int64_t cost;                      /* the same, in millionths of the site's currency */
     size_t calls_n;
     struct lt_uuid calls[LT_WORKFLOW_CALLS_MAX];
     int64_t session_id;                /* 0: it keeps no thread */

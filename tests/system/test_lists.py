@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 from conftest import Daemon, check_end, wait_until
-from test_pages import COURSE, MORE, add, grade, run
+from test_pages import add_dead_event, add_destination, COURSE, MORE, add, grade, run
 
 ROWS = 9
 WORDS = ["Anna", "ANNA b", "anna,c", "50%", "5_0", "_", "%", "Élan",
@@ -67,6 +67,8 @@ RANDOM = {
                                                              "window": w.random.choice(["day", "week"])}),
     "/v1/limits/notices": lambda d, w: sql(d, "INSERT INTO usage_notice (site_id, limit_id, counter_key, slot, percent, created_at)"
                                            " SELECT id, ?, ?, 1, 80, 1 FROM site", w.random.randrange(1, 4), f"u{w.n}{w.text()}"),
+    "/v1/event-destinations": lambda d, w: add_destination(d, w.name(), events=w.random.choice([["call.completed"], ["call.failed"]])),
+    "/v1/events/dead": lambda d, w: add_dead_event(d, w.text(), w.random.choice(["call.completed", "call.failed"])),
     "/v1/roles": lambda d, w: add(d, "PUT", "/v1/roles", {"user_id": w.text(), "role": w.random.choice(["teacher", "student"]),
                                                           "course_id": w.random.choice(["", COURSE])}),
     "/v1/profiles": lambda d, w: add(d, "POST", "/v1/profiles", {"slug": w.name(), "description": w.random.choice([None, w.text()]),

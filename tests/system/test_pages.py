@@ -20,7 +20,7 @@ WHOLE = {
     "/v1/actions/calls/{id}": "attempts of one call", "/v1/placements/{name}": "actions of one placement", "/v1/scopes/{id}": "warnings of one scope",
     **{f"/v1/reports/{kind}": "made anew for each page: test_reports.py" for kind in ("usage", "cost", "errors", "latency", "feedback")},
     "/v1/policy": "languages of one text", "/v1/quota": "what counts for one caller", "/v1/privacy/metadata": "tables that there are",
-    "/v1/prices": "2,000 at most", "/v1/site": "settings that there are",
+    "/v1/prices": "2,000 at most", "/v1/event-destinations": "20 at most", "/v1/event-destinations/{id}": "events of one destination", "/v1/site": "settings that there are",
     "/v1/plugins": "what the program knows", "/v1/health": "checks that there are", "/v1/overview": "a picture of the whole", "/v1/permissions": "a row for each permission that there is", "/openai/v1/models": "OpenAI's form",
     "/v1/gradings/{id}": "criteria of one rubric", "/v1/submissions/{id}/grading": "criteria of one rubric", "/openai/v1/responses/{id}": "one answer",
     "/openai/v1/responses/{id}/input_items": "OpenAI's form of pages", "/ollama/api/tags": "Ollama's form", "/ollama/api/ps": "Ollama's form",
@@ -71,6 +71,18 @@ def add_notice(daemon):
         db.execute("INSERT INTO usage_notice (site_id, limit_id, counter_key, slot, percent, created_at) SELECT id, 1, ?, 1, 80, 1 FROM site", (f"u{n()}",))
 
 
+def add_destination(daemon, name, **more):
+    if daemon.request("GET", f"/v1/event-destinations/{name}", daemon.admin_key).status == 404:
+        add(daemon, "POST", "/v1/event-destinations", {"name": name, "kind": "webhook", "url": "http://127.0.0.1:9/", "enabled": False, **more})
+
+
+def add_dead_event(daemon, user=None, kind="call.completed"):
+    add_destination(daemon, "nobody")
+    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+        db.execute("INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at) SELECT id, site_id, ?, ?, ?, '',"
+                   " 1795348800000000, '{}', ? FROM event_destination WHERE name = 'nobody'", (user or f"u{n()}", f"e{n()}", kind, 4102444800000))
+
+
 def n():
     return next(numbers)
 
@@ -91,6 +103,7 @@ MORE = {
     "/v1/keys": lambda d: add(d, "POST", "/v1/keys", {"role": "service", "name": f"k{n()}"}),
     "/v1/limits": lambda d: add(d, "POST", "/v1/limits", {"subject": "course", "subject_id": f"c{n()}", "unit": "requests", "amount": 9, "window": "day"}),
     "/v1/limits/notices": lambda d: add_notice(d),
+    "/v1/events/dead": lambda d: add_dead_event(d),
     "/v1/roles": lambda d: add(d, "PUT", "/v1/roles", {"user_id": f"u{n()}", "role": "teacher", "course_id": COURSE}),
     "/v1/profiles": lambda d: add(d, "POST", "/v1/profiles", {"slug": f"s{n() * 7919 % 101}-{n()}", "base_filepath": "mock/mock.json5"}),
     "/v1/profiles/{id}/history": lambda d: add(d, "PATCH", "/v1/profiles/chat", {"description": f"{n()}"}),

@@ -54,6 +54,9 @@ TABLE = {
     "GET /v1/placements": CALLER, "GET /v1/placements/{name}": CALLER, "PUT /v1/placements/{name}": MANAGERS,
     "GET /v1/switches": EDITORS, "PUT /v1/switches": EDITORS,
     "GET /v1/quota": CALLER, "GET /v1/limits": ADMINS, "GET /v1/limits/{id}": ADMINS, "GET /v1/limits/notices": ADMINS, "POST /v1/limits": ADMINS, "PATCH /v1/limits/{id}": ADMINS, "DELETE /v1/limits/{id}": ADMINS,
+    "GET /v1/event-destinations": ADMINS, "POST /v1/event-destinations": ADMINS, "GET /v1/event-destinations/{id}": ADMINS, "PATCH /v1/event-destinations/{id}": ADMINS,
+    "DELETE /v1/event-destinations/{id}": ADMINS, "POST /v1/event-destinations/{id}/test": ADMINS,
+    "GET /v1/events/dead": ADMINS, "POST /v1/events/dead/retry": ADMINS, "DELETE /v1/events/dead": ADMINS, "POST /v1/events/dead/{id}/retry": ADMINS, "DELETE /v1/events/dead/{id}": ADMINS,
     "GET /v1/prices": ADMINS, "POST /v1/prices": ADMINS, "DELETE /v1/prices/{id}": ADMINS,
     "POST /v1/workflows/run": IN_COURSE,
     "GET /v1/tasks": CALLER, "GET /v1/tasks/{id}": CALLER, "DELETE /v1/tasks/{id}": CALLER, "GET /v1/tasks/{id}/events": CALLER,
@@ -175,7 +178,7 @@ def test_the_table_agrees_with_what_openapi_prints(site):
     """x-permission says who is let in before the handler looks at anything: nobody is let in beyond it."""
     kinds = {"public": PUBLIC, "caller": CALLER, "policy": CALLER, "view_metrics": METRICS, "manage_switches": EDITORS, "manage_roles": MANAGERS,
              "manage_workflows": MANAGERS, "manage_placements": MANAGERS, "view_register": MANAGERS, "view_policy_report": MANAGERS,
-             "manage_emergency_stop": MANAGERS, "manage_limits": ADMINS, "manage_providers": ADMINS, "manage_keys": ADMINS, "manage_permissions": ADMINS, "manage_site": ADMINS, "manage_policy": ADMINS,
+             "manage_emergency_stop": MANAGERS, "manage_limits": ADMINS, "manage_events": ADMINS, "manage_providers": ADMINS, "manage_keys": ADMINS, "manage_permissions": ADMINS, "manage_site": ADMINS, "manage_policy": ADMINS,
              "view_plugins": ADMINS, "view_health": ADMINS, "view_usage_report": SPENDERS,
              "export_user_data": PRIVACY_GET}
     for (method, path), operation in routes(site).items():

@@ -264,6 +264,7 @@ static enum lt_code keep(struct job *j, struct lt_jw *response, struct lt_error 
     put_answer(j, response);
     struct lt_tx *tx = lt_tx_new();
     lt_grading_complete(tx, &j->grading);
+    lt_grading_tell(tx, q->caller->site, &j->grading, LT_EVENT_GRADING_PROPOSED);
     if (!lt_run_keep(j->run, tx, &none)) {
         lt_tx_discard(tx);
         return lt_fail(err, LT_ECANCELLED, "the run will be made again");

@@ -19,7 +19,7 @@ static enum lt_code respond(struct lt_workflow_run *run, struct lt_jw *response,
 
 static const struct lt_orchestrator_action respond_actions[] = {{"run", respond}, {NULL, NULL}};
 extern const struct lt_orchestrator lt_mock_response;
-const struct lt_orchestrator lt_mock_response = {.class_name = "MockResponse", .actions = respond_actions};
+const struct lt_orchestrator lt_mock_response = {.class_name = "MockResponse", .actions = respond_actions, .asks_no_model = true};
 
 static const char story[] =
     "A drop of rain fell on a hill. It ran into a brook, the brook into a river, and the river into the sea. There the sun warmed it "
@@ -44,4 +44,4 @@ static enum lt_code stream(struct lt_workflow_run *run, struct lt_jw *response, 
 
 static const struct lt_orchestrator_action stream_actions[] = {{"run", stream}, {NULL, NULL}};
 extern const struct lt_orchestrator lt_mock_stream_response;
-const struct lt_orchestrator lt_mock_stream_response = {.class_name = "MockStreamResponse", .actions = stream_actions, .always_streams = true};
+const struct lt_orchestrator lt_mock_stream_response = {.class_name = "MockStreamResponse", .actions = stream_actions, .always_streams = true, .asks_no_model = true};

@@ -238,6 +238,7 @@ static enum lt_code ask(struct talk *t, struct lt_jw *response, struct lt_error 
     struct lt_llm_question question = {.text = lt_llm_user_text(t->run), .thread = &thread};
     struct lt_call_result *call = LT_NEW(t->run->request->arena, struct lt_call_result);
     struct lt_str text = LT_STR("");
+    t->run->event = t->session->turns > 0 ? LT_EVENT_WORKFLOW_INTERACTED : LT_EVENT_WORKFLOW_INITIALIZED;
     if (lt_content_process(t->run, &question.content, err) || (t->session->id && read_history(t, &question, err)))
         return err->code;
     enum lt_code rc = lt_llm_process(t->run, &question, call, &text, err);
