@@ -189,6 +189,16 @@ static enum lt_code read_token(struct lt_request *r, struct lt_str token, const 
     return lt_jwt_check_header(header, (*ret_issuer)->alg, ret_kid, err);
 }
 
+/* OpenID Connect Core 1.0 §5.1: the whole name, or its parts. */
+static struct lt_str name_of(struct lt_arena *arena, const struct lt_json *claims)
+{
+    struct lt_str whole = lt_json_str_or(lt_json_get(claims, "name"), LT_STR(""));
+    if (whole.n > 0)
+        return whole;
+    return lt_str_trim(lt_printf(arena, "%.*s %.*s", LT_FMT(lt_json_str(lt_json_get(claims, "given_name"))),
+                                 LT_FMT(lt_json_str(lt_json_get(claims, "family_name")))));
+}
+
 static enum lt_code by_token(struct lt_request *r, struct lt_str token, struct lt_error *err)
 {
     const struct lt_json *claims = NULL, *visible = NULL;
@@ -207,6 +217,7 @@ static enum lt_code by_token(struct lt_request *r, struct lt_str token, struct l
     r->caller = (struct lt_caller){.site = issuer->site,
                                    .user_id = user,
                                    .locale = lt_json_str_or(lt_json_get(claims, "locale"), LT_STR("")),
+                                   .name = name_of(r->arena, claims),
                                    .roles = token_roles(claims),
                                    .is_user = true,
                                    .token = token,
@@ -356,9 +367,11 @@ enum lt_code lt_auth_user(struct lt_request *r, struct lt_error *err)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/user/id", LT_USER_ID_RULE);
     struct lt_str id = lt_json_str(lt_json_get(user, "id")), locale = lt_json_str_or(lt_json_get(user, "locale"), LT_STR(""));
     unsigned roles = role_bits(lt_json_get(user, "roles"));
-    if (as)
-        return ask_as(r, id, roles, locale, err);
-    speak_for(r, id, roles, locale);
+    if (as && ask_as(r, id, roles, locale, err))
+        return err->code;
+    if (!as)
+        speak_for(r, id, roles, locale);
+    r->caller.name = lt_json_str_or(lt_json_get(user, "name"), LT_STR(""));
     return LT_OK;
 }
 

@@ -54,7 +54,7 @@ void lt_get_call(struct lt_request *r)
     }
     struct lt_json_reply j;
     lt_answer_write_stored(r, lt_json_begin(&j), &call, attempts);
-    lt_json_end(r, 200, &j);
+    lt_json_end_for(r, 200, &j, call.user_id);
 }
 
 /* Idempotent: cancelling what has ended already is no error, the answer says which it was. */
@@ -143,6 +143,7 @@ static void replay(struct lt_request *r, const struct lt_register_call *call, st
         lt_answer_stored_error(call, &err);
         lt_problem_write(r, &w, &err, call->id);
     }
+    lt_restore_for(r, &data, call->user_id);
     lt_call_events_again(r, lt_str(call->id), completed ? "done" : "error", lt_buf_str(&data), after);
     lt_buf_free(&data);
 }

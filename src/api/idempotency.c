@@ -12,6 +12,7 @@
 #include "api/idempotency_store.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "core/guard.h"
 
 enum { RETRY_S = 2 };
 
@@ -140,6 +141,7 @@ static bool worth_keeping(enum lt_code code)
     case LT_EUPSTREAM_INVALID:
     case LT_ECONTEXT_WINDOW:
     case LT_ECONTENT_REFUSED:
+    case LT_EANSWER_BLOCKED:
     case LT_ECANCELLED:
     case LT_EINTERRUPTED:
     case LT_ETIMEOUT:
@@ -151,6 +153,12 @@ static bool worth_keeping(enum lt_code code)
     }
 }
 
+/* Where an answer with personal data is sealed to. */
+static struct lt_str place_of(const struct lt_key_id *id, struct lt_arena *arena)
+{
+    return lt_printf(arena, "idempotency key %lld %zu:%.*s %.*s", (long long)id->site_id, id->caller.n, LT_FMT(id->caller), LT_FMT(id->name));
+}
+
 static void finish(struct lt_idempotent *k, bool keep)
 {
     struct lt_error err;
@@ -160,6 +168,7 @@ static void finish(struct lt_idempotent *k, bool keep)
     k->over = true;
     if (!k->r->caller.site->store_content || k->r->trace || k->answer.body.n > LT_KEPT_BODY_MAX)
         k->answer.body = LT_STR_NULL;
+    k->answer.body = lt_guard_seal(k->r->caller.site, k->r->arena, k->answer.body, place_of(&k->id, k->r->arena));
     if (keep ? lt_key_keep(store, &k->id, &k->answer, &err) : lt_key_release(store, &k->id, &err))
         lt_log_error("api.idempotency", &err); /* the key stays in use: it never lets the call be made twice */
 }
@@ -332,6 +341,8 @@ void lt_idempotency_run(struct lt_request *r)
     }
     if (rc == LT_ECONFLICT)
         rc = lt_key_find(store, r->arena, &k->id, &kept, &err);
+    if (rc == LT_OK)
+        kept.body = lt_guard_open(store, r->arena, kept.body, place_of(&k->id, r->arena));
     if (rc == LT_OK && memcmp(kept.hash, hash, sizeof(hash)) != 0)
         rc = lt_fail(&err, LT_EKEY_REUSED, "this Idempotency-Key came before with another request");
     if (rc == LT_OK)

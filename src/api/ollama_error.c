@@ -7,6 +7,8 @@ int lt_ollama_status(enum lt_code code)
     switch (code) {
     case LT_EUNSUPPORTED:
     case LT_ECONTENT_REFUSED:
+    case LT_EINPUT_BLOCKED:
+    case LT_EANSWER_BLOCKED:
         return 400;
     default:
         return lt_code_status(code);
@@ -20,7 +22,7 @@ int lt_ollama_status(enum lt_code code)
 static struct lt_str message_of(struct lt_request *r, const struct lt_error *err)
 {
     bool mend = err->code == LT_EINVALID_INPUT || err->code == LT_EINVALID_JSON || err->code == LT_EPERMISSION || err->code == LT_EUNAUTHENTICATED ||
-                err->code == LT_ENOT_FOUND || err->code == LT_ESTOPPED;
+                err->code == LT_ENOT_FOUND || err->code == LT_ESTOPPED || err->code == LT_EINPUT_BLOCKED || err->code == LT_EANSWER_BLOCKED;
     if (err->detail[0] == '\0' || (!mend && r->caller.user_id.n > 0))
         return lt_str(lt_code_text(err->code));
     const char *detail = lt_problem_detail(r, err);

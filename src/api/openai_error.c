@@ -19,6 +19,8 @@ static const struct {
     {LT_EUNKNOWN_ACTION, 404, "invalid_request_error", "model_not_found"},
     {LT_ECONTEXT_WINDOW, 400, "invalid_request_error", "context_length_exceeded"},
     {LT_ECONTENT_REFUSED, 400, "invalid_request_error", "content_filter"},
+    {LT_EINPUT_BLOCKED, 400, "invalid_request_error", "content_filter"},
+    {LT_EANSWER_BLOCKED, 400, "invalid_request_error", "content_filter"},
     {LT_EUNSUPPORTED, 422, "invalid_request_error", "not_supported"},
     {LT_ERATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded"},
     {LT_EUPSTREAM_RATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded"},

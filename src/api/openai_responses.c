@@ -135,7 +135,7 @@ static enum lt_code keep_end(struct call *c, struct lt_error *err)
     if (!c->started)
         return keep(c, err);
     enum lt_code rc = lt_commit_wait(&c->begin, err);
-    return rc ? rc : lt_response_end(store_of(c), &c->response, err);
+    return rc ? rc : lt_response_end(store_of(c), &c->q.owner, &c->response, err);
 }
 
 /* Nothing was shown: an ordinary error, and nothing is kept. */

@@ -1,6 +1,7 @@
 /* Answers of the Responses API that are kept: read, listed, removed, cancelled. What is another's is not there. */
 #include "api/openai_responses.h"
 
+#include "core/guard.h"
 #include "core/register.h"
 
 enum { ITEMS_DEFAULT = 20, ITEMS_MAX = 100, HANDOVER_MS = 3600000, CANCEL_LOOKS = 100, CANCEL_LOOK_MS = 50 };
@@ -44,14 +45,16 @@ enum lt_code lt_response_settle(struct lt_request *r, struct lt_stored_response 
         return rc;
     if (!abandoned(r, s, &call))
         return LT_OK;
-    struct lt_str text = text_of(r->arena, &call, &whole);
+    struct lt_str text = text_of(r->arena, &call, &whole); /* as the register has it: with placeholders */
+    text = lt_guard_restore(lt_guard_talk(r->api->options.store, r->arena, &r->caller), text);
     lt_fail(&why, lt_str_is(call.state, "cancelled") ? LT_ECANCELLED : LT_EINTERRUPTED, "the process ended before the answer did");
     lt_response_break_off(r->arena, &why, lt_code_text(why.code), text, s);
     if (whole)
         lt_response_complete(r->arena, &(struct lt_door_result){.model = s->model, .usage = call.usage, .completed_at = call.completed_at}, text, s);
     if (whole)
         s->code = s->message = LT_STR("");
-    return lt_response_end(r->api->options.store, s, err);
+    struct lt_response_owner owner = lt_response_owner_of(&r->caller);
+    return lt_response_end(r->api->options.store, &owner, s, err);
 }
 
 /* ---- finding ---- */

@@ -124,6 +124,10 @@ struct lt_json_reply {
 };
 struct lt_jw *lt_json_begin(struct lt_json_reply *j);
 void lt_json_end(struct lt_request *r, int status, struct lt_json_reply *j);
+/* The same for what is kept of a user, which may have placeholders (core/guard.h): its owner reads what they stand for, nobody else does. */
+void lt_json_end_for(struct lt_request *r, int status, struct lt_json_reply *j, struct lt_str owner_id);
+/* Restores what a buffer holds of such a text. */
+void lt_restore_for(struct lt_request *r, struct lt_buf *text, struct lt_str owner_id);
 /* application/problem+json (RFC 9457) with the status of err->code; call_id: the register row, or NULL. */
 void lt_reply_problem(struct lt_request *r, const struct lt_error *err, const char *call_id);
 /* What the caller may read of what went wrong: err's detail, or a calm text. */

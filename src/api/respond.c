@@ -1,6 +1,7 @@
 /* Sending answers: every one passes lt_reply(), so that the security headers are on all of them. */
 #include "api/etag.h"
 #include "api/idempotency.h"
+#include "core/guard.h"
 
 enum { EXTRA_MAX = 8 };
 
@@ -84,6 +85,23 @@ struct lt_jw *lt_json_begin(struct lt_json_reply *j)
     lt_buf_init(&j->buf, LT_REPLY_MAX);
     lt_jw_init(&j->w, &j->buf);
     return &j->w;
+}
+
+void lt_restore_for(struct lt_request *r, struct lt_buf *text, struct lt_str owner_id)
+{
+    bool own = owner_id.n > 0 && lt_str_eq(owner_id, r->caller.user_id) && !text->failed;
+    struct lt_guard_talk *talk = own ? lt_guard_talk(r->api->options.store, r->arena, &r->caller) : NULL;
+    struct lt_str is = lt_guard_restore(talk, lt_buf_str(text));
+    if (is.p == text->p)
+        return;
+    lt_buf_reset(text);
+    lt_buf_put_str(text, is);
+}
+
+void lt_json_end_for(struct lt_request *r, int status, struct lt_json_reply *j, struct lt_str owner_id)
+{
+    lt_restore_for(r, &j->buf, owner_id);
+    lt_json_end(r, status, j);
 }
 
 void lt_json_end(struct lt_request *r, int status, struct lt_json_reply *j)

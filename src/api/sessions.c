@@ -96,7 +96,7 @@ static void answer_session(struct lt_request *r, const struct lt_session *sessio
 {
     struct lt_json_reply j;
     lt_session_write(lt_json_begin(&j), session, manages(r));
-    lt_json_end(r, 200, &j);
+    lt_json_end_for(r, 200, &j, session->key.user_id);
 }
 
 void lt_get_session(struct lt_request *r)
@@ -182,7 +182,7 @@ void lt_get_session_thread(struct lt_request *r)
         lt_reply_problem(r, &err, NULL);
         return;
     }
-    lt_json_end(r, 200, &j);
+    lt_json_end_for(r, 200, &j, session.key.user_id);
 }
 
 /* ---- its talk, page by page ---- */
@@ -208,5 +208,5 @@ void lt_get_session_messages(struct lt_request *r)
     }
     struct lt_json_reply j;
     lt_session_write_page(lt_json_begin(&j), &messages, shown);
-    lt_json_end(r, 200, &j);
+    lt_json_end_for(r, 200, &j, session.key.user_id);
 }

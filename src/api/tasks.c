@@ -94,7 +94,7 @@ void lt_get_task(struct lt_request *r)
     struct lt_json_reply j;
     newest_progress(r, &task);
     lt_task_write(lt_json_begin(&j), &task, lt_problem_detail(r, &task.error));
-    lt_json_end(r, 200, &j);
+    lt_json_end_for(r, 200, &j, task.user_id);
 }
 
 static enum lt_code read_filter(struct lt_request *r, struct lt_task_filter *ret, struct lt_error *err)
@@ -202,6 +202,7 @@ static void tell_end(struct follow *f, const struct lt_workflow_task *task)
         lt_task_write(&w, task, "");
     else
         lt_problem_write(f->r, &w, &task->error, task->uuid_text.p);
+    lt_restore_for(f->r, &f->data, task->user_id);
     put_event(f, completed ? "done" : "error", f->after + 1);
 }
 

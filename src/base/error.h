@@ -40,6 +40,8 @@
     X(ESITE_BUSY, "site_busy", 429, 1, "Too many people are asking at once. Try again in a moment.")                         \
     X(EBUDGET, "budget_exceeded", 429, 1, "The budget for AI is used up for now. Try again later.")                           \
     X(ESTOPPED, "emergency_stopped", 503, 0, "AI is stopped for the moment. Try again later.")                               \
+    X(EINPUT_BLOCKED, "input_blocked", 422, 0, "This cannot be sent to the AI service here. Change the text and try again.") \
+    X(EANSWER_BLOCKED, "answer_blocked", 422, 0, "The answer was held back by a rule of this site. Try asking otherwise.")   \
     /* what a vendor did */                                                                                                  \
     X(EUPSTREAM_BAD_REQUEST, "upstream_bad_request", 502, 0, "The AI service did not accept the request.")                   \
     X(EUPSTREAM_UNAUTHORIZED, "upstream_unauthorized", 502, 0, "The AI service does not let us in just now. Try again later.")      \

@@ -6,6 +6,7 @@
 #include "content/builtin.h"
 #include "core/placement.h"
 #include "core/sealed.h"
+#include "guard/guard.h"
 #include "io/tls.h"
 #include "plugin/builtin.h"
 #include "plugin/plugin.h"
@@ -25,6 +26,7 @@ enum lt_code lt_engine_register(const struct lt_settings *s, struct lt_plugin_se
 {
     const char *share, *widgets;
     lt_settings_share(s, &share, &widgets);
+    lt_guard_set(lt_guard_compile_settings);
     if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err) || lt_tools_register(err) ||
         lt_content_register(share, err) || lt_workflows_register(err))
         return err->code;

@@ -2,6 +2,7 @@
 #include "core/admin_private.h"
 
 #include "base/secret.h"
+#include "core/guard.h"
 #include "core/period.h"
 #include "core/site_settings.h"
 #include "io/url.h"
@@ -88,7 +89,10 @@ static enum lt_code check_settings(struct lt_arena *arena, const struct lt_json 
     if (lt_admin_parse(arena, lt_admin_merge(arena, NULL, patch), &given, err) || lt_admin_check(arena, lt_site_settings_schema, given, err) ||
         check_roles_url(lt_json_str(lt_json_get(given, "lms_roles_url")), err) || check_zone(lt_json_get(given, "time_zone"), err))
         return err->code;
-    return check_services(lt_json_get(given, "services"), err);
+    const struct lt_guard *guard;
+    if (check_services(lt_json_get(given, "services"), err))
+        return err->code;
+    return lt_guard_compile(NULL, arena, 0, given, &guard, err);
 }
 
 static enum lt_code site_set(struct lt_store *store, struct lt_arena *arena, struct lt_str slug, const struct lt_json *patch, struct lt_error *err)

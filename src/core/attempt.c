@@ -87,6 +87,20 @@ static enum lt_code read_answer(struct lt_process *c, const struct lt_neutral_ca
     return check_format(c, call, result, err);
 }
 
+static enum lt_code look_at_answer(struct lt_process *c, const struct lt_neutral_result *result, struct lt_error *err)
+{
+    if (c->request->on_status)
+        c->request->on_status(c->request->ctx, LT_STR("The answer is being checked."));
+    return c->request->caller->site->guard->ops->output(c->watch, result->text, err);
+}
+
+/* Rules that only say what they would have done: the answer is out. */
+static void look_at_shown(struct lt_process *c, const struct lt_neutral_result *result)
+{
+    struct lt_error nobody;
+    c->request->caller->site->guard->ops->output(c->watch, lt_process_shows(c) ? lt_buf_str(&c->shown) : result->text, &nobody);
+}
+
 /* The vendor has answered: strips, checks, shows what was held back, lets the action make the response. */
 static enum lt_code take_answer(struct lt_process *c, struct lt_provider_run *run, struct lt_error *err)
 {
@@ -95,8 +109,12 @@ static enum lt_code take_answer(struct lt_process *c, struct lt_provider_run *ru
         return err->code;
     if (!lt_process_shows(c) && read_answer(c, run->call, result, err))
         return err->code;
+    if (c->guarded && look_at_answer(c, result, err))
+        return err->code;
     if (lt_process_show_rest(c, result->text, err))
         return err->code;
+    if (c->watch && !c->guarded)
+        look_at_shown(c, result);
     if (lt_process_shows(c)) /* what was shown is the stripped text (text/think.h) */
         result->text = lt_buf_str(&c->shown);
     if (c->action->action->kind == LT_NEUTRAL_IMAGE && lt_process_take_images(c, run, err))
@@ -169,7 +187,7 @@ static struct lt_provider_run *run_new(struct lt_process *c, const struct lt_pro
     if (q->profile && q->profile->settings)
         run->settings = lt_merge_patch(q->arena, run->settings, q->profile->settings);
     run->action = lt_str(action);
-    run->input = q->input;
+    run->input = c->input;
     run->locale = q->caller->locale;
     run->stream = q->stream;
     run->deadline_ms = deadline;
@@ -294,7 +312,7 @@ static enum lt_code ask_one(struct lt_process *c, struct candidate *to, uint64_t
 static bool is_final(const struct lt_process *c, enum lt_code rc)
 {
     return rc == LT_OK || rc == LT_ECANCELLED || rc == LT_ESTORE || rc == LT_EOVERLOADED || rc == LT_EINVALID_INPUT || c->shown.n > 0 ||
-           c->charge.final || c->ours;
+           c->charge.final || c->ours || rc == LT_EANSWER_BLOCKED;
 }
 
 /* May the same request to the same vendor end better in a moment? */

@@ -6,6 +6,7 @@ struct lt_caller {
     struct lt_site *site;
     struct lt_str user_id;   /* opaque, from the LMS; "" for a key that names nobody */
     struct lt_str locale;
+    struct lt_str name;      /* as the LMS says it, or empty: so that it can be kept from vendors (guard/pii_name.c). Never logged, never kept */
     unsigned roles;          /* bits of enum lt_role */
     bool is_user;            /* by a user's token (answers omit provider, model, attempts, cost) */
     const struct lt_site_key *key; /* by a site key, else NULL */

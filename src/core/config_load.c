@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "core/guard.h"
 #include "core/limit_load.h"
 #include "core/outbox.h"
 #include "core/period.h"
@@ -145,6 +146,8 @@ static enum lt_code load_sites(struct load *l)
         lt_hmac_key_init(&s->user_key, s->secret, sizeof(s->secret));
         file_key(s);
         site_settings(l, s, lt_rows_str(&r, i, 5));
+        if (lt_guard_compile(l->store, l->arena, s->id, s->settings, &s->guard, l->err))
+            return lt_error_wrap(l->err, "guards of site '%.*s'", LT_FMT(s->slug));
         s->policy_version = lt_rows_str(&r, i, 6);
         s->policy_text = LT_STR("");
     }

@@ -82,7 +82,7 @@ static enum lt_code write_down(struct lt_process *c)
 static int64_t images_wanted(const struct lt_process *c)
 {
     bool images = c->action->action->kind == LT_NEUTRAL_IMAGE;
-    return images ? lt_json_int64_or(lt_json_get(c->request->input, "count"), 1) : 0;
+    return images ? lt_json_int64_or(lt_json_get(c->input, "count"), 1) : 0;
 }
 
 enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_run *run, struct lt_error *err)
@@ -96,7 +96,7 @@ enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_ru
     struct lt_usage usage = {0, 0, 0, 0, 0}; /* an action that the provider serves itself has no tokens */
     if (run->call) {
         /* What the vendor keeps of the conversation counts too; it is in the input. */
-        int64_t whole = run->call->previous_response_id.n > 0 ? json_bytes(c->request->input) : 0;
+        int64_t whole = run->call->previous_response_id.n > 0 ? json_bytes(c->input) : 0;
         e->input_tokens = input_tokens(run->call) + whole;
         usage.prompt_tokens = e->input_tokens;
         usage.completion_tokens = run->call->max_tokens > 0 ? run->call->max_tokens : setting(run, "max_tokens");

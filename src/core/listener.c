@@ -43,6 +43,18 @@ static enum lt_code too_long(struct lt_error *err)
     return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_ANSWER_MAX);
 }
 
+/* What is kept of the answer has placeholders (`shown`); the listener gets what they stand for. */
+static enum lt_code give_restored(struct lt_process *c, bool last)
+{
+    enum lt_code rc = LT_OK;
+    if (!lt_guard_restore_piece(c->watch->talk, &c->restoring, lt_buf_str(&c->clean), last, &c->restored))
+        return LT_EUPSTREAM_INVALID;
+    if (c->restored.n > 0)
+        rc = c->request->on_text(c->request->ctx, lt_buf_str(&c->restored));
+    lt_buf_reset(&c->restored);
+    return rc;
+}
+
 /* Gives what `clean` holds to the listener. */
 static enum lt_code show(struct lt_process *c, struct lt_error *err)
 {
@@ -57,7 +69,7 @@ static enum lt_code show(struct lt_process *c, struct lt_error *err)
         lt_timer_set(&c->timer, CHECKPOINT_MS);
         c->checkpoint_armed = true;
     }
-    enum lt_code rc = c->request->on_text(c->request->ctx, lt_buf_str(&c->clean));
+    enum lt_code rc = lt_process_restores(c) ? give_restored(c, false) : c->request->on_text(c->request->ctx, lt_buf_str(&c->clean));
     lt_buf_reset(&c->clean);
     return rc ? lt_fail(err, rc, "the listener ended the call") : LT_OK;
 }
@@ -81,7 +93,10 @@ enum lt_code lt_process_show_rest(struct lt_process *c, struct lt_str text, stru
 {
     if (!c->request->on_text)
         return LT_OK;
-    if (c->hold ? !lt_buf_put_str(&c->clean, text) : !lt_think_end(&c->think, &c->clean))
+    if (!lt_process_shows(c) ? !lt_buf_put_str(&c->clean, text) : !lt_think_end(&c->think, &c->clean))
         return too_long(err);
-    return show(c, err);
+    if (show(c, err))
+        return err->code;
+    enum lt_code rc = lt_process_restores(c) ? give_restored(c, true) : LT_OK;
+    return rc ? lt_fail(err, rc, "the listener ended the call") : LT_OK;
 }

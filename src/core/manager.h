@@ -10,6 +10,7 @@
 
 struct lt_manager;
 struct lt_trace; /* core/trace.h */
+struct lt_guard_talk; /* core/guard.h */
 
 struct lt_manager_options {
     struct lt_store *store;
@@ -62,6 +63,7 @@ struct lt_call_profile {
     bool own_form;           /* the input is of the action's own form: the action's instruction stays */
     const struct lt_json *settings; /* over those of the action at the instance: model, temperature, …; NULL: none */
     const struct lt_call_thread *thread; /* of a conversation; NULL: it is none, and nothing is to be kept */
+    struct lt_str slug;      /* of the profile, for rules that are for some; "" = none */
     enum lt_wish cache;      /* is the prompt worth keeping at the vendor for the next call? */
 };
 
@@ -78,6 +80,12 @@ struct lt_call_request {
     bool policy_by_lms;      /* whoever asks vouches that the LMS has asked the user */
     bool stream;
     struct lt_trace *trace;  /* notes what the call is compiled to; NULL: nobody wants to see it */
+    /*
+     * Of a run: what it has replaced so far. The answer then stays as it is kept, with placeholders, in response and to on_text alike, and whoever
+     * asks restores it. NULL: the call has one of its own and restores its answer by itself.
+     */
+    struct lt_guard_talk *talk;
+    struct lt_uuid checks;   /* of the call whose text this one judges: no rule looks at it, so that there is no loop; all zero: none */
     bool test;               /* an administrator tries the instance `provider`: whether or not it is enabled or left alone, without policy */
     /*
      * The listener; all may be NULL. on_start: the id is known and the gates are passed (nothing durable yet, show nothing but the id).
@@ -85,6 +93,7 @@ struct lt_call_request {
      */
     void (*on_start)(void *ctx, struct lt_uuid id);
     enum lt_code (*on_text)(void *ctx, struct lt_str piece);
+    void (*on_status)(void *ctx, struct lt_str message); /* what the user waits for meanwhile */
     void *ctx;
 };
 

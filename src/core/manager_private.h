@@ -8,6 +8,7 @@
 #include "core/calls.h"
 #include "core/charge.h"
 #include "core/gates.h"
+#include "core/guard.h"
 #include "core/lms_roles.h"
 #include "core/metrics.h"
 #include "core/refusal.h"
@@ -64,6 +65,11 @@ struct lt_process {
     int checkpoints;
     bool checkpoint_armed;
     struct lt_timer timer;
+    const struct lt_json *input;   /* of the request, with placeholders where the guard has put them */
+    struct lt_guard_watch *watch;  /* NULL: nothing of this call is guarded */
+    struct lt_guard_stream restoring;
+    struct lt_buf restored;        /* a piece on its way from shown to the listener */
+    bool guarded;              /* the answer is shown only when rules have seen all of it */
     bool hold;                 /* the answer is to be JSON: it is checked before it is shown */
     struct lt_str misfit;      /* an answer that was not in the form asked for, and why: the next try is to mend it */
     char misfit_why[512];
@@ -113,7 +119,12 @@ void lt_process_use_thread(struct lt_process *c, const struct lt_provider_run *r
 /* Is the answer shown as it comes? */
 static inline bool lt_process_shows(const struct lt_process *c)
 {
-    return c->request->on_text && !c->hold;
+    return c->request->on_text && !c->hold && !c->guarded;
+}
+/* Is what it shows to be restored? */
+static inline bool lt_process_restores(const struct lt_process *c)
+{
+    return c->watch && c->watch->restores;
 }
 /* The provider's on_text: keeps the piece and shows what of it may be shown. */
 enum lt_code lt_process_on_text(struct lt_provider_run *run, struct lt_str piece, struct lt_error *err);

@@ -113,6 +113,8 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
     }
     if (content)
         lt_record_content(tx, c->action, &c->action_call, &partial);
+    if (c->watch)
+        c->request->caller->site->guard->ops->record(c->watch, tx);
     lt_process_record_images(c, tx);
     lt_record_end(tx, r->id,
                   &(struct lt_record_end){.state = end_state(r),
@@ -180,6 +182,25 @@ static enum lt_code ask(struct lt_process *c, struct lt_error *err)
     return rc;
 }
 
+/* Who guards looks at the call from here on: what it has replaced is nowhere else in the call. */
+static APART void enter_guard(struct lt_process *c)
+{
+    const struct lt_guard *guard = c->request->caller->site->guard;
+    struct lt_guard_call *call = LT_NEW(c->request->arena, struct lt_guard_call);
+    *call = (struct lt_guard_call){.manager = c->manager, .store = c->manager->store, .request = c->request, .id = c->result->id};
+    c->watch = guard->ops->enter(guard, call);
+    c->guarded = c->watch && c->watch->holds;
+}
+
+static enum lt_code look_at_input(struct lt_process *c, struct lt_error *err)
+{
+    if (!c->watch)
+        return LT_OK;
+    enum lt_code rc = c->request->caller->site->guard->ops->input(c->watch, c->request->input, &c->input, err);
+    c->action_call.input = c->input;
+    return rc;
+}
+
 static enum lt_code run_call(struct lt_process *c)
 {
     struct lt_call_result *r = c->result;
@@ -190,12 +211,12 @@ static enum lt_code run_call(struct lt_process *c)
         finish_failed(r, &err);
         return err.code;
     }
-    if (ask(c, &err) == LT_OK)
+    if (look_at_input(c, &err) == LT_OK && ask(c, &err) == LT_OK)
         r->success = true;
     else
         finish_failed(r, &err);
     lt_trace_mark(c->trace, LT_TRACE_ASKED);
-    if (!r->success)
+    if (!r->success && r->error.code != LT_EANSWER_BLOCKED) /* what a rule held back is not kept either */
         r->partial = lt_str_copy(c->request->arena, c->shown.n > 0 ? lt_buf_str(&c->shown) : lt_buf_str(&c->raw));
     lt_process_drop_images(c);
     r->completed_at = lt_now_ms();
@@ -203,6 +224,11 @@ static enum lt_code run_call(struct lt_process *c)
         lt_log_error("register.end", &err);
         finish_failed(r, &err);
         end_anyway(c);
+    }
+    if (lt_process_restores(c)) { /* after the record, which has placeholders */
+        r->response = lt_guard_restore(c->watch->talk, r->response);
+        r->partial = lt_guard_restore(c->watch->talk, r->partial);
+        r->refusal = lt_guard_restore(c->watch->talk, r->refusal);
     }
     return r->error.code;
 }
@@ -270,11 +296,16 @@ static enum lt_code admitted(struct lt_process *c, enum lt_metric_outcome *ret_o
     lt_buf_init(&c->raw, LT_ANSWER_MAX);
     lt_buf_init(&c->shown, LT_ANSWER_MAX);
     lt_buf_init(&c->clean, 2 * LT_ANSWER_MAX);
+    lt_buf_init(&c->restored, 2 * LT_ANSWER_MAX);
     lt_think_init(&c->think, LT_ANSWER_MAX);
     c->action_call = (struct lt_action_call){
         .action = c->action->action, .arena = q->arena, .id = c->result->id, .input = q->input, .locale = q->caller->locale};
+    c->input = q->input;
+    if (q->caller->site->guard)
+        enter_guard(c);
     rc = run_call(c);
     lt_think_free(&c->think);
+    lt_buf_free(&c->restored);
     lt_buf_free(&c->clean);
     lt_buf_free(&c->shown);
     lt_buf_free(&c->raw);

@@ -2,6 +2,7 @@
 #include "core/response_store.h"
 
 #include "base/clock.h"
+#include "core/guard.h"
 
 enum { SWEEP_UNIT = 100, DAY_MS = 24 * 3600 * 1000 };
 
@@ -15,7 +16,8 @@ struct lt_response_owner lt_response_owner_of(const struct lt_caller *caller)
     return (struct lt_response_owner){.site_id = caller->site->id,
                                       .user_id = caller->user_id,
                                       .key_id = caller->key ? caller->key->id : 0,
-                                      .since = kept_since(caller->site, lt_now_ms())};
+                                      .since = kept_since(caller->site, lt_now_ms()),
+                                      .site = caller->site};
 }
 
 /* Whose it is, and whether it is still kept: $1 to $4. */
@@ -41,6 +43,28 @@ static enum lt_code not_found(struct lt_error *err)
     return lt_fail(err, LT_ENOT_FOUND, "there is no such response");
 }
 
+/* ---- sealed texts, where personal data are not to lie in clear ---- */
+
+static struct lt_str place_of(struct lt_arena *arena, const struct lt_uuid *id, const char *column)
+{
+    char text[37];
+    lt_uuid_format(*id, text);
+    return lt_printf(arena, "openai_response %s %s", text, column);
+}
+
+static struct lt_value sealed(const struct lt_response_owner *o, struct lt_arena *arena, const struct lt_uuid *id, const char *column, struct lt_str text)
+{
+    return lt_value_text(lt_guard_seal(o->site, arena, text, place_of(arena, id, column)));
+}
+
+/* What cannot be opened any more is as if it were empty. */
+static struct lt_str opened(struct lt_store *store, struct lt_arena *arena, const struct lt_uuid *id, const char *column, struct lt_str text,
+                            struct lt_str otherwise)
+{
+    struct lt_str plain = lt_guard_open(store, arena, text, place_of(arena, id, column));
+    return plain.p ? plain : otherwise;
+}
+
 /* ---- writing ---- */
 
 static enum lt_code check_size(const char *field, struct lt_str items, struct lt_error *err)
@@ -54,32 +78,37 @@ enum lt_code lt_response_tx_add(struct lt_tx *tx, const struct lt_response_owner
 {
     if (check_size("/input", r->input, err) || check_size("/output", r->output, err))
         return err->code;
+    struct lt_arena *arena = lt_arena_new();
     LT_TX(tx,
           "INSERT INTO openai_response (id, site_id, user_id, key_id, call_id, previous_id, status, reason, code, message, model, settings,"
           " input, output, input_tokens, output_tokens, cached_tokens, reasoning_tokens, bytes, created_at, completed_at)"
           " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
           id_value(&r->id), LT_INT(o->site_id), lt_value_text(o->user_id), LT_INT(o->key_id), id_value(&r->call_id),
           lt_uuid_is_null(r->previous_id) ? LT_NULL : id_value(&r->previous_id), lt_value_text(r->status), lt_value_text(r->reason),
-          lt_value_text(r->code), lt_value_text(r->message), lt_value_text(r->model), lt_value_text(r->settings), lt_value_text(r->input),
-          lt_value_text(r->output), lt_value_known_int(r->usage.prompt_tokens), lt_value_known_int(r->usage.completion_tokens),
+          lt_value_text(r->code), lt_value_text(r->message), lt_value_text(r->model), sealed(o, arena, &r->id, "settings", r->settings),
+          sealed(o, arena, &r->id, "input", r->input), sealed(o, arena, &r->id, "output", r->output),
+          lt_value_known_int(r->usage.prompt_tokens), lt_value_known_int(r->usage.completion_tokens),
           lt_value_known_int(r->usage.cached_tokens), lt_value_known_int(r->usage.reasoning_tokens), LT_INT(r->input.n + r->output.n),
           LT_INT(r->created_at), LT_INT(r->completed_at));
+    lt_arena_free(arena);
     return LT_OK;
 }
 
-enum lt_code lt_response_end(struct lt_store *store, const struct lt_stored_response *r, struct lt_error *err)
+enum lt_code lt_response_end(struct lt_store *store, const struct lt_response_owner *o, const struct lt_stored_response *r, struct lt_error *err)
 {
     if (check_size("/output", r->output, err))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
+    struct lt_arena *arena = lt_arena_new();
     LT_TX(tx,
           "UPDATE openai_response SET status = $1, reason = $2, code = $3, message = $4, model = $5, output = $6, input_tokens = $7,"
           " output_tokens = $8, cached_tokens = $9, reasoning_tokens = $10, bytes = $11, completed_at = $12"
           " WHERE id = $13 AND status = 'in_progress'",
           lt_value_text(r->status), lt_value_text(r->reason), lt_value_text(r->code), lt_value_text(r->message), lt_value_text(r->model),
-          lt_value_text(r->output), lt_value_known_int(r->usage.prompt_tokens), lt_value_known_int(r->usage.completion_tokens),
+          sealed(o, arena, &r->id, "output", r->output), lt_value_known_int(r->usage.prompt_tokens), lt_value_known_int(r->usage.completion_tokens),
           lt_value_known_int(r->usage.cached_tokens), lt_value_known_int(r->usage.reasoning_tokens), LT_INT(r->input.n + r->output.n),
           LT_INT(r->completed_at), id_value(&r->id));
+    lt_arena_free(arena);
     return lt_store_write(store, tx, err);
 }
 
@@ -137,6 +166,9 @@ enum lt_code lt_response_find(struct lt_store *store, struct lt_arena *arena, co
     if (r.rows == 0)
         return not_found(err);
     fill(ret, &r);
+    ret->settings = opened(store, arena, &id, "settings", ret->settings, LT_STR("{}"));
+    ret->input = opened(store, arena, &id, "input", ret->input, LT_STR("[]"));
+    ret->output = opened(store, arena, &id, "output", ret->output, LT_STR("[]"));
     return LT_OK;
 }
 
@@ -166,8 +198,11 @@ enum lt_code lt_response_read_thread(struct lt_store *store, struct lt_arena *ar
     *ret = (struct lt_response_thread){.turns = LT_NEW_ARRAY(arena, struct lt_response_turn, n),
                                        .n = n,
                                        .before = n < r.rows ? LT_RESPONSE_LONG : begins ? LT_RESPONSE_WHOLE : LT_RESPONSE_GONE};
-    for (size_t i = 0; i < n; i++)
-        ret->turns[n - 1 - i] = (struct lt_response_turn){uuid_of(&r, i, 0), lt_rows_str(&r, i, 3), lt_rows_str(&r, i, 4)};
+    for (size_t i = 0; i < n; i++) {
+        struct lt_uuid turn = uuid_of(&r, i, 0);
+        ret->turns[n - 1 - i] = (struct lt_response_turn){turn, opened(store, arena, &turn, "input", lt_rows_str(&r, i, 3), LT_STR("[]")),
+                                                          opened(store, arena, &turn, "output", lt_rows_str(&r, i, 4), LT_STR("[]"))};
+    }
     return LT_OK;
 }
 

@@ -24,6 +24,7 @@ struct lt_response_owner {
     struct lt_str user_id;                   /* "": what the key asked, for whomever */
     int64_t key_id;                          /* 0: no key */
     int64_t since;                           /* ms: what was made before is not kept any more */
+    const struct lt_site *site;              /* whose guard says whether texts are sealed (core/guard.h) */
 };
 /* Who calls, and what of it is still kept. */
 struct lt_response_owner lt_response_owner_of(const struct lt_caller *caller);
@@ -49,7 +50,8 @@ enum lt_code lt_response_tx_add(struct lt_tx *tx, const struct lt_response_owner
  * Writes how a response `in_progress` ended: status, reason, code, message, model, output, usage, completed_at. Durable when it returns. One that was
  * removed meanwhile stays so, and one that has ended stays as it is. LT_ETOO_LARGE.
  */
-enum lt_code lt_response_end(struct lt_store *store, const struct lt_stored_response *response, struct lt_error *err);
+enum lt_code lt_response_end(struct lt_store *store, const struct lt_response_owner *owner, const struct lt_stored_response *response,
+                             struct lt_error *err);
 /* Removes a response of which nothing was shown. Does not wait. */
 void lt_response_forget(struct lt_store *store, struct lt_uuid id);
 

@@ -94,6 +94,7 @@ struct lt_policy_text;         /* core/policy_text.h */
 struct lt_limit_index;         /* core/limit.h */
 struct lt_price;               /* core/price.h */
 struct lt_event_destination;   /* core/outbox.h */
+struct lt_guard;               /* core/guard.h */
 
 struct lt_site {
     int64_t id;
@@ -154,6 +155,7 @@ struct lt_site {
     size_t destinations_n;
     struct lt_str time_zone;        /* in which days, weeks and months begin; default UTC */
     struct lt_str currency;         /* of prices and budgets, ISO 4217; default USD */
+    const struct lt_guard *guard;   /* NULL: nothing is guarded */
 };
 
 /* What folders above core add to the snapshot: read with it, freed with it. */

@@ -13,11 +13,14 @@
     SETTING(group, name, title, text, "[]", "\"type\":\"array\",\"maxItems\":100,"                                                        \
             "\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,\"pattern\":\"^" pattern "$\"}")
 
+#define PII_MODE "{\"enum\":[\"off\",\"annotate\",\"redact\",\"block\"]}"
+#define NAMES(pattern) "{\"type\":\"array\",\"maxItems\":50,\"items\":{\"type\":\"string\",\"pattern\":\"" pattern "\"}}"
 #define GENERAL "General"
 #define POLICY "Policy and privacy"
 #define CALLS "Calls"
 #define TASKS "Background tasks"
 #define RECORDS "How long things are kept"
+#define GUARDS "Guards"
 #define LMS "Learning platform"
 #define SERVICES "Services"
 
@@ -39,6 +42,27 @@ const char lt_site_settings_schema[] =
     SWITCH(POLICY, "store_content", "Keep questions and answers",
            "Off: nothing of what is asked and answered is written; the register has only that there was a call, its time and its cost.", "true") ","
     SWITCH(POLICY, "users_may_erase", "Users may delete what is kept about them", "With their own token, without an administrator.", "false") ","
+    SETTING(GUARDS, "pii", "Personal data",
+            "What is done with personal data in what is sent: off, annotate (they are counted), redact (AI services get placeholders, users see the data"
+            " again), block (such a request is refused). For all actions, or for some otherwise. Without kinds all are looked for.", "{\"mode\":\"off\"}",
+            "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"mode\":" PII_MODE ","
+            "\"kinds\":{\"type\":\"array\",\"uniqueItems\":true,\"items\":{\"enum\":[\"email\",\"phone\",\"card\",\"iban\",\"national_id\",\"ip\","
+            "\"name\"]}},\"actions\":{\"type\":\"object\",\"maxProperties\":64,\"propertyNames\":{\"pattern\":\"^[a-z][a-z0-9_]{0,63}$\"},"
+            "\"additionalProperties\":" PII_MODE "}}") ","
+    SETTING(GUARDS, "guards", "Rules for texts",
+            "What may not be sent, or shown: by length, patterns, language or moderation; each for all actions and profiles or for some. With dry_run it is"
+            " only reported what would have been blocked.", "[]",
+            "\"type\":\"array\",\"maxItems\":50,\"items\":{\"type\":\"object\",\"additionalProperties\":false,"
+            "\"required\":[\"name\",\"type\",\"stage\",\"mode\"],\"properties\":{"
+            "\"name\":{\"type\":\"string\",\"pattern\":\"^[a-z0-9][a-z0-9_-]{0,62}$\"},"
+            "\"type\":{\"enum\":[\"length\",\"pattern\",\"language\",\"moderation\"]},\"stage\":{\"enum\":[\"input\",\"output\"]},"
+            "\"mode\":{\"enum\":[\"off\",\"dry_run\",\"block\"]},"
+            "\"actions\":" NAMES("^[a-z][a-z0-9_]{0,63}$") ",\"profiles\":" NAMES("^[a-z0-9][a-z0-9_-]{0,127}$") ","
+            "\"max\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":4000000},"
+            "\"patterns\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":20,\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":1024}},"
+            "\"languages\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":20,\"items\":{\"type\":\"string\",\"pattern\":\"^[a-z]{2}$\"}},"
+            "\"categories\":" NAMES("^[a-z_]{1,40}$") ","
+            "\"undecided\":{\"enum\":[\"block\",\"pass\"]},\"text\":{\"type\":\"string\",\"maxLength\":300}}}") ","
     NUMBER(CALLS, "call_timeout_ms", "Time for a call (ms)", "A call that takes longer is ended, whichever provider is being asked.", "120000", "1000",
            "3600000") ","
     NUMBER(CALLS, "max_running_calls", "Calls at once", "One more is refused, not queued. 0: no limit of the site's own.", "0", "0", "1000000") ","

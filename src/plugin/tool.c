@@ -1,4 +1,5 @@
 /* Tools of plugins. */
+#include "core/guard.h"
 #include "core/tool.h"
 
 #include "plugin/plugin.h"
@@ -47,6 +48,7 @@ static enum lt_code on_behalf(void *ctx, struct lt_arena *arena, struct lt_str a
                                       .place = {c->course_id, c->location_id, c->placement},
                                       .action = action,
                                       .input = input,
+                                      .talk = lt_guard_talk_of(c->manager, arena, c->caller), /* tools work with placeholders */
                                       .policy_by_lms = c->policy_by_lms};
     if (lt_process_action(c->manager, &request, result)) {
         *err = result->error;

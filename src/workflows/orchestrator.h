@@ -13,6 +13,8 @@ struct lt_workflow_run {
     const struct lt_json *processors;  /* processor_config of the profile */
     const struct lt_json *input;       /* user_input */
     const struct lt_orchestrator *orchestrator;
+    struct lt_guard_talk *talk;        /* what was replaced by placeholders; NULL: nothing is */
+    struct lt_guard_stream restoring;  /* the answer on its way to on_text */
     bool started;                      /* on_start was called */
     enum lt_event_kind event;          /* what other systems are told when it has ended well: workflow.completed, unless the orchestrator says otherwise */
     bool told;                         /* that is in a unit already */

@@ -109,6 +109,20 @@ void lt_run_start(struct lt_workflow_run *run)
         q->on_start(q->ctx, run->result->id);
 }
 
+/* The run itself has placeholders; whoever listens gets what they stand for. */
+static enum lt_code give_restored(struct lt_workflow_run *run, struct lt_str piece, bool last)
+{
+    struct lt_buf out;
+    enum lt_code rc = LT_OK;
+    lt_buf_init(&out, LT_WORKFLOW_RESPONSE_MAX);
+    if (!lt_guard_restore_piece(run->talk, &run->restoring, piece, last, &out))
+        rc = LT_EUPSTREAM_INVALID;
+    else if (out.n > 0)
+        rc = run->request->on_text(run->request->ctx, lt_buf_str(&out));
+    lt_buf_free(&out);
+    return rc;
+}
+
 enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struct lt_error *err)
 {
     const struct lt_workflow_request *q = run->request;
@@ -118,7 +132,7 @@ enum lt_code lt_run_text(struct lt_workflow_run *run, struct lt_str piece, struc
     if (!q->stream || !q->on_text || piece.n == 0)
         return LT_OK;
     lt_run_start(run);
-    enum lt_code rc = q->on_text(q->ctx, piece);
+    enum lt_code rc = run->talk && !q->veiled ? give_restored(run, piece, false) : q->on_text(q->ctx, piece);
     return rc ? lt_fail(err, rc, "the listener ended the run") : LT_OK;
 }
 
@@ -245,13 +259,17 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the run has made %d calls, which is as many as may be", LT_WORKFLOW_CALLS_MAX);
     bool show = call->show && q->stream && q->on_text;
     struct lt_call_request *request = LT_NEW(q->arena, struct lt_call_request);
+    struct lt_call_profile *profile = LT_NEW(q->arena, struct lt_call_profile);
+    *profile = call->profile ? *call->profile : (struct lt_call_profile){.own_form = true};
+    profile->slug = q->profile->slug;
     *request = (struct lt_call_request){.arena = q->arena,
                                         .config = q->config,
                                         .caller = q->caller,
                                         .place = {q->course_id, q->location_id, q->placement},
                                         .action = lt_str(call->action),
                                         .input = call->input,
-                                        .profile = call->profile,
+                                        .profile = profile,
+                                        .talk = run->talk,
                                         .policy_by_lms = q->policy_by_lms,
                                         .trace = q->trace,
                                         .stream = show,
@@ -294,22 +312,48 @@ static enum lt_code run(struct lt_workflow_run *w, struct lt_error *err)
     return rc;
 }
 
+enum lt_code lt_workflow_veil(const struct lt_workflow_request *q, struct lt_workflow_request *ret, struct lt_guard_talk **ret_talk,
+                              struct lt_error *err)
+{
+    struct lt_guard_talk *talk = *ret_talk = lt_guard_talk(q->store, q->arena, q->caller);
+    *ret = *q;
+    if (!talk)
+        return LT_OK;
+    ret->user_input = lt_guard_veil(talk, q->user_input);
+    ret->content = lt_guard_veil_text(talk, q->content);
+    ret->prompt = lt_guard_veil_text(talk, q->prompt);
+    return q->user_input && !ret->user_input ? lt_fail_field(err, LT_ETOO_LARGE, "/user_input", "is too large to be looked through") : LT_OK;
+}
+
+/* Outside of the run there are no placeholders, but where it is to be kept. */
+static void restore(struct lt_workflow_run *w)
+{
+    if (!w->talk || w->request->veiled)
+        return;
+    if (w->request->on_text && w->restoring.n > 0)
+        give_restored(w, LT_STR(""), true);
+    w->result->response = lt_guard_restore(w->talk, w->result->response);
+}
+
 enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_workflow_result *ret)
 {
     *ret = (struct lt_workflow_result){
         .id = lt_uuid_new(), .created_at = lt_now_ms(), .response = LT_STR("{}"), .usage = LT_USAGE_UNKNOWN, .cost = -1};
     lt_uuid_format(ret->id, ret->id_text);
     struct lt_workflow_run *w = LT_NEW(q->arena, struct lt_workflow_run);
-    w->request = q;
-    w->result = ret;
-    w->processors = lt_profile_processor_config(q->profile);
-    w->input = q->user_input;
-    w->event = LT_EVENT_WORKFLOW_COMPLETED;
+    struct lt_workflow_request *veiled = LT_NEW(q->arena, struct lt_workflow_request);
     struct lt_error err = {0};
     struct lt_running running;
+    w->request = veiled;
+    w->result = ret;
+    w->processors = lt_profile_processor_config(q->profile);
+    w->event = LT_EVENT_WORKFLOW_COMPLETED;
+    enum lt_code rc = lt_workflow_veil(q, veiled, &w->talk, &err);
+    w->input = veiled->user_input;
     if (q->manager)
         lt_run_enter(q->manager, ret->id, q->caller, w->running = &running);
-    enum lt_code rc = run(w, &err);
+    if (rc == LT_OK)
+        rc = run(w, &err);
     if (q->manager) {
         if (rc && lt_run_stopped(q->manager, &running, &err))
             rc = err.code;
@@ -318,5 +362,6 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_
     if (rc) /* else it may hold what a step failed with and went on */
         ret->error = err;
     ret->completed_at = lt_now_ms();
+    restore(w);
     return rc;
 }

@@ -3,7 +3,7 @@
  * step by step on the request's fiber; each step that asks a model goes through the manager.
  */
 #pragma once
-#include "core/manager.h"
+#include "core/guard.h"
 #include "workflows/workflow_set.h"
 
 struct lt_task_queue; /* workflows/task_queue.h */
@@ -36,6 +36,7 @@ struct lt_workflow_request {
     bool stream;                       /* the answer is asked for as it comes */
     struct lt_trace *trace;            /* notes what its calls are compiled to; NULL: nobody wants to see it */
     bool policy_by_lms;                /* whoever asks vouches that the LMS has asked the user */
+    bool veiled;                       /* the answer is to be kept: it is not restored (core/guard.h) */
     /*
      * The listener; all may be NULL. on_start: the run has begun (nothing durable yet, show nothing but the id); when the first thing it
      * does is refused at a gate, it is not called. on_text: a piece of an answer that is text, after the begin record of its call is
@@ -89,6 +90,13 @@ enum lt_code lt_workflow_prompt(const struct lt_workflow_request *request, struc
 
 /* What can be said before it runs: LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION, LT_ESITE_DISABLED, LT_EPERMISSION, and of its prompt. Any thread. */
 enum lt_code lt_workflow_runnable(const struct lt_workflow_request *request, struct lt_error *err);
+
+/*
+ * A copy of the request whose texts have placeholders, as far as the site wants them, and what was replaced (NULL: nothing is). Fiber.
+ * LT_ETOO_LARGE.
+ */
+enum lt_code lt_workflow_veil(const struct lt_workflow_request *request, struct lt_workflow_request *ret, struct lt_guard_talk **ret_talk,
+                              struct lt_error *err);
 
 /*
  * Fiber. Returns ret->error.code; *ret is filled in every case. LT_EPROFILE_INVALID, LT_EUNKNOWN_ACTION (the orchestrator does not declare it),

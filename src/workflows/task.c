@@ -212,6 +212,11 @@ enum lt_code lt_task_add(const struct lt_workflow_request *q, struct lt_str key,
 {
     struct lt_str input;
     char uuid[37];
+    struct lt_workflow_request veiled;
+    struct lt_guard_talk *talk;
+    if (lt_workflow_veil(q, &veiled, &talk, err) || lt_guard_blocked(talk, err)) /* it is kept until the task has ended */
+        return err->code;
+    q = &veiled;
     if (check_size(q, &input, err))
         return err->code;
     lt_uuid_format(lt_uuid_new(), uuid);

@@ -116,7 +116,7 @@ static void what_was_written_is_read(void **state)
     s.output = LT_STR("[1]");
     s.usage = (struct lt_usage){3, 4, 7, -1, 2};
     s.completed_at = 2000;
-    rig_ok(r, lt_response_end(r->store, &s, &r->err));
+    rig_ok(r, lt_response_end(r->store, &o, &s, &r->err));
     for (int again = 0; again < 2; again++) { /* what has ended is not ended again */
         rig_ok(r, lt_response_find(r->store, r->arena, &o, s.id, &back, &r->err));
         assert_true(lt_uuid_eq(back.id, s.id) && lt_uuid_eq(back.previous_id, s.previous_id));
@@ -132,7 +132,7 @@ static void what_was_written_is_read(void **state)
         assert_int_equal(back.completed_at, 2000);
         struct lt_stored_response late = s;
         late.status = LT_STR("completed");
-        rig_ok(r, lt_response_end(r->store, &late, &r->err));
+        rig_ok(r, lt_response_end(r->store, &o, &late, &r->err));
     }
 }
 
