@@ -173,7 +173,8 @@ void lt_get_call_stream(struct lt_request *r)
         return;
     }
     struct lt_sse_log *log = lt_streams_find(r->api->streams, id, r->caller.site->id, r->caller.user_id, &owner, &running);
-    if (!log) {
+    if (!log || lt_sse_log_named(log)) { /* with a name it holds messages of another protocol */
+        lt_sse_log_unref(log);
         stream_from_register(r, id, after);
         return;
     }

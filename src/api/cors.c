@@ -45,7 +45,7 @@ void lt_cors_apply(struct lt_request *r)
     if (listed) {
         fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Allow-Origin"), origin};
         fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Expose-Headers"),
-                                             LT_STR("X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Content-Disposition")};
+                                             LT_STR("X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Content-Disposition, Mcp-Session-Id")};
     }
     if (listed && r->route && (r->route->flags & LT_ROUTE_COOKIES))
         fields[n++] = (struct lt_http_field){LT_STR("Access-Control-Allow-Credentials"), LT_STR("true")};
@@ -58,7 +58,8 @@ void lt_cors_apply(struct lt_request *r)
 /* The last ones are what OpenAI's own client sends from a page. */
 static const struct lt_str request_fields =
     LT_STR("content-type, authorization, use-jwt-cookie, x-csrftoken, x-requested-with, last-event-id, idempotency-key, if-match, if-none-match, "
-           "accept, accept-language, x-lectern-user, x-lectern-course, x-lectern-location, x-lectern-placement, openai-organization, openai-project, "
+           "accept, accept-language, x-lectern-user, x-lectern-course, x-lectern-location, x-lectern-placement, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, "
+           "openai-organization, openai-project, "
            "x-stainless-arch, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, "
            "x-stainless-runtime-version, x-stainless-timeout, x-stainless-helper-method, x-stainless-poll-helper");
 

@@ -8,6 +8,7 @@
 #include "api/idempotency.h"
 #include "api/idempotency_store.h"
 #include "api/list.h"
+#include "api/mcp.h"
 #include "api/ollama.h"
 #include "api/sign_in.h"
 #include "io/jwks_cache.h"
@@ -32,6 +33,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
         }
     }
     api->streams = lt_streams_new(0);
+    api->mcp_calls = lt_mcp_calls_new();
     api->scopes = lt_scopes_new(options->store);
     api->keys = lt_jwks_cache_new(&(struct lt_jwks_cache_options){.tls = options->tls});
     api->sign_ins = lt_sign_ins_new(&(struct lt_sign_ins_options){options->sign_in_failures, options->sign_in_pause_s});
@@ -44,6 +46,7 @@ void lt_api_free(struct lt_api *api)
     if (!api)
         return;
     lt_streams_free(api->streams);
+    lt_mcp_calls_free(api->mcp_calls);
     lt_scopes_free(api->scopes);
     lt_jwks_cache_free(api->keys);
     lt_sign_ins_free(api->sign_ins);

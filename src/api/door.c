@@ -1,5 +1,6 @@
 /* The doors for existing clients: which there are, and who comes from where. */
 #include "api/door.h"
+#include "api/mcp.h"
 #include "api/ollama.h"
 #include "api/openai.h"
 #include "api/openedx.h"
@@ -10,6 +11,7 @@ static const struct lt_door doors[] = {
     {"/openedx-ai-extensions/v1", "text/plain", "OpenEdxError", NULL, lt_openedx_reply_error},
     {"/ollama", "application/x-ndjson", "OllamaError", lt_ollama_user, lt_ollama_reply_error},
     {"/openai/v1", "text/event-stream", "OpenAIError", lt_openai_user, lt_openai_reply_error},
+    {"/mcp", "text/event-stream", "JsonRpcError", lt_mcp_user, lt_mcp_reply_error},
 };
 
 const struct lt_door *lt_door_of(struct lt_str path)

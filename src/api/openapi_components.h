@@ -53,8 +53,12 @@ static const char lt_openapi_components[] =
     "\"required\":[\"message\",\"type\"],"
     "\"properties\":{\"message\":" STRING ",\"type\":" STRING ",\"param\":{\"type\":[\"string\",\"null\"]},\"code\":{\"type\":[\"string\","
     "\"null\"]}}}}},"
-    "\"OllamaError\":{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{\"error\":" STRING "}}},"
+    "\"OllamaError\":{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{\"error\":" STRING "}},"
+    "\"JsonRpcError\":{\"type\":\"object\",\"required\":[\"jsonrpc\",\"id\",\"error\"],\"properties\":{\"jsonrpc\":" STRING ",\"id\":{\"type\":[\"string\","
+    "\"integer\",\"null\"]},\"error\":{\"type\":\"object\",\"required\":[\"code\",\"message\"],\"properties\":{\"code\":{\"type\":\"integer\"},\"message\":" STRING
+    ",\"data\":{\"type\":\"object\"}}}}}},"
     "\"responses\":{"
     "\"Problem\":{\"description\":\"What went wrong (RFC 9457).\"," ERROR_HEADERS ","
     "\"content\":{" JSON_OF("application/problem+json", "Problem") "}},"
-    DOOR_ERROR("OpenEdxError", "OpenEdxError") "," DOOR_ERROR("OpenAIError", "OpenAIError") "," DOOR_ERROR("OllamaError", "OllamaError") "}}";
+    DOOR_ERROR("OpenEdxError", "OpenEdxError") "," DOOR_ERROR("OpenAIError", "OpenAIError") "," DOOR_ERROR("OllamaError", "OllamaError") ","
+    DOOR_ERROR("JsonRpcError", "JsonRpcError") "}}";

@@ -20,6 +20,7 @@ struct lt_profile;
 struct lt_idempotent;
 struct lt_console;
 struct lt_trace;     /* core/trace.h */
+struct lt_mcp_calls; /* mcp.h */
 struct lt_report;    /* core/report.h */
 struct lt_report_query;
 struct lt_limit;     /* core/limit.h */
@@ -61,6 +62,7 @@ struct lt_api {
     struct lt_arena *arena;            /* of the compiled schemas */
     const struct lt_schema **schemas;  /* by route, NULL = no body */
     struct lt_streams *streams;
+    struct lt_mcp_calls *mcp_calls;    /* that may be cancelled by what their client calls them */
     struct lt_scopes *scopes;
     struct lt_jwks_cache *keys;        /* of token issuers, by the addresses they are read from */
     struct lt_sign_ins *sign_ins;      /* that failed, by client address */

@@ -4,6 +4,7 @@
  */
 #include "api/routes.h"
 
+#include "api/mcp.h"
 #include "api/ollama.h"
 #include "core/admin_event.h"
 #include "core/admin_limit.h"
@@ -43,6 +44,9 @@ static const char answer[] = OBJECT(
     "\"attempts\":{\"type\":\"array\",\"items\":" OBJECT("\"provider\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
     "\"code\":{\"type\":\"string\"},\"duration_ms\":{\"type\":\"integer\"}") "},\"trace\":{\"type\":\"object\"},"
     "\"created_at\":" TIME ",\"completed_at\":" TIME);
+/* What a message lacks is said in the protocol's own words. */
+static const char mcp_message[] = "{\"type\":[\"object\",\"array\"]}";
+static const char mcp_answer[] = "{\"type\":[\"object\",\"array\"]}";
 static const char feedback_request[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"rating\"],\"properties\":{"
     "\"rating\":{\"enum\":[" LT_FEEDBACK_RATINGS "]},\"reason\":{\"enum\":[" LT_FEEDBACK_REASONS "]},"
@@ -681,6 +685,10 @@ const struct lt_route lt_routes[] = {
     {"GET", "/demo/units/{id}", "public", "A unit of the demo course.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_demo_unit, .types = "text/html",
      .query = "role:learner|teacher|author"},
     {"GET", "/demo/static/{path*}", "public", "Files of the demo course.", NULL, NULL, 0, LT_ROUTE_DEMO, lt_get_demo_static, .types = "*/*"},
+    {"POST", "/mcp", "caller", "Model Context Protocol: a message. Answered by JSON, or by events while a model answers.", mcp_message, mcp_answer,
+     LT_BODY_ACTION, LT_ROUTE_STREAMS, lt_mcp_post, .statuses = "202 404"},
+    {"GET", "/mcp", "caller", "Model Context Protocol: come back to the events of a call, with Last-Event-ID.", NULL, NULL, 0, LT_ROUTE_STREAMS,
+     lt_mcp_get, .statuses = "404"},
     {"POST", "/v1/console/session", "public", "Sign in to the console with an administrator's key: the answer sets its cookie.", console_sign_in,
      console_session, LT_BODY_SMALL, 0, lt_post_console_session, .statuses = "401 403 429"},
     {"GET", "/v1/console/session", "caller", "Who is signed in to the console by this cookie; 401 without it.", NULL, console_session, 0, 0,

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/shelf.h"
+#include "base/uuid.h"
 #include "io/http_server.h"
 
 /* ---- reading ---- */
@@ -35,8 +36,8 @@ int lt_sse_feed(struct lt_sse_parser *p, struct lt_str *in, struct lt_sse_event 
 /* "event: T\nid: I\ndata: D\n\n"; D must hold no CR or LF (JSON never does). id 0: no id line. */
 void lt_sse_write(struct lt_buf *out, const char *type, uint64_t id, struct lt_str data);
 
-/* In the stream: "start", "delta", … */
-enum lt_sse_type { LT_SSE_START, LT_SSE_DELTA, LT_SSE_STATUS, LT_SSE_TOOL, LT_SSE_APPROVAL, LT_SSE_DONE, LT_SSE_ERROR };
+/* In the stream: "start", "delta", … A message is of a protocol of its own (MCP): see lt_sse_log_name(). */
+enum lt_sse_type { LT_SSE_START, LT_SSE_DELTA, LT_SSE_STATUS, LT_SSE_TOOL, LT_SSE_APPROVAL, LT_SSE_DONE, LT_SSE_ERROR, LT_SSE_MESSAGE };
 
 struct lt_sse_log;
 enum {
@@ -64,6 +65,17 @@ void lt_sse_log_on_followers(struct lt_sse_log *log, void (*fn)(void *arg, int f
  * hold no CR or LF. LT_OK, LT_ECANCELLED or LT_ETOO_LARGE (above LT_SSE_EVENT_MAX).
  */
 enum lt_code lt_sse_log_append(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data);
+/*
+ * The same for what may be left out: LT_EAGAIN where it would have to wait, and nothing was added. The producer's loop, in or outside fibers.
+ */
+enum lt_code lt_sse_log_try(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data);
+/*
+ * Before anything is added to a log of messages: their ids are "NAME:1", "NAME:2", …, so that one that comes back says of which stream it is. Without
+ * a name messages have no ids.
+ */
+void lt_sse_log_name(struct lt_sse_log *log, struct lt_uuid name);
+/* Was it given a name? */
+bool lt_sse_log_named(const struct lt_sse_log *log);
 /* The last event; never waits. Followers end when they have sent everything. LT_OK or LT_ETOO_LARGE (then the log ends without it). */
 enum lt_code lt_sse_log_finish(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data);
 /* Who left cannot come back any more: nothing is kept for it, and the producer does not wait for it. Any thread. */

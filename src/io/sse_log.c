@@ -536,6 +536,28 @@ enum lt_code lt_sse_log_append(struct lt_sse_log *log, enum lt_sse_type type, st
     return rc;
 }
 
+enum lt_code lt_sse_log_try(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data)
+{
+    pthread_mutex_lock(&log->lock);
+    bool room = data.n <= LT_SSE_EVENT_MAX && wait_until(log, data.n, lt_loop_now(log->loop)) == LT_NEVER;
+    if (room) {
+        add(log, type, data);
+        schedule_all(log);
+    }
+    pthread_mutex_unlock(&log->lock);
+    return room ? LT_OK : LT_EAGAIN;
+}
+
+void lt_sse_log_name(struct lt_sse_log *log, struct lt_uuid name)
+{
+    log->text.name = name;
+}
+
+bool lt_sse_log_named(const struct lt_sse_log *log)
+{
+    return !lt_uuid_is_null(log->text.name);
+}
+
 enum lt_code lt_sse_log_finish(struct lt_sse_log *log, enum lt_sse_type type, struct lt_str data)
 {
     enum lt_code rc = data.n > LT_SSE_EVENT_MAX ? LT_ETOO_LARGE : LT_OK;

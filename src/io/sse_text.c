@@ -8,14 +8,14 @@ enum {
     FIRST_CAP = 512,
     SLACK = 32 * 1024, /* forgotten bytes are moved out of the way in such amounts */
     HEADER_MAX = 5,
-    LEAD_MAX = 64,     /* the lines before the data */
+    LEAD_MAX = 96,     /* the lines before the data */
 };
 
 #define LEAD(type) LT_STR("event: " type "\nid: ")
 static const struct lt_str leads[] = {
     [LT_SSE_START] = LEAD("start"), [LT_SSE_DELTA] = LEAD("delta"), [LT_SSE_STATUS] = LEAD("status"),
     [LT_SSE_TOOL] = LEAD("tool"),   [LT_SSE_DONE] = LEAD("done"),   [LT_SSE_ERROR] = LEAD("error"),
-    [LT_SSE_APPROVAL] = LEAD("approval"),
+    [LT_SSE_APPROVAL] = LEAD("approval"), [LT_SSE_MESSAGE] = LEAD("message"),
 };
 #undef LEAD
 
@@ -119,7 +119,7 @@ void lt_sse_text_pack(const struct lt_sse_text *t, struct lt_sse_text *ret, char
 {
     size_t n = lt_sse_text_packed_size(t);
     *ret = (struct lt_sse_text){
-        .p = memory, .n = n, .cap = n, .base = lt_sse_text_begin(t), .first_id = t->first_id, .next_id = t->next_id};
+        .p = memory, .n = n, .cap = n, .base = lt_sse_text_begin(t), .first_id = t->first_id, .next_id = t->next_id, .name = t->name};
     if (n > 0)
         memcpy(memory, t->p + t->start, n);
 }
@@ -137,16 +137,23 @@ bool lt_sse_text_find(const struct lt_sse_text *t, uint64_t after, struct lt_sse
 
 /* ---- frames ---- */
 
-/* "event: T\nid: N\ndata: " */
-static struct lt_str write_lead(char out[LEAD_MAX], enum lt_sse_type type, uint64_t id)
+/* "event: T\nid: N\ndata: "; of a message "id: UUID:N", or no such line. */
+static struct lt_str write_lead(char out[LEAD_MAX], const struct lt_uuid *name, enum lt_sse_type type, uint64_t id)
 {
-    static const struct lt_str data = LT_STR("\ndata: ");
+    static const struct lt_str data = LT_STR("\ndata: "), no_id = LT_STR("event: message\ndata: ");
     char digits[20];
     size_t first = sizeof(digits), n = leads[type].n;
+    if (type == LT_SSE_MESSAGE && lt_uuid_is_null(*name))
+        return no_id;
     do
         digits[--first] = (char)('0' + id % 10);
     while ((id /= 10) > 0);
     memcpy(out, leads[type].p, n);
+    if (type == LT_SSE_MESSAGE) {
+        lt_uuid_format(*name, out + n);
+        out[n + 36] = ':';
+        n += 37;
+    }
     memcpy(out + n, digits + first, sizeof(digits) - first);
     n += sizeof(digits) - first;
     memcpy(out + n, data.p, data.n);
@@ -176,7 +183,7 @@ size_t lt_sse_text_frames(const struct lt_sse_text *t, struct lt_sse_place *plac
     while (n < room && place->at < lt_sse_text_end(t)) {
         char lead[LEAD_MAX];
         struct kept e = event_at(t, place->at);
-        struct lt_str parts[] = {write_lead(lead, e.type, place->id), e.data, LT_STR("\n\n")};
+        struct lt_str parts[] = {write_lead(lead, &t->name, e.type, place->id), e.data, LT_STR("\n\n")};
         size_t put = put_parts(parts, LT_COUNT(parts), place->sent, out + n, room - n);
         n += put;
         place->sent += put;

@@ -4,6 +4,7 @@
  * good when old events are forgotten. No lock: sse_log.c has one.
  */
 #pragma once
+#include "base/uuid.h"
 #include "io/sse.h"
 
 struct lt_sse_text {
@@ -12,6 +13,7 @@ struct lt_sse_text {
     uint64_t base;        /* offset of p[0] in all that was ever added */
     uint64_t first_id;    /* of the event at `start` */
     uint64_t next_id;     /* of the next one to be added */
+    struct lt_uuid name;  /* stands before the number of a LT_SSE_MESSAGE; null: such a one has no id line */
 };
 
 /* What is to be sent next. */

@@ -133,5 +133,6 @@ const struct lt_tool lt_tool_get_course_info = {
                   "\"fields\":{\"type\":\"array\",\"maxItems\":8,\"items\":{\"type\":\"string\",\"enum\":[\"title\",\"subtitle\","
                   "\"short_description\",\"description\",\"overview\",\"syllabus\",\"duration\",\"outline\"]},\"description\":"
                   "\"Without it: all but the outline.\"}}}",
+    .for_clients = true,
     .call = get_course_info,
 };

@@ -100,12 +100,19 @@ static enum lt_code call_in_time(const struct lt_tool *tool, const struct lt_too
     return rc ? lt_fail(err, LT_ETIMEOUT, "it took longer than %g s", ms / 1000.0) : LT_OK;
 }
 
-static enum lt_code check_arguments(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_error *err)
+static enum lt_code check_arguments(struct lt_arena *arena, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_error *err)
 {
     const struct lt_schema *schema;
-    if (lt_schema_compile_text(l->run->request->arena, tool->parameters, &schema, err))
+    if (lt_schema_compile_text(arena, tool->parameters, &schema, err))
         return lt_error_wrap(err, "parameters of tool '%s'", tool->name);
     return lt_schema_check(schema, arguments, err);
+}
+
+enum lt_code lt_tool_call(const struct lt_tool_context *context, const struct lt_json *arguments, struct lt_str *ret, struct lt_error *err)
+{
+    if (check_arguments(context->arena, context->tool, arguments, err))
+        return err->code;
+    return call_in_time(context->tool, context, arguments, ret, err);
 }
 
 static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_str *ret, struct lt_error *err)
@@ -123,9 +130,7 @@ static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const 
                                       .policy_by_lms = q->policy_by_lms,
                                       .content = q->content,
                                       .deadline_ms = lt_loop_now(lt_loop_self()) + q->caller->site->tool_time_ms};
-    if (check_arguments(l, tool, arguments, err))
-        return err->code;
-    return call_in_time(tool, &context, arguments, ret, err);
+    return lt_tool_call(&context, arguments, ret, err);
 }
 
 static void show(const struct loop *l, const struct lt_tool *tool, const char *state)
@@ -150,7 +155,7 @@ static enum lt_code approve(struct loop *l, const struct lt_tool *tool, const st
 {
     if (!lt_approval_needed(l->approval, tool->name))
         return LT_OK;
-    if (check_arguments(l, tool, arguments, err))
+    if (check_arguments(l->run->request->arena, tool, arguments, err))
         return err->code;
     enum lt_code rc = lt_approval_ask(l->run, l->call_id, tool->name, record->arguments.n ? record->arguments : LT_STR("{}"), err);
     if (rc)

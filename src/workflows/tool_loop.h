@@ -7,6 +7,11 @@
 enum lt_code lt_tools_enabled(struct lt_arena *arena, const struct lt_json *settings, const struct lt_tool *const **ret, size_t *ret_n,
                               struct lt_error *err);
 /*
+ * Calls context->tool with arguments that are checked first. A call that does not heed context->deadline_ms is broken off after the site's time for
+ * tools: LT_ETIMEOUT. LT_EINVALID_INPUT with the argument's field; what the tool fails with. Fiber.
+ */
+enum lt_code lt_tool_call(const struct lt_tool_context *context, const struct lt_json *arguments, struct lt_str *ret, struct lt_error *err);
+/*
  * Asks until the model wants no more tools. The model can call what `tools` holds and nothing else; what it does wrong (an unknown tool,
  * arguments that do not fit) it is told, as it is told what a tool failed with. Text of all rounds together is the answer. messages: of the
  * first call; *ret: the last call's result. Limits: core/tool.h, and the time of a tool by the site; behind the last round it must answer

@@ -1,5 +1,5 @@
 """
-Packages for tests, from npm and from PyPI: OpenAI's own clients, libraries of Open edX. A skip where the registry is out of reach, a failure where
+Packages for tests, from npm and from PyPI: OpenAI's own clients, those of MCP, libraries of Open edX. A skip where the registry is out of reach, a failure where
 they cannot be installed.
 """
 import fcntl
@@ -15,26 +15,26 @@ NPM_FOLDER = pathlib.Path(__file__).resolve().parent / "openai_client"
 PYTHON_PACKAGE = "openai==1.109.1"
 
 
-def install_npm():
-    """The packages of openai_client/package-lock.json, in the folder of that name."""
+def install_npm(folder=NPM_FOLDER):
+    """The packages of the folder's package-lock.json, in that folder."""
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
         pytest.skip("npm is not installed")
-    with open(NPM_FOLDER / "package-lock.json") as lock:  # files of tests run side by side
+    with open(folder / "package-lock.json") as lock:  # files of tests run side by side
         fcntl.flock(lock, fcntl.LOCK_EX)
-        install_npm_alone(npm)
+        install_npm_alone(npm, folder)
 
 
-def install_npm_alone(npm):
-    stamp = NPM_FOLDER / "node_modules" / ".lectern-lock"
-    if stamp.exists() and filecmp.cmp(stamp, NPM_FOLDER / "package-lock.json", shallow=False):
+def install_npm_alone(npm, folder):
+    stamp = folder / "node_modules" / ".lectern-lock"
+    if stamp.exists() and filecmp.cmp(stamp, folder / "package-lock.json", shallow=False):
         return
-    done = subprocess.run([npm, "ci", "--loglevel=error"], cwd=NPM_FOLDER, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([npm, "ci", "--loglevel=error"], cwd=folder, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
-        if subprocess.run([npm, "ping", "--loglevel=silent"], cwd=NPM_FOLDER, capture_output=True, timeout=60).returncode != 0:
+        if subprocess.run([npm, "ping", "--loglevel=silent"], cwd=folder, capture_output=True, timeout=60).returncode != 0:
             pytest.skip("the npm registry cannot be reached")
         pytest.fail(f"the client cannot be installed: {done.stderr[-2000:]}")
-    shutil.copy(NPM_FOLDER / "package-lock.json", stamp)
+    shutil.copy(folder / "package-lock.json", stamp)
 
 
 def install_python(folder, *packages):

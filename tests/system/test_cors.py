@@ -14,6 +14,7 @@ PAGE, OTHER, NOBODY = "https://apps.lms.example", "https://apps.other.example", 
 SAFELISTED = {"accept", "accept-language", "content-language"}
 FIELDS = {"content-type", "authorization", "use-jwt-cookie", "x-csrftoken", "x-requested-with", "last-event-id", "idempotency-key", "if-match",
           "if-none-match", "accept", "accept-language", "x-lectern-user", "x-lectern-course", "x-lectern-location", "x-lectern-placement",
+          "mcp-protocol-version", "mcp-session-id", "mcp-method", "mcp-name",
           "openai-organization", "openai-project", *("x-stainless-" + name for name in ("arch", "lang", "os", "package-version", "retry-count", "runtime", "runtime-version",
                                                                  "timeout", "helper-method", "poll-helper"))}
 
@@ -146,7 +147,8 @@ def test_a_stream_of_events_can_be_read_and_resumed(site, page):
     events = list(read_events(response))
     connection.close()
     assert response.headers["Content-Type"].startswith("text/event-stream") and events[-1].kind == "done"
-    assert response.headers["Access-Control-Expose-Headers"] == "X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Content-Disposition"
+    assert response.headers["Access-Control-Expose-Headers"] == \
+        "X-Request-Id, ETag, Retry-After, Idempotent-Replayed, Content-Disposition, Mcp-Session-Id"
     call = f"/v1/actions/calls/{events[0].data['id']}"
     connection, response = page.open("GET", call + "/stream", {**site.bearer, "Last-Event-ID": str(events[0].id)})
     assert [e.id for e in read_events(response)] == [e.id for e in events[1:]]

@@ -11,7 +11,7 @@ from conftest import ROOT, read_events
 
 SECURITY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 METHODS = ("get", "put", "post", "patch", "delete")
-FORMS = {"/openedx-ai-extensions/": "OpenEdxError", "/openai/": "OpenAIError", "/ollama": "OllamaError"}
+FORMS = {"/openedx-ai-extensions/": "OpenEdxError", "/openai/": "OpenAIError", "/ollama": "OllamaError", "/mcp": "JsonRpcError"}
 
 
 @pytest.fixture(scope="module")

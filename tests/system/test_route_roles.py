@@ -84,6 +84,7 @@ TABLE = {
     "GET /v1/reports/usage": REVIEWERS, "GET /v1/reports/errors": REVIEWERS, "GET /v1/reports/latency": REVIEWERS, "GET /v1/reports/feedback": REVIEWERS, "GET /v1/reports/cost": SPENDERS,
     "GET /v1/register/export": MANAGERS, "GET /v1/register": MANAGERS, "GET /v1/register/{id}": MANAGERS,
     "GET /ollama": PUBLIC,
+    "POST /mcp": CALLER, "GET /mcp": CALLER,
     f"POST {DOOR}/workflows": IN_COURSE, f"GET {DOOR}/profile": CALLER, f"GET {DOOR}/profiles": STAFF,
     f"GET {DOOR}/prompts/{{id}}": STAFF, f"PATCH {DOOR}/prompts/{{id}}": STAFF,
 }
