@@ -319,6 +319,8 @@ void lt_get_report_feedback(struct lt_request *r);
 void lt_post_workflow_run(struct lt_request *r);
 void lt_get_tasks(struct lt_request *r);
 void lt_get_gradings(struct lt_request *r);
+void lt_get_course_search(struct lt_request *r);
+void lt_get_course_index(struct lt_request *r);
 void lt_get_grading(struct lt_request *r);
 void lt_get_submission_grading(struct lt_request *r);
 void lt_put_grading_decision(struct lt_request *r);

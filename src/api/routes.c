@@ -470,6 +470,21 @@ const struct lt_route lt_routes[] = {
      grading, 0, 0, lt_get_submission_grading, .query = "course_id learner_id"},
     {"PUT", "/v1/gradings/{id}/decision", "caller", "Decide in place of the model; it stands whatever the model says later.", grading_decision,
      grading, LT_BODY_ACTION, 0, lt_put_grading_decision},
+    {"GET", "/v1/courses/{id}/search", "caller",
+     "Pieces of an imported course that answer ?q, best first, as far as the caller may see them; for who has `search_course` on the site or in the course.",
+     NULL,
+     OBJECT("\"course_id\":{\"type\":\"string\"},\"fused\":{\"type\":\"boolean\"},\"indexed\":{\"type\":\"boolean\"},\"notice\":" TEXT_OR_NULL
+            ",\"results\":{\"type\":\"array\",\"items\":" OBJECT(
+         "\"unit_id\":{\"type\":\"string\"},\"unit_name\":{\"type\":\"string\"},\"block_id\":{\"type\":\"string\"},"
+         "\"block_name\":{\"type\":\"string\"},\"url\":{\"type\":\"string\"},\"heading\":{\"type\":\"string\"},"
+         "\"quote\":{\"type\":\"string\"},\"text\":{\"type\":\"string\"},\"score\":{\"type\":\"number\"}") "}"),
+     0, 0, lt_get_course_search, .query = "q location_id limit:1..20"},
+    {"GET", "/v1/courses/{id}/index", "caller", "How far the index of an imported course is; for who has `search_course` there.", NULL,
+     OBJECT("\"course_id\":{\"type\":\"string\"},\"state\":{\"enum\":[\"waiting\",\"ready\"]},\"chunks\":{\"type\":\"integer\"},"
+            "\"vectors\":{\"enum\":[\"off\",\"waiting\",\"ready\",\"failed\"]},\"embedded\":{\"type\":\"integer\"},\"model\":{\"type\":\"string\"},"
+            "\"dimension\":{\"type\":\"integer\"},\"error\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"},\"retry_at\":" TIME
+            ",\"updated_at\":" TIME),
+     0, 0, lt_get_course_index},
     {"GET", "/v1/roles", "manage_roles", "Who is what in which course, by id; ?user and ?course_id choose, ?after and ?limit page.", NULL,
      OBJECT("\"roles\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"next\":" COUNT), 0, 0, lt_get_roles,
      .query = "user course_id after:int limit:1..10000",

@@ -182,6 +182,8 @@ int lt_cmd_session_thread(struct lt_cli *cli);
 int lt_cmd_session_export(struct lt_cli *cli);
 int lt_cmd_session_clear(struct lt_cli *cli);
 int lt_cmd_session_remove(struct lt_cli *cli);
+int lt_cmd_course_index(struct lt_cli *cli);
+int lt_cmd_course_search(struct lt_cli *cli);
 int lt_cmd_grading_list(struct lt_cli *cli);
 int lt_cmd_grading_queue(struct lt_cli *cli);
 int lt_cmd_grading_show(struct lt_cli *cli);

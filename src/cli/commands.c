@@ -156,6 +156,11 @@ const struct lt_command lt_commands[] = {
     {"task", "show", "ID", "Show one, with its result.", SITE, 1, 1, LT_CLI_READ, lt_cmd_task_show},
     {"task", "cancel", "ID", "Cancel it.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_task_cancel},
 
+    {"course", "index", "COURSE", "Bring the index of an imported course up to date, and say how far it is (--again: make it anew).",
+     SITE " again tls-ca outbound-allow", 1, 1, LT_CLI_NO_STORE, lt_cmd_course_index},
+    {"course", "search", "COURSE QUESTION", "Show the pieces of an imported course that answer a question.", SITE " location limit tls-ca outbound-allow", 2,
+     2, LT_CLI_NO_STORE, lt_cmd_course_search},
+
     {"grading", "list", "", "List gradings of submissions, newest first.", SITE " state course before limit", 0, 0, LT_CLI_READ, lt_cmd_grading_list},
     {"grading", "queue", "", "List those that a person has to look at.", SITE " course before limit", 0, 0, LT_CLI_READ, lt_cmd_grading_queue},
     {"grading", "show", "ID", "Show one (UUID, number or the LMS's name of the submission).", SITE, 1, 1, LT_CLI_READ, lt_cmd_grading_show},

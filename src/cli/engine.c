@@ -4,6 +4,7 @@
 #include "actions/builtin.h"
 #include "base/log.h"
 #include "content/builtin.h"
+#include "content/fulltext.h"
 #include "core/placement.h"
 #include "core/sealed.h"
 #include "guard/guard.h"
@@ -98,6 +99,8 @@ enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt
             .files_dir = lt_printf(s->arena, "%s/files", s->data).p, .max_running_calls = (int)s->max_running_calls});
         rc = lt_manager_prepare(ret->manager, recover, err);
     }
+    if (!rc)
+        rc = lt_fulltext_prepare(ret->store, err);
     if (!rc)
         rc = seal_secrets(ret->store, err);
     if (!rc)

@@ -75,6 +75,7 @@ static const struct option options[] = {
     {"price-in", "N", "price of a million tokens that go in"},
     {"price-out", "N", "price of a million tokens that come out"},
     {"destination", "NAME", "only what is for this destination of events"},
+    {"again", NULL, "forget what there is and begin anew"},
     {"reseal", NULL, "only seal with the first key of the file, which is new already"},
 };
 static const char common[] = "config json help data database master-key-file template-dirs plugin-dirs";

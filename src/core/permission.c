@@ -44,6 +44,7 @@ static const struct {
     {"policy", EVERYBODY},
     {"choose_provider", M | A},
     {"review_gradings", T | E | M | A | V},
+    {"search_course", T | E | M | A | V},
     {"export_user_data", A | V},
     {"erase_user_data", A | V},
     {"view_register", M | A},

@@ -53,6 +53,8 @@ struct lt_daemon {
     struct lt_fiber *watcher, *keeper; /* of configuration and plugins; loop 0 only */
     struct lt_fiber *eraser, *vendor_eraser; /* privacy/; loop 0 only */
     struct lt_fiber *teller;        /* events/; loop 0 only */
+    struct lt_indexer *indexer;
+    struct lt_fiber *indexing;      /* content/search_index.h; loop 0 only */
     struct lt_stop_watch stops;     /* emergency stops; loop 0 only */
     int reloads;                    /* fibers that read the configuration after SIGHUP; loop 0 only */
 };

@@ -8,9 +8,12 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "cli/text_file.h"
+#include "content/demo_import.h"
 #include "core/admin.h"
 #include "io/jwt.h"
 #include "workflows/workflow_set.h"
+
+#define COURSE "course-v1:Lectern+Demo+2026"
 
 enum { FILE_MAX = 64 * 1024, TOKEN_SECONDS = 86400, SECRET_BYTES = 32 };
 
@@ -107,7 +110,7 @@ static enum lt_code add_workflow(struct lt_store *store, const struct lt_config 
     struct lt_str as_profile = lt_printf(arena, "{\"slug\": \"%s\", \"base_filepath\": \"%s\", \"content_patch\": %s}", workflows[i].slug,
                                          workflows[i].base, workflows[i].patch);
     struct lt_str as_scope = lt_printf(arena,
-                                       "{\"profile_id\": \"%s\", \"course_id\": \"course-v1:Lectern+Demo+2026\", \"ui_slot_selector_id\": \"%s\"}",
+                                       "{\"profile_id\": \"%s\", \"course_id\": \"" COURSE "\", \"ui_slot_selector_id\": \"%s\"}",
                                        workflows[i].slug, workflows[i].slot);
     struct lt_problems problems = {.arena = arena};
     if (lt_json_parse(arena, as_profile, LT_JSON_STRICT, &profile, err) || lt_json_parse(arena, as_scope, LT_JSON_STRICT, &scope, err) ||
@@ -125,6 +128,14 @@ static void add_workflows(struct lt_store *store, const struct lt_config *config
             lt_log(LT_LOG_WARN, "demo.no_workflow", LT_S("profile", workflows[i].slug), LT_S("why", err.detail));
 }
 
+/* A demo without it (share/ was not found) cannot be searched. */
+static void add_course(struct lt_store *store, const struct lt_config *config)
+{
+    struct lt_error err;
+    if (lt_demo_import(store, demo_site(config), LT_STR(COURSE), &err))
+        lt_log(LT_LOG_WARN, "demo.no_search", LT_S("why", err.detail));
+}
+
 static enum lt_code prepare(struct lt_store *store, const struct lt_settings *s, struct lt_config **config, struct lt_demo *ret,
                             struct lt_error *err)
 {
@@ -139,6 +150,7 @@ static enum lt_code prepare(struct lt_store *store, const struct lt_settings *s,
     *config = NULL;
     if (lt_config_load(store, config, err) || find_keys(store, s, *config, ret, err))
         return err->code;
+    add_course(store, *config);
     ret->secret = lt_str_copy(s->arena, demo_issuer(*config)->secret);
     return LT_OK;
 }

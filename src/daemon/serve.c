@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cli/data_dir.h"
+#include "content/search_index.h"
 #include "core/picture_file.h"
 #include "daemon/daemon.h"
 #include "daemon/demo_site.h"
@@ -90,6 +91,13 @@ static void erase_at_vendors(void *daemon)
     d->vendor_eraser = NULL;
 }
 
+static void index_courses(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    lt_indexer_run(d->indexer);
+    d->indexing = NULL;
+}
+
 /* On the loop: listens. The first one finds the port. */
 static void start_server(struct lt_task *task)
 {
@@ -105,6 +113,7 @@ static void start_server(struct lt_task *task)
         lt_fiber_start(l->loop, erase, d, &d->eraser);
         lt_fiber_start(l->loop, tell, d, &d->teller);
         lt_fiber_start(l->loop, erase_at_vendors, d, &d->vendor_eraser);
+        lt_fiber_start(l->loop, index_courses, d, &d->indexing);
         if (lt_stop_watch_start(&d->stops, d->engine.manager, l->loop))
             lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the emergency stops");
         if (lt_task_queue_start(d->tasks, d->loop_list, d->loops_n))
@@ -142,8 +151,10 @@ static void drain(void *arg)
             lt_fiber_cancel(d->vendor_eraser);
         if (d->teller)
             lt_fiber_cancel(d->teller);
+        if (d->indexing)
+            lt_fiber_cancel(d->indexing);
         lt_stop_watch_end(&d->stops);
-        while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->teller || d->reloads > 0)
+        while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
     }
     lt_loop_stop(l->loop);
@@ -432,6 +443,7 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
         return err->code;
     if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || make_tasks(d, err) || recover_keys(d, err) || start_api(d, err))
         return err->code;
+    d->indexer = lt_indexer_new(d->engine.store, d->engine.manager);
     enum lt_code rc = start_threads(d, n, err);
     if (rc) /* not enough threads for the barriers: end here, the system cleans up */
         return rc;
@@ -459,6 +471,7 @@ static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, stru
     lt_task_queue_free(d->tasks);
     lt_events_free(d->events);
     lt_privacy_free(d->privacy);
+    lt_indexer_free(d->indexer);
     lt_tls_free(d->tls);
     lt_engine_close(&d->engine);
     return rc;

@@ -127,6 +127,10 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     NOTHING("event_delivery", "How that goes."),
     NOTHING("course", "Courses imported from files."),
     NOTHING("course_block", "What is in imported courses."),
+    NOTHING("course_chunk", "Pieces of imported courses, for searching."),
+    NOTHING("course_vector", "Vectors of these pieces."),
+    NOTHING("course_fulltext*", "The words of these pieces."),
+    NOTHING("course_index", "How far a course can be searched."),
     NOTHING("model_price", "What models cost."),
 };
 const size_t lt_privacy_tables_n = LT_COUNT(lt_privacy_tables);

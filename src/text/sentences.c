@@ -764,6 +764,7 @@ enum lt_code lt_document_parse(struct lt_arena *arena, struct lt_str text, const
         .language = fallback,
         .document = LT_NEW(arena, struct lt_document),
     };
+    p.document->text = p.text;
     size_t blocks_n;
     struct block *blocks = find_blocks(&p, bytes, &blocks_n);
     enum lt_code code = find_words(&p, err);
@@ -775,4 +776,86 @@ enum lt_code lt_document_parse(struct lt_arena *arena, struct lt_str text, const
     code = find_sentences(&p, blocks, blocks_n, err);
     *ret = p.document;
     return code;
+}
+
+/* ---- search terms ---- */
+
+/* Latin marks above and below letters; those of other scripts are letters' own. */
+static bool is_accent(UChar32 c)
+{
+    return c >= 0x0300 && c <= 0x036F;
+}
+
+/* Letters and digits of a stem, taken apart from their accents. "" when nothing is left. */
+static struct lt_str clean_term(struct lt_arena *arena, const UNormalizer2 *decomposer, struct lt_str stem)
+{
+    UChar raw[LT_TERM_MAX], parts[LT_TERM_MAX * 4];
+    int32_t raw_n = 0, parts_n, i = 0;
+    UErrorCode status = U_ZERO_ERROR;
+    char out[LT_TERM_MAX];
+    size_t n = 0;
+    u_strFromUTF8WithSub(raw, LT_COUNT(raw), &raw_n, stem.p, (int32_t)stem.n, 0xFFFD, NULL, &status);
+    if (U_FAILURE(status))
+        return LT_STR("");
+    parts_n = unorm2_normalize(decomposer, raw, raw_n, parts, LT_COUNT(parts), &status);
+    while (U_SUCCESS(status) && i < parts_n && n + 4 <= sizeof(out)) {
+        UChar32 c;
+        U16_NEXT(parts, i, parts_n, c);
+        if (!is_accent(c) && (u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK)))
+            n += (size_t)lt_utf8_encode((uint32_t)c, out + n);
+    }
+    return lt_str_copy(arena, (struct lt_str){out, n});
+}
+
+static struct lt_str stem_of(struct sb_stemmer *stemmer, struct lt_str form)
+{
+    const sb_symbol *symbols = stemmer ? sb_stemmer_stem(stemmer, (const sb_symbol *)form.p, (int)form.n) : NULL;
+    int n = symbols ? sb_stemmer_length(stemmer) : 0;
+    return n > 0 ? (struct lt_str){(const char *)symbols, (size_t)n} : form;
+}
+
+static const struct lt_language *language_of(const struct parser *p)
+{
+    struct word **sorted = LT_NEW_ARRAY(p->arena, struct word *, p->words_n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < p->words_n; i++)
+        if (p->words[i].form.n > 0)
+            sorted[n++] = &p->words[i];
+    qsort(sorted, n, sizeof sorted[0], compare_form);
+    return guess_language(sorted, n);
+}
+
+enum lt_code lt_text_terms(struct lt_arena *arena, struct lt_str text, const struct lt_language *language, struct lt_str **ret, size_t *ret_n,
+                           struct lt_error *err)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *decomposer = unorm2_getNFDInstance(&status);
+    struct parser p = {.arena = arena, .text = {lt_strz(arena, text), text.n}};
+    *ret_n = 0;
+    if (U_FAILURE(status))
+        return icu_failed(err, "normalising", status);
+    if (find_words(&p, err))
+        return err->code;
+    const struct lt_language *guessed = language_of(&p), *both[2] = {language ? language : guessed, language ? guessed : NULL};
+    struct sb_stemmer *stemmers[2] = {NULL, NULL};
+    if (both[0] == both[1])
+        both[1] = NULL;
+    for (int l = 0; l < 2; l++)
+        if (both[l] && both[l]->stemmer)
+            stemmers[l] = sb_stemmer_new(both[l]->stemmer, NULL);
+    *ret = LT_NEW_ARRAY(arena, struct lt_str, p.words_n * 2 + 1);
+    for (size_t i = 0; i < p.words_n; i++) {
+        struct lt_str form = without_elision(p.words[i].folded), first = LT_STR("");
+        for (int l = 0; l < 2; l++) {
+            bool stop = (both[0] && lt_language_is_stop_word(both[0], form)) || (both[1] && lt_language_is_stop_word(both[1], form));
+            if (stop || form.n == 0 || (l == 1 && !both[1]))
+                continue;
+            struct lt_str term = clean_term(arena, decomposer, stem_of(stemmers[l], form));
+            if (term.n > 0 && !lt_str_eq(term, first))
+                (*ret)[(*ret_n)++] = first = term;
+        }
+    }
+    for (int l = 0; l < 2; l++)
+        sb_stemmer_delete(stemmers[l]);
+    return LT_OK;
 }

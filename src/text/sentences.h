@@ -43,6 +43,7 @@ struct lt_sentence {
 };
 
 struct lt_document {
+    struct lt_str text;                 /* the document's copy: byte for byte as long as what was given, with other line ends */
     const struct lt_language *language; /* never NULL; code "" when it is not known */
     struct lt_sentence *sentences;      /* in the order of the text; only those with at least one word */
     size_t sentences_n;
@@ -65,3 +66,13 @@ bool lt_language_is_stop_word(const struct lt_language *language, struct lt_str 
  */
 enum lt_code lt_document_parse(struct lt_arena *arena, struct lt_str text, const struct lt_language *fallback,
                                const struct lt_document **ret, struct lt_error *err);
+
+enum { LT_TERM_MAX = 192 };             /* bytes of a search term */
+/*
+ * The words of a text as they are searched by, in their order: folded, stemmed by the language, without accents, of lower-case letters and digits only
+ * (ASCII ones, and bytes above 0x7F of UTF-8). Stop words have none. Where the text is plainly in another language than this one, a word gives the stem
+ * of that one too, so that a page and a question in it meet whatever language their course is in. language: NULL when it is not known. Everything lies
+ * in the arena. LT_EINTERNAL when ICU's data is missing. Any thread.
+ */
+enum lt_code lt_text_terms(struct lt_arena *arena, struct lt_str text, const struct lt_language *language, struct lt_str **ret, size_t *ret_n,
+                           struct lt_error *err);

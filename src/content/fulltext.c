@@ -1,0 +1,94 @@
+/*
+ * SQLite's FTS5. The virtual table keeps no text of its own: it reads course_chunk, and is told of what comes and goes there. The tokenizer `ascii`
+ * parts what it is given at everything but ASCII letters and digits and bytes above 0x7F, and our terms hold nothing else.
+ */
+#include "content/fulltext.h"
+
+#include "base/buf.h"
+
+enum { EXPRESSION_MAX = 64 * 1024 };
+
+enum lt_code lt_fulltext_prepare(struct lt_store *store, struct lt_error *err)
+{
+    return lt_store_create(store,
+                           "CREATE VIRTUAL TABLE IF NOT EXISTS course_fulltext USING fts5(course, names, terms, content='course_chunk', "
+                           "content_rowid='id', tokenize='ascii')",
+                           err);
+}
+
+void lt_fulltext_remove(struct lt_tx *tx, int64_t course, struct lt_str block_id)
+{
+    LT_TX(tx,
+          "INSERT INTO course_fulltext(course_fulltext, rowid, course, names, terms) SELECT 'delete', id, course, names, terms FROM course_chunk "
+          "WHERE course = $1 AND block_id = $2",
+          LT_INT(course), lt_value_text(block_id));
+}
+
+void lt_fulltext_add(struct lt_tx *tx, int64_t course, struct lt_str block_id, struct lt_str sha256)
+{
+    LT_TX(tx,
+          "INSERT INTO course_fulltext(rowid, course, names, terms) SELECT id, course, names, terms FROM course_chunk "
+          "WHERE course = $1 AND block_id = $2 AND sha256 = $3",
+          LT_INT(course), lt_value_text(block_id), lt_value_text(sha256));
+}
+
+void lt_fulltext_clear(struct lt_tx *tx, int64_t course)
+{
+    LT_TX(tx,
+          "INSERT INTO course_fulltext(course_fulltext, rowid, course, names, terms) SELECT 'delete', id, course, names, terms FROM course_chunk "
+          "WHERE course = $1",
+          LT_INT(course));
+}
+
+/* The terms are ours, but this is what stands between a question and FTS5's own language: what could be of that does not pass. */
+static bool is_plain(struct lt_str term)
+{
+    for (size_t i = 0; i < term.n; i++) {
+        unsigned char c = (unsigned char)term.p[i];
+        if (c < 0x80 && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+            return false;
+    }
+    return term.n > 0 && term.n <= 255;
+}
+
+struct lt_str lt_fulltext_expression(struct lt_arena *arena, int64_t course, const struct lt_str *terms, size_t n)
+{
+    struct lt_buf out;
+    size_t used = 0;
+    lt_buf_init(&out, EXPRESSION_MAX);
+    for (size_t i = 0; i < n && used < LT_FULLTEXT_TERMS_MAX; i++)
+        if (is_plain(terms[i]))
+            lt_buf_printf(&out, "%s\"%.*s\"", used++ ? " OR " : "", LT_FMT(terms[i]));
+    struct lt_str words = lt_buf_str(&out);
+    struct lt_str ret = used == 0 || out.failed
+                            ? LT_STR("")
+                            : lt_printf(arena, "course : \"%lld\" AND {names terms} : (%.*s)", (long long)course, LT_FMT(words));
+    lt_buf_free(&out);
+    return ret;
+}
+
+/*
+ * The best pieces first and then their blocks: so only those are looked up. A word in a name counts twice.
+ */
+enum lt_code lt_fulltext_search(struct lt_store *store, struct lt_arena *arena, int64_t course, int64_t revision, const struct lt_str *terms,
+                                size_t terms_n, int64_t offset, int64_t max, struct lt_fulltext_hit **ret, size_t *ret_n, struct lt_error *err)
+{
+    struct lt_rows r;
+    struct lt_str expression = lt_fulltext_expression(arena, course, terms, terms_n);
+    *ret_n = 0;
+    if (expression.n == 0)
+        return LT_OK;
+    if (LT_QUERY(store, arena, &r, err,
+                 "SELECT f.id, b.position, f.score FROM (SELECT rowid AS id, bm25(course_fulltext, 0.0, 2.0, 1.0) AS score FROM course_fulltext "
+                 "WHERE course_fulltext MATCH $1 ORDER BY 2, 1 LIMIT $2 OFFSET $3) f JOIN course_chunk k ON k.id = f.id "
+                 "LEFT JOIN course_block b ON b.course = k.course AND b.revision = $4 AND b.block_id = k.block_id AND b.sha256 = k.sha256 "
+                 "ORDER BY f.score, f.id",
+                 LT_TEXT(expression), LT_INT(max), LT_INT(offset), LT_INT(revision)))
+        return lt_error_wrap(err, "full text");
+    *ret = LT_NEW_ARRAY(arena, struct lt_fulltext_hit, r.rows);
+    for (size_t i = 0; i < r.rows; i++)
+        (*ret)[(*ret_n)++] = (struct lt_fulltext_hit){.chunk = lt_rows_int(&r, i, 0),
+                                                      .position = lt_rows_int_or(&r, i, 1, -1),
+                                                      .score = -lt_rows_double_or(&r, i, 2, 0)};
+    return LT_OK;
+}

@@ -1,0 +1,35 @@
+/*
+ * Full text of pieces of courses: the one place that knows a back end's own SQL for it. SQLite: FTS5, ranked by bm25; PostgreSQL will have a
+ * tsvector of the configuration `simple` over the same terms (text/sentences.h), ranked by ts_rank_cd. Both see nothing but terms that we made.
+ */
+#pragma once
+#include "store/store.h"
+
+enum {
+    LT_FULLTEXT_TERMS_MAX = 64,        /* of a question: more of them say nothing more */
+    LT_FULLTEXT_QUERY_MAX = 4000,      /* bytes of a question that are looked at */
+};
+
+/* Makes what is missing in the store. Start-up. */
+enum lt_code lt_fulltext_prepare(struct lt_store *store, struct lt_error *err);
+
+/* Takes a block's pieces, whatever their sha256, out of the index; before the rows go, in the same unit. */
+void lt_fulltext_remove(struct lt_tx *tx, int64_t course, struct lt_str block_id);
+/* Puts the pieces of a text into it; behind the rows, in the same unit. */
+void lt_fulltext_add(struct lt_tx *tx, int64_t course, struct lt_str block_id, struct lt_str sha256);
+/* Takes all pieces of a course out of it. */
+void lt_fulltext_clear(struct lt_tx *tx, int64_t course);
+
+struct lt_fulltext_hit {
+    int64_t chunk, position;           /* of its block in the revision; -1: it is not in it (any more) */
+    double score;                      /* the more the better */
+};
+/*
+ * Pieces that hold one of the terms, best first, from the one at `offset` on, at most `max`. terms: as lt_text_terms() makes them;
+ * others find nothing. The hits lie in the arena.
+ */
+enum lt_code lt_fulltext_search(struct lt_store *store, struct lt_arena *arena, int64_t course, int64_t revision, const struct lt_str *terms,
+                                size_t terms_n, int64_t offset, int64_t max, struct lt_fulltext_hit **ret, size_t *ret_n, struct lt_error *err);
+
+/* What is asked of the back end for these terms; pure, for tests. Only letters, digits, bytes above 0x7F and what we put between them. */
+struct lt_str lt_fulltext_expression(struct lt_arena *arena, int64_t course, const struct lt_str *terms, size_t n);
