@@ -60,7 +60,7 @@ bool lt_mcp_read(struct lt_arena *arena, const struct lt_json *v, const struct l
                  struct lt_mcp_fault *ret_fault);
 /* May a body with these fields be an array of messages? */
 bool lt_mcp_may_batch(const struct lt_mcp_fields *fields);
-/* Fills the fault of a request that was read, and returns false. Where requests stand for themselves its status is 400, or 404 for an unknown method. */
+/* Fills the fault of a request that was read, and returns false. Where requests stand for themselves its status is 400, or 404 for a method. */
 bool lt_mcp_refuse(struct lt_arena *arena, const struct lt_mcp_message *m, struct lt_mcp_fault *ret, int code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 /* "UUID:N" of Last-Event-ID. */
@@ -102,7 +102,8 @@ struct lt_mcp_use {
  * What tools/call names. False: the fault (no such tool, arguments that are no object). *ret_err: arguments that say where are wrong, which the
  * model is to mend; else LT_OK.
  */
-bool lt_mcp_find(const struct lt_mcp *mcp, const struct lt_mcp_message *m, struct lt_mcp_use *ret, struct lt_error *ret_err, struct lt_mcp_fault *ret_fault);
+bool lt_mcp_find(const struct lt_mcp *mcp, const struct lt_mcp_message *m, struct lt_mcp_use *ret, struct lt_error *ret_err,
+                 struct lt_mcp_fault *ret_fault);
 
 /* ---- calling (mcp_call.c) ---- */
 

@@ -32,7 +32,8 @@ static bool shows_action(const struct lt_mcp *mcp, const struct lt_entry *entry)
 
 static bool shows_tool(const struct lt_mcp *mcp, const struct lt_entry *entry)
 {
-    return ((const struct lt_tool *)entry->impl)->for_clients && mcp->r->caller.site->enabled && !lt_registry_find(LT_KIND_ACTION, lt_str(entry->name));
+    const struct lt_tool *tool = entry->impl;
+    return tool->for_clients && mcp->r->caller.site->enabled && !lt_registry_find(LT_KIND_ACTION, lt_str(entry->name));
 }
 
 static void put_properties(struct lt_jw *w, const struct lt_json *properties)
@@ -217,7 +218,8 @@ static const struct lt_json *no_arguments(struct lt_arena *arena)
     return v;
 }
 
-bool lt_mcp_find(const struct lt_mcp *mcp, const struct lt_mcp_message *m, struct lt_mcp_use *ret, struct lt_error *ret_err, struct lt_mcp_fault *ret_fault)
+bool lt_mcp_find(const struct lt_mcp *mcp, const struct lt_mcp_message *m, struct lt_mcp_use *ret, struct lt_error *ret_err,
+                 struct lt_mcp_fault *ret_fault)
 {
     struct lt_arena *arena = mcp->r->arena;
     struct lt_str name = lt_json_str(lt_json_get(m->rpc.params, "name"));

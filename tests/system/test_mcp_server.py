@@ -82,7 +82,8 @@ def rows(site):
 
 @pytest.mark.parametrize("asked, got", [*((v, v) for v in OLD), ("2024-11-05", "2025-11-25"), (NEW, "2025-11-25"), ("1999-01-01", "2025-11-25")])
 def test_a_client_and_the_server_agree_on_a_revision(site, asked, got):
-    answer = post(site, message("initialize", {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}), version=None)
+    hello = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+    answer = post(site, message("initialize", hello), version=None)
     found = result(answer)
     assert found["protocolVersion"] == got and found["capabilities"] == {"tools": {}} and found["instructions"]
     assert found["serverInfo"]["name"] == "lectern" and ("title" in found["serverInfo"]) == (got >= "2025-06-18")
@@ -136,7 +137,8 @@ FAULTS = {
     "a tool that is not for clients": (message("tools/call", {"name": "roll_dice"}), {}, 200, -32602),
     "no tool": (message("tools/call", {}), {}, 200, -32602),
     "arguments in order": (message("tools/call", {"name": "summarise_text", "arguments": []}), {}, 200, -32602),
-    "a cursor of somebody else": (message("tools/list", {"cursor": "x"}), {}, 200, -32602), "a cursor that is a number": (message("tools/list", {"cursor": 1}), {}, 200, -32602),
+    "a cursor of somebody else": (message("tools/list", {"cursor": "x"}), {}, 200, -32602),
+    "a cursor that is a number": (message("tools/list", {"cursor": 1}), {}, 200, -32602),
     "a token that is an object": (message("tools/call", {"name": "x", "_meta": {"progressToken": {}}}), {}, 400, -32602),
     "a long token": (message("ping", {"_meta": {"progressToken": "x" * 300}}), {}, 400, -32602),
     "an unknown revision": (message("ping"), {"MCP-Protocol-Version": "1999-01-01"}, 400, -32022),
@@ -315,11 +317,12 @@ def test_refusals_are_sentences(site):
 
 @pytest.mark.parametrize("version", [None, "2025-03-26"])
 def test_a_batch_is_answered_as_one(site, version):
-    batch = [message("ping", id=1), message("notifications/initialized", id=None), {"id": 2}, message("initialize", {"protocolVersion": "2025-03-26"}, 3),
-             message("tools/call", {"name": "summarise_text", "arguments": INPUT}, "four"), message("x", id=5)]
+    batch = [message("ping", id=1), message("notifications/initialized", id=None), {"id": 2},
+             message("initialize", {"protocolVersion": "2025-03-26"}, 3), message("tools/call", {"name": "summarise_text", "arguments": INPUT}, "four"), message("x", id=5)]
     answer = post(site, batch, version=version)
     assert answer.status == 200
-    assert [(part["id"], part.get("error", {}).get("code")) for part in answer.json] == [(1, None), (2, -32600), (3, -32600), ("four", None), (5, -32601)]
+    codes = [(part["id"], part.get("error", {}).get("code")) for part in answer.json]
+    assert codes == [(1, None), (2, -32600), (3, -32600), ("four", None), (5, -32601)]
     assert answer.json[3]["result"]["content"][0]["text"]
     assert post(site, [message("notifications/initialized", id=None)], version=version).status == 202
 
