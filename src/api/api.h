@@ -7,6 +7,7 @@
 #include "io/http_server.h"
 
 struct lt_api;
+struct lt_access_log; /* api/access_log.h */
 struct lt_services;   /* plugin/service.h */
 struct lt_plugin_set; /* plugin/plugin.h */
 struct lt_task_queue; /* workflows/task_queue.h */
@@ -27,6 +28,7 @@ struct lt_api_options {
     bool https;              /* the listener speaks TLS */
     bool loopback;           /* and is for this machine alone */
     bool metrics_all_sites;  /* /metrics tells every site's key of all sites */
+    const struct lt_access_log *access_log; /* api/access_log.h; NULL: requests are not logged */
     const char *data_dir;    /* whose space /v1/health looks at; NULL: it is not told */
     int sign_in_failures;    /* that one client address may have at once (0: any number), */
     int sign_in_pause_s;     /* and once more after each pause */
@@ -47,6 +49,8 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
 void lt_api_free(struct lt_api *api);
 /* The lt_http_handler; ctx is the struct lt_api. Fiber. */
 void lt_api_handle(struct lt_http_request *http, void *ctx);
+/* The server's `ended`: writes the line of the access log. ctx is the struct lt_api. Fiber. */
+void lt_api_ended(struct lt_http_request *http, uint64_t sent, const char *closed, void *ctx);
 /* Any thread: drops what is kept in memory of a user's calls that have ended; ctx is the struct lt_api. */
 void lt_api_forget(void *api, int64_t site_id, struct lt_str user_id);
 /* Any thread: from now on /readyz says 503. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "api/access_log.h"
 #include "api/cors.h"
 #include "api/etag.h"
 #include "api/idempotency.h"
@@ -11,6 +12,7 @@
 #include "api/mcp.h"
 #include "api/ollama.h"
 #include "api/sign_in.h"
+#include "io/fiber.h"
 #include "io/jwks_cache.h"
 #include "workflows/scope.h"
 
@@ -85,6 +87,7 @@ static enum lt_code find_route(struct lt_request *r, struct lt_error *err)
     }
     if (rc == LT_EMETHOD)
         return lt_fail(err, LT_EMETHOD, "%s does not take %.*s", r->route->path, LT_FMT(method));
+    lt_fiber_set_where(r->route->method, r->route->path);
     return LT_OK;
 }
 
@@ -206,10 +209,12 @@ void lt_api_handle(struct lt_http_request *http, void *ctx)
     lt_ollama_take_key(&r);
     lt_request_keep_config(&r, lt_config_ref(lt_config_current()));
     lt_request_security(&r);
-    if (lt_cors_preflight(&r))
-        return;
-    if (prepare(&r, &err))
-        lt_reply_problem(&r, &err, NULL);
-    else
-        run(&r);
+    if (!lt_cors_preflight(&r)) {
+        if (prepare(&r, &err))
+            lt_reply_problem(&r, &err, NULL);
+        else
+            run(&r);
+    }
+    if (r.api->options.access_log)
+        lt_access_note(&r);
 }

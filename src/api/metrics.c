@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "api/access_log.h"
 #include "api/request.h"
 #include "api/sign_in.h"
 #include "core/breaker.h"
@@ -352,6 +353,7 @@ static void http_figures(struct lt_metric_out *o, struct lt_api *api)
         lt_metric_label(o, "reason", lt_http_closed_name((enum lt_http_closed)i));
         lt_metric_int(o, lt_http_limits_closed_count(api->options.limits, (enum lt_http_closed)i));
     }
+    lt_metric_one(o, LT_METRIC_ACCESS_DROPPED, api->options.access_log ? lt_line_file_dropped(api->options.access_log->file) : 0);
     uint64_t failed;
     lt_sign_ins_counts(api->sign_ins, &failed, &refused);
     lt_metric_one(o, LT_METRIC_SIGN_IN_FAILED, failed);

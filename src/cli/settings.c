@@ -49,6 +49,9 @@ const struct lt_setting lt_setting_table[] = {
     {"plugin_dirs", LT_SETTING_TEXT, AT(plugin_dirs), "LIST", "directories of plugins, parted by ':' (none)"},
     {"plugin_in_process", LT_SETTING_TEXT, AT(plugin_in_process), "LIST",
      "plugins, parted by ':', that are trusted to run in the daemon's process where they ask for it (none)"},
+    {"access_log", LT_SETTING_TEXT, AT(access_log), "FILE", "one line for each request; - is standard output (none)"},
+    {"access_log_format", LT_SETTING_TEXT, AT(access_log_format), "FORMAT", "json or combined (json)"},
+    {"access_log_users", LT_SETTING_BOOL, AT(access_log_users), NULL, "put a keyed hash of the user into the access log"},
     {"metrics_all_sites", LT_SETTING_BOOL, AT(metrics_all_sites), NULL, "/metrics shows the figures of all sites, whichever site's key reads it"},
     {"demo", LT_SETTING_BOOL, AT(demo), NULL, "make the site 'demo' and serve its course at /demo/ (loopback only)"},
 };
@@ -190,6 +193,8 @@ static enum lt_code check(struct lt_settings *s, struct lt_error *err)
         return lt_fail(err, LT_ECONFIG, "threads: must be 0 (one a core) to %d, is %lld", THREADS_MAX, (long long)s->threads);
     if (!lt_log_level_parse(lt_str(s->log_level), &level))
         return lt_fail(err, LT_ECONFIG, "log_level: must be debug, info, warn or error, is '%s'", s->log_level);
+    if (strcmp(s->access_log_format, "json") != 0 && strcmp(s->access_log_format, "combined") != 0)
+        return lt_fail(err, LT_ECONFIG, "access_log_format: must be json or combined, is '%s'", s->access_log_format);
     if (!s->tls_cert != !s->tls_key)
         return lt_fail(err, LT_ECONFIG, "tls_cert and tls_key: give both or neither");
     if (strcmp(s->sqlite_synchronous, "FULL") != 0 && strcmp(s->sqlite_synchronous, "NORMAL") != 0 && strcmp(s->sqlite_synchronous, "OFF") != 0)
@@ -238,7 +243,7 @@ enum lt_code lt_settings_load(struct lt_arena *arena, const char *(*flag)(void *
                               struct lt_error *err)
 {
     *ret = (struct lt_settings){
-        .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .sqlite_synchronous = "FULL",
+        .arena = arena, .listen = "127.0.0.1:8080", .data = "./var", .log_level = "info", .access_log_format = "json", .sqlite_synchronous = "FULL",
         .trusted_proxies = "127.0.0.1,::1", .max_connections_per_address = 1000, .drain_limit = 10, .task_workers = 16, .events_pace = 1,
         .sign_in_failures = 20, .sign_in_pause = 3};
     ret->config = flag(ctx, "config");

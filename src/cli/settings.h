@@ -35,6 +35,9 @@ struct lt_settings {
     const char *template_dirs;      /* parted by ':'; NULL: templates/ beside demo/ */
     const char *plugin_dirs;        /* parted by ':'; NULL: no plugins */
     const char *plugin_in_process;  /* ids parted by ':', of plugins whose code may run in the daemon; NULL: none */
+    const char *access_log;         /* a file, or "-"; NULL: none */
+    const char *access_log_format;  /* json or combined */
+    bool access_log_users;
     bool metrics_all_sites;         /* /metrics shows the figures of all sites to keys of each */
     bool demo;
     bool core_dumps;                /* may a crash leave a core file? It would hold the secrets in clear */

@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "api/access_log.h"
 #include "api/api.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
@@ -39,6 +40,7 @@ struct lt_daemon {
     struct lt_events *events;
     struct lt_daemon_sealer *sealer; /* NULL: not started */
     struct lt_tls *tls;             /* of the listener, or NULL */
+    struct lt_access_log access_log; /* file NULL: none */
     struct lt_http_limits *limits;  /* of all servers together */
     struct lt_daemon_loop loops[LT_THREADS_MAX];
     struct lt_loop *loop_list[LT_THREADS_MAX];
@@ -64,5 +66,7 @@ enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_er
 /* A thread that chains what comes to the register and removes what is too old. Around the loops: what they wrote last is chained, too. */
 enum lt_code lt_daemon_sealer_start(struct lt_daemon *daemon, struct lt_error *err);
 void lt_daemon_sealer_stop(struct lt_daemon *daemon);
+/* Writes to the log what the fibers of all loops are at. Main thread, with the loops running. */
+void lt_daemon_show_fibers(struct lt_daemon *daemon);
 /* Fiber on loop 0: twice a second looks whether another process has changed the configuration. Ends when cancelled. */
 void lt_daemon_watch(void *daemon);

@@ -104,7 +104,7 @@ static void start_server(struct lt_task *task)
     struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
     struct lt_daemon *d = l->daemon;
     struct lt_http_server_options options = {
-        .host = d->settings->host, .port = d->port, .tls = d->tls, .handler = lt_api_handle, .ctx = d->api, .limits = d->limits};
+        .host = d->settings->host, .port = d->port, .tls = d->tls, .handler = lt_api_handle, .ended = d->access_log.file ? lt_api_ended : NULL, .ctx = d->api, .limits = d->limits};
     l->err = (struct lt_error){0};
     if (!lt_http_server_start(l->loop, &options, &l->server, &l->err) && l->index == 0) {
         d->port = lt_http_server_port(l->server);
@@ -290,6 +290,7 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
                                      .privacy = d->privacy,
                                      .services = d->engine.services,
                                      .plugins = d->plugins,
+                                     .access_log = d->access_log.file ? &d->access_log : NULL,
                                      .metrics_all_sites = d->settings->metrics_all_sites,
                                      .data_dir = d->settings->data,
                                      .loopback = lt_settings_loopback(d->settings),
@@ -374,10 +375,16 @@ static void wait_for_end(struct lt_daemon *d, const sigset_t *signals)
         int signal;
         if (sigwait(signals, &signal) != 0)
             continue;
+        if (signal == SIGUSR1) {
+            lt_daemon_show_fibers(d);
+            continue;
+        }
         if (signal != SIGHUP) {
             lt_log(LT_LOG_INFO, "daemon.drain", LT_S("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
             return;
         }
+        if (d->access_log.file)
+            lt_line_file_reopen(d->access_log.file);
         lt_plugins_want_reload(d->plugins);
         d->loops[0].task.fn = start_reload;
         lt_loop_post(d->loops[0].loop, &d->loops[0].task);
@@ -439,6 +446,9 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     struct lt_demo demo = {0};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t n = s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
+    d->access_log = (struct lt_access_log){.format = strcmp(s->access_log_format, "json") == 0 ? LT_ACCESS_JSON : LT_ACCESS_COMBINED, .users = s->access_log_users};
+    if (s->access_log && lt_line_file_open(s->access_log, &d->access_log.file, err))
+        return lt_error_wrap(err, "access_log");
     if (s->demo && lt_demo_prepare(d->engine.store, s, &demo, err))
         return err->code;
     if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || make_tasks(d, err) || recover_keys(d, err) || start_api(d, err))
@@ -495,6 +505,7 @@ int lt_serve(struct lt_cli *cli)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before there are threads: they all inherit it */
     raise_file_limit();
     if (!cli->settings.core_dumps)
@@ -505,6 +516,7 @@ int lt_serve(struct lt_cli *cli)
         rc = with_lock(d, &signals, &err);
         close(lock);
     }
+    lt_line_file_close(d->access_log.file);
     lt_http_limits_free(d->limits);
     pthread_mutex_destroy(&d->publishing);
     sem_destroy(&d->step);

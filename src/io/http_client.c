@@ -671,7 +671,9 @@ enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call,
     r->idle_ms = call->idle_ms ? call->idle_ms : BODY_IDLE_MS;
     r->max_body = call->max_body ? call->max_body : MAX_BODY;
     r->key = t.key;
+    const char *before = lt_fiber_doing("asks another server");
     rc = send_to(r, call, &t, err);
+    lt_fiber_doing(before);
     if (rc == LT_OK)
         *ret = r;
     else
@@ -715,7 +717,9 @@ __attribute__((noinline)) static enum lt_code take_piece(struct lt_http_reply *r
 static enum lt_code more_body(struct lt_http_reply *r, struct lt_error *err)
 {
     size_t n;
+    const char *before = lt_fiber_doing("reads another server's answer");
     enum lt_code rc = fill(r, until(r, r->idle_ms), &n);
+    lt_fiber_doing(before);
     if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
         return failed(r, rc, "reading the body", err);
     if (rc != LT_OK || n == 0) {

@@ -190,7 +190,9 @@ enum lt_code lt_http_read_body(struct lt_http_request *req, size_t max, struct l
     enum lt_code rc = begin_body(st);
     if (rc != LT_OK)
         return body_failed(st, rc, err);
+    const char *before = lt_fiber_doing("reads the request");
     rc = req->head.chunked ? read_chunked(st, max, ret, err) : read_announced(st, ret);
+    lt_fiber_doing(before);
     st->body_done = rc == LT_OK;
     lt_http_conn_give_buffer_if_empty(st->conn);
     return rc == LT_OK || rc == LT_ETOO_LARGE ? rc : body_failed(st, rc, err);

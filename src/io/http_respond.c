@@ -38,6 +38,7 @@ static int cut_piece(struct iovec **iov, int *count, struct iovec piece[8])
 enum lt_code lt_http_write_all(struct lt_http_conn *c, struct iovec *iov, int count)
 {
     uint32_t write_ms = c->server->options.write_ms;
+    const char *before = lt_fiber_doing("answers the client");
     lt_fiber_shield();
     size_t total = 0;
     for (int i = 0; i < count; i++)
@@ -52,6 +53,7 @@ enum lt_code lt_http_write_all(struct lt_http_conn *c, struct iovec *iov, int co
     if (rc == LT_OK && total > 0)
         rc = lt_conn_writev(c->io, iov, count, lt_http_now(c) + write_ms);
     lt_fiber_unshield();
+    lt_fiber_doing(before);
     if (rc == LT_OK)
         c->sent += total;
     else

@@ -78,6 +78,7 @@ __attribute__((noinline)) static struct lt_http_stream *read_request(struct lt_h
     struct lt_error err;
     size_t used;
     lt_fiber_set_name("http.head");
+    lt_fiber_set_where(NULL, NULL);
     enum lt_code rc = lt_http_read_head(c, &head, &used, &err);
     if (rc != LT_OK) {
         lt_http_conn_ends(c, LT_HTTP_CLOSED_BAD_HEAD);

@@ -314,6 +314,7 @@ void lt_task_job_run(void *arg)
     struct lt_arena *arena = lt_arena_new();
     struct lt_config *config = lt_config_ref(lt_config_current());
     lt_fiber_set_name("task");
+    lt_fiber_set_where("task", NULL);
     enum lt_code rc = lt_task_claim(job->queue->store, &job->ref, &err);
     if (rc == LT_OK)
         attempt(job, arena, config);
