@@ -201,14 +201,15 @@ static void put_content(struct lt_jw *w, struct lt_str type, struct lt_str schem
 static void put_body(struct lt_jw *w, const struct lt_route *route)
 {
     struct lt_str schema = route->request_schema ? lt_str(route->request_schema) : LT_STR_NULL;
-    if (!schema.p)
+    bool file = route->flags & LT_ROUTE_FILE;
+    if (!schema.p && !file)
         return;
     lt_jw_key(w, "requestBody");
     lt_jw_obj(w);
     lt_jw_kbool(w, "required", true);
     lt_jw_key(w, "content");
     lt_jw_obj(w);
-    put_content(w, LT_STR("application/json"), schema);
+    put_content(w, file ? LT_STR("application/octet-stream") : LT_STR("application/json"), file ? LT_STR("{\"type\":\"string\",\"format\":\"binary\"}") : schema);
     if (is_method(route, "PATCH"))
         put_content(w, LT_STR("application/merge-patch+json"), schema);
     lt_jw_end(w);
@@ -244,7 +245,7 @@ static void find_statuses(const struct lt_route *route, struct statuses *ret)
         add_list(ret, "401 403 429");
     if (strchr(route->path, '{'))
         add_list(ret, "404");
-    if (route->request_schema)
+    if (route->request_schema || (route->flags & LT_ROUTE_FILE))
         add_list(ret, "413 415");
     if (changes(route))
         add_list(ret, "404 409");

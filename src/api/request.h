@@ -32,6 +32,7 @@ enum {
     LT_ROUTE_STREAMS = 4,     /* may answer with text/event-stream; the Open edX door with text/plain */
     LT_ROUTE_ANY_TYPE = 256,  /* reads its body as JSON whatever Content-Type says; never with cookies, which pages of others could use so */
     LT_ROUTE_COOKIES = 8,     /* takes Open edX's pair of cookies, and credentials of listed origins */
+    LT_ROUTE_FILE = 32,       /* its body is a file of body_max bytes at most, which the handler reads; for openapi.json */
     LT_ROUTE_CONFIG = 16,     /* configuration: GET gives an ETag, changes take If-Match (etag.c) */
 };
 
@@ -70,6 +71,7 @@ struct lt_api {
     atomic_bool not_ready, draining;
     atomic_uint ticks;
     atomic_int reports;                /* that are being made */
+    atomic_int imports;                /* of courses, that are under way or ask to be */
     atomic_ulong answers[LT_STATUS_CLASSES]; /* by first digit of the status */
 };
 
@@ -332,6 +334,10 @@ void lt_get_my_roles(struct lt_request *r);
 void lt_put_role(struct lt_request *r);
 void lt_post_role_import(struct lt_request *r);
 void lt_delete_role(struct lt_request *r);
+void lt_get_courses(struct lt_request *r);
+void lt_post_course(struct lt_request *r);
+void lt_get_course(struct lt_request *r);
+void lt_delete_course(struct lt_request *r);
 void lt_get_keys(struct lt_request *r);
 void lt_post_key(struct lt_request *r);
 void lt_post_key_rotate(struct lt_request *r);

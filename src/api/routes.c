@@ -9,6 +9,9 @@
 #include "core/admin_event.h"
 #include "core/admin_limit.h"
 #include "core/feedback.h"
+
+enum { LT_COURSE_BODY_MAX = 512 << 20 };
+
 #include "api/openai_schemas.h"
 #include "api/openai_responses_schema.h"
 
@@ -29,6 +32,17 @@
 #define TIME "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
 #define TEXT_OR_NULL "{\"type\":[\"string\",\"null\"]}"
 #define COUNT "{\"type\":[\"integer\",\"null\"]}"
+
+#define COURSE                                                                                                               \
+    "\"course_id\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"format\":{\"enum\":[\"olx\",\"common_cartridge\",\"moodle_backup\"]},"    \
+    "\"language\":{\"type\":\"string\"},\"blocks\":{\"type\":\"integer\"},\"revision\":{\"type\":\"integer\"},\"sha256\":{\"type\":\"string\"},"         \
+    "\"imported_at\":" TIME
+#define COURSE_SHOWN                                                                                                         \
+    COURSE ",\"about\":{\"type\":\"object\"},\"warnings\":{\"type\":\"array\",\"items\":" OBJECT("\"file\":{\"type\":\"string\"},"                 \
+    "\"reason\":{\"type\":\"string\"}") "}"
+static const char course[] = OBJECT(COURSE_SHOWN);
+static const char course_imported[] = OBJECT(COURSE_SHOWN ",\"changes\":{\"type\":\"object\"}");
+static const char course_list[] = OBJECT("\"courses\":{\"type\":\"array\",\"items\":" OBJECT(COURSE) "},\"next\":" TEXT_OR_NULL);
 
 static const char action_request[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"input\"],\"properties\":{" CONTEXT "," USER ","
@@ -496,6 +510,13 @@ const struct lt_route lt_routes[] = {
     {"POST", "/v1/roles/import", "manage_roles", "Give many at once; with `replace` all others are taken. A refusal lists all `errors`.", role_import,
      OBJECT("\"rows\":{\"type\":\"integer\"}"), LT_BODY_ACTION, 0, lt_post_role_import},
     {"DELETE", "/v1/roles/{id}", "manage_roles", "Take one.", NULL, NULL, 0, 0, lt_delete_role, .statuses = "204"},
+    {"GET", "/v1/courses", "manage_courses", "The courses that were imported from files, by course_id.", NULL, course_list, 0, 0, lt_get_courses,
+     .query = "after limit:1..1000", .list = "courses +course_id +title +format language +blocks +imported_at:time !revision !sha256"},
+    {"POST", "/v1/courses", "manage_courses", "Import the package that is the body: OLX (.tar.gz), Common Cartridge (.imscc), Moodle backup (.mbz). `warnings` say what was left out.",
+     NULL, course_imported, LT_COURSE_BODY_MAX, LT_ROUTE_FILE, lt_post_course, .query = "course_id title", .statuses = "201 400 409 413 415 503"},
+    {"GET", "/v1/courses/{id}", "manage_courses", "One of them, with what it says about itself and what its import left out.", NULL, course, 0, 0,
+     lt_get_course},
+    {"DELETE", "/v1/courses/{id}", "manage_courses", "Remove it.", NULL, NULL, 0, 0, lt_delete_course, .statuses = "204 409"},
     {"GET", "/v1/keys", "manage_keys", "The site's keys that are not revoked, by id; never the keys themselves.", NULL, key_list, 0, 0, lt_get_keys,
      .query = "after:int limit:1..10000",
      .list = "keys +id +prefix +role +name +choose_provider +created_at:time +expires_at:time +last_used_at:time"},

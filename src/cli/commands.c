@@ -93,6 +93,12 @@ const struct lt_command lt_commands[] = {
     {"service", "explain", "NAME", "Show who provides a service, in the order in which they are asked, and why each is or is not taken.",
      SITE " component course location placement", 1, 1, LT_CLI_READ, lt_cmd_service_explain},
 
+    {"course", "import", "FILE", "Import a course: an OLX export (.tar.gz), a Common Cartridge (.imscc) or a Moodle backup (.mbz).", SITE " id title", 1, 1,
+     LT_CLI_WRITE, lt_cmd_course_import},
+    {"course", "list", "", "List the imported courses.", SITE " after limit", 0, 0, LT_CLI_READ, lt_cmd_course_list},
+    {"course", "show", "COURSE", "Show one: what it says about itself, and what its import left out and why.", SITE, 1, 1, LT_CLI_READ, lt_cmd_course_show},
+    {"course", "outline", "COURSE", "Show what is in it, in its order, and who sees it.", SITE " blocks", 1, 1, LT_CLI_READ, lt_cmd_course_outline},
+    {"course", "remove", "COURSE", "Remove one.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_course_remove},
     {"role", "list", "", "List who is what in which course.", SITE " user course after limit", 0, 0, LT_CLI_READ, lt_cmd_role_list},
     {"role", "add", "USER ROLE", "Give a role in the --course, or in the whole site.", SITE " course", 2, 2, LT_CLI_WRITE, lt_cmd_role_add},
     {"role", "remove", "USER ROLE", "Take it.", SITE " course", 2, 2, LT_CLI_WRITE, lt_cmd_role_remove},

@@ -76,6 +76,9 @@ static const struct option options[] = {
     {"price-out", "N", "price of a million tokens that come out"},
     {"destination", "NAME", "only what is for this destination of events"},
     {"again", NULL, "forget what there is and begin anew"},
+    {"id", "COURSE", "the course's id as the LMS names it in contexts, instead of the package's own"},
+    {"title", "TEXT", "its title, instead of the package's own"},
+    {"blocks", NULL, "with the blocks in units"},
     {"reseal", NULL, "only seal with the first key of the file, which is new already"},
 };
 static const char common[] = "config json help data database master-key-file template-dirs plugin-dirs";

@@ -168,6 +168,8 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         "DELETE FROM workflow_profile WHERE site_id = $1",
         "DELETE FROM workflow_prompt_version WHERE prompt_id IN (SELECT id FROM workflow_prompt WHERE site_id = $1)",
         "DELETE FROM workflow_prompt WHERE site_id = $1", "DELETE FROM course_role WHERE site_id = $1",
+        "DELETE FROM course_block WHERE course IN (SELECT id FROM course WHERE site_id = $1)",
+        "DELETE FROM course WHERE site_id = $1",
         "DELETE FROM site WHERE id = $1"};
     for (size_t i = 0; i < LT_COUNT(tables); i++)
         LT_TX(tx, tables[i], LT_INT(id));

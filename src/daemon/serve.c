@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/data_dir.h"
 #include "content/search_index.h"
+#include "content/course_store.h"
 #include "core/picture_file.h"
 #include "daemon/daemon.h"
 #include "daemon/demo_site.h"
@@ -464,11 +465,26 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     return rc;
 }
 
+/* What imports that were broken off have left. */
+static enum lt_code sweep_courses(struct lt_daemon *d, struct lt_error *err)
+{
+    size_t n;
+    if (lt_course_sweep(d->engine.store, &n, err)) {
+        lt_engine_close(&d->engine);
+        return lt_error_wrap(err, "removing what unfinished imports left");
+    }
+    if (n > 0)
+        lt_log(LT_LOG_WARN, "courses.recovered", LT_I("courses", n));
+    return LT_OK;
+}
+
 static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
 {
     if (lt_workers_start(WORKERS, err))
         return err->code;
     if (lt_engine_open(d->settings, true, &d->engine, err))
+        return err->code;
+    if (sweep_courses(d, err))
         return err->code;
     lt_engine_offer(d->engine.services, d->plugins, true);
     lt_plugins_start(d->plugins);

@@ -198,6 +198,75 @@ enum lt_code lt_http_read_body(struct lt_http_request *req, size_t max, struct l
     return rc == LT_OK || rc == LT_ETOO_LARGE ? rc : body_failed(st, rc, err);
 }
 
+/* ---- the body, piece by piece ---- */
+
+typedef enum lt_code (*take_fn)(void *ctx, struct lt_str piece, struct lt_error *err);
+
+/* Waits until something of it is in the buffer. */
+static enum lt_code some(struct lt_http_stream *st, uint64_t got)
+{
+    struct lt_http_conn *c = st->conn;
+    size_t n;
+    return c->at < c->n ? LT_OK : fill(c, body_deadline(st, got), &n);
+}
+
+static enum lt_code give_announced(struct lt_http_stream *st, take_fn take, void *ctx, enum lt_code *ret_taker, struct lt_error *err)
+{
+    enum lt_code rc;
+    for (uint64_t got = 0; st->left > 0;) {
+        struct lt_str piece;
+        if ((rc = some(st, got)) != LT_OK)
+            return rc;
+        piece.n = take_come(st, &piece.p);
+        got += piece.n;
+        if ((*ret_taker = take(ctx, piece, err)) != LT_OK)
+            return LT_OK;
+    }
+    return LT_OK;
+}
+
+static enum lt_code give_chunked(struct lt_http_stream *st, size_t max, take_fn take, void *ctx, enum lt_code *ret_taker, struct lt_error *err)
+{
+    struct lt_http_conn *c = st->conn;
+    enum lt_code rc;
+    for (size_t got = 0; !st->chunks.done;) {
+        struct lt_str piece;
+        size_t n;
+        if ((rc = some(st, got)) != LT_OK || (rc = lt_chunked_read(&st->chunks, c->in->p + c->at, c->n - c->at, &piece, &n, err)) != LT_OK)
+            return rc;
+        c->at += (uint32_t)n;
+        got += piece.n;
+        if (got > max)
+            *ret_taker = lt_fail(err, LT_ETOO_LARGE, "the body is larger than %zu bytes", max);
+        else if (piece.n > 0)
+            *ret_taker = take(ctx, piece, err);
+        if (*ret_taker != LT_OK)
+            return LT_OK;
+    }
+    return LT_OK;
+}
+
+enum lt_code lt_http_read_body_to(struct lt_http_request *req, size_t max, take_fn take, void *ctx, struct lt_error *err)
+{
+    struct lt_http_stream *st = req->stream;
+    enum lt_code taker = LT_OK;
+    if (st->body_done)
+        return LT_OK;
+    if (st->body_start_ms > 0)
+        return lt_fail(err, LT_EINTERNAL, "the body was read before");
+    if (st->left > 0 && (uint64_t)st->left > max)
+        return lt_fail(err, LT_ETOO_LARGE, "the body has %lld bytes, at most %zu are allowed", (long long)st->left, max);
+    enum lt_code rc = begin_body(st);
+    if (rc == LT_OK)
+        rc = req->head.chunked ? give_chunked(st, max, take, ctx, &taker, err) : give_announced(st, take, ctx, &taker, err);
+    if (rc != LT_OK)
+        return body_failed(st, rc, err);
+    st->body_done = taker == LT_OK;
+    st->must_close |= taker != LT_OK;
+    lt_http_conn_give_buffer_if_empty(st->conn);
+    return taker;
+}
+
 /* ---- what is left of it ---- */
 
 bool lt_http_body_blocks(const struct lt_http_stream *st)

@@ -72,6 +72,13 @@ void lt_http_server_stop(struct lt_http_server *server);
  */
 enum lt_code lt_http_read_body(struct lt_http_request *req, size_t max, struct lt_str *ret, struct lt_error *err);
 
+/*
+ * The same with the body given piece by piece (of at most 64 KiB) as it comes, so that max may be large. An error of take() ends it and is returned. The
+ * pieces are borrowed.
+ */
+enum lt_code lt_http_read_body_to(struct lt_http_request *req, size_t max, enum lt_code (*take)(void *ctx, struct lt_str piece, struct lt_error *err),
+                                  void *ctx, struct lt_error *err);
+
 /* Extra response fields: name, value pairs; names and values must hold no CR, LF or NUL (asserted; use lt_http_field_safe). */
 bool lt_http_field_safe(struct lt_str value);
 /*

@@ -18,6 +18,7 @@ ROOT = HERE.parent.parent
 BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release"))
 LECTERN = BUILD / "src" / "daemon" / "lectern"
 sys.path.insert(0, str(HERE))
+sys.path.insert(1, str(ROOT / "tests/support"))
 
 
 # Files whose tests take minutes: begun first, so that no process is left alone with one at the end.

@@ -12,7 +12,7 @@ def routes(daemon):
 
 def body_schema(operation):
     content = operation.get("requestBody", {}).get("content", {})
-    return content["application/json"]["schema"] if content else None
+    return content.get("application/json", {}).get("schema")  # None: no body, or a file
 
 
 def least(schema):

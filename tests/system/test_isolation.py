@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
 from double.upstream import Upstream
+from course_packages import write_cc
 from routes import NOWHERE, body_schema, fill, least, routes
 
 MARK = "only-of-site-a"
@@ -16,7 +17,7 @@ USER = {"id": MARK, "roles": ["student"]}
 
 # What the parameter of a route names: a kind of thing of which site A has one. Longest prefix first.
 KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role",
-         "/v1/limits/": "limit", "/v1/event-destinations/": "destination", "/v1/events/dead/": "dead event", "/v1/prices/": "price", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
+         "/v1/limits/": "limit", "/v1/event-destinations/": "destination", "/v1/events/dead/": "dead event", "/v1/prices/": "price", "/v1/courses/": "course", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
          "/v1/privacy/jobs/": "privacy", "/v1/scopes/": "scope", "/v1/sessions/": "session", "/openai/v1/models/": "model", "/openai/v1/responses/": "response"}
 # Parameters that name what the program has, the same for every site.
 OF_NO_SITE = {"/v1/actions/{name}", "/v1/placements/{name}", "/v1/templates/{path}", "/v1/services/{name}", "/demo/units/{id}",
@@ -27,7 +28,7 @@ BODIES = {f"{DOOR}/prompts/{{id}}": {"body": "changed"}, "/v1/prompts/{id}": {"b
 DAYS = [(datetime.date.today() + datetime.timedelta(days=n)).isoformat() for n in (-3, 3)]
 # Lists of site A that must be as before when B has tried everything.
 LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/placements", "/v1/switches", "/v1/tasks", "/v1/roles", "/v1/keys", "/v1/permissions", "/v1/profiles",
-         "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices", "/v1/event-destinations", "/v1/events/dead",
+         "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices", "/v1/event-destinations", "/v1/events/dead", "/v1/courses",
          "/v1/reports/policy", "/v1/emergency-stop",
          *(f"/v1/reports/{kind}?group_by=user,provider,course&since={DAYS[0]}&until={DAYS[1]}" for kind in ("usage", "cost", "latency", "feedback"))]
 
@@ -57,6 +58,7 @@ class Two:
         role = self.made("PUT", "/v1/roles", {"user_id": MARK, "course_id": COURSE, "role": "teacher"})
         key = self.made("POST", "/v1/keys", {"role": "service", "name": MARK})
         limit = self.made("POST", "/v1/limits", {"subject": "course", "subject_id": MARK, "unit": "requests", "amount": 1000, "window": "day"})
+        course = self.daemon.request("POST", f"/v1/courses?course_id={MARK}", self.a, write_cc(), {"Content-Type": "application/zip"}).json
         price = self.made("POST", "/v1/prices", {"model": MARK, "input": 1, "output": 1})
         destination = self.made("POST", "/v1/event-destinations", {"name": MARK, "kind": "webhook", "url": "http://127.0.0.1:9/" + MARK, "enabled": False})
         with contextlib.closing(sqlite3.connect(self.daemon.data / "lectern.db", timeout=60)) as database, database:
@@ -82,7 +84,7 @@ class Two:
         export = self.daemon.request("POST", "/v1/privacy/export", self.a, {"user_id": MARK})
         return {"privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
                 "scope": [scope["id"], scope["uuid"]], "role": [role["id"]], "key": [key["id"], key["prefix"]], "limit": [limit["id"]], "destination": [destination["id"], MARK], "dead event": [dead],
-                "price": [price["id"]], "call": [call["id"]],
+                "price": [price["id"]], "course": [course["course_id"]], "call": [call["id"]],
                 "session": [session], "task": [task]}
 
     def lists(self):

@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 from conftest import Daemon, check_end, wait_until
+from course_packages import write_cc
 
 COURSE = "course-v1:Org+Course+Run"
 # Lists that have no pages, and why.
@@ -20,7 +21,7 @@ WHOLE = {
     "/v1/actions/calls/{id}": "attempts of one call", "/v1/placements/{name}": "actions of one placement", "/v1/scopes/{id}": "warnings of one scope",
     **{f"/v1/reports/{kind}": "made anew for each page: test_reports.py" for kind in ("usage", "cost", "errors", "latency", "feedback")},
     "/v1/policy": "languages of one text", "/v1/quota": "what counts for one caller", "/v1/privacy/metadata": "tables that there are",
-    "/v1/prices": "2,000 at most", "/v1/event-destinations": "20 at most", "/v1/event-destinations/{id}": "events of one destination", "/v1/site": "settings that there are",
+    "/v1/courses/{id}": "warnings of one import", "/v1/prices": "2,000 at most", "/v1/event-destinations": "20 at most", "/v1/event-destinations/{id}": "events of one destination", "/v1/site": "settings that there are",
     "/v1/plugins": "what the program knows", "/v1/health": "checks that there are", "/v1/overview": "a picture of the whole", "/v1/permissions": "a row for each permission that there is", "/openai/v1/models": "OpenAI's form",
     "/v1/gradings/{id}": "criteria of one rubric", "/v1/submissions/{id}/grading": "criteria of one rubric", "/openai/v1/responses/{id}": "one answer",
     "/openai/v1/responses/{id}/input_items": "OpenAI's form of pages", "/ollama/api/tags": "Ollama's form", "/ollama/api/ps": "Ollama's form",
@@ -93,6 +94,11 @@ def accept(daemon):
     add(daemon, "PUT", "/v1/policy", {"accepted": True, "version": version, "user": {"id": user, "roles": ["student"]}})
 
 
+def add_course(daemon):
+    answer = daemon.request("POST", f"/v1/courses?course_id=c{n() * 7919 % 101}-{n()}", daemon.admin_key, write_cc(), {"Content-Type": "application/zip"})
+    assert answer.status == 201, answer
+
+
 # A row more in each.
 MORE = {
     "/v1/register": run,
@@ -100,6 +106,7 @@ MORE = {
     "/v1/switches": lambda d: add(d, "PUT", "/v1/switches", {"course_id": COURSE, "location_id": f"é{n() * 7919 % 101}-{n()}", "enabled": False}),
     "/v1/tasks": lambda d: add(d, "POST", "/v1/workflows/run", {"profile": "mock", "async": True}),
     "/v1/gradings": grade,
+    "/v1/courses": lambda d: add_course(d),
     "/v1/keys": lambda d: add(d, "POST", "/v1/keys", {"role": "service", "name": f"k{n()}"}),
     "/v1/limits": lambda d: add(d, "POST", "/v1/limits", {"subject": "course", "subject_id": f"c{n()}", "unit": "requests", "amount": 9, "window": "day"}),
     "/v1/limits/notices": lambda d: add_notice(d),

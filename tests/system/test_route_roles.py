@@ -63,6 +63,7 @@ TABLE = {
     "GET /v1/gradings": REVIEWERS, "GET /v1/gradings/{id}": REVIEWERS, "GET /v1/submissions/{id}/grading": CALLER, "PUT /v1/gradings/{id}/decision": REVIEWERS,
     "GET /v1/roles": MANAGERS, "PUT /v1/roles": MANAGERS, "POST /v1/roles/import": MANAGERS, "GET /v1/roles/mine": CALLER,
     "DELETE /v1/roles/{id}": LISTED,
+    "GET /v1/courses": MANAGERS, "POST /v1/courses": MANAGERS, "GET /v1/courses/{id}": MANAGERS, "DELETE /v1/courses/{id}": MANAGERS,
     "GET /v1/keys": ADMINS, "POST /v1/keys": ADMINS, "POST /v1/keys/{id}/rotate": ADMINS, "DELETE /v1/keys/{id}": ADMINS,
     "GET /v1/policy/texts": ADMINS, "PUT /v1/policy/texts": ADMINS, "GET /v1/plugins": ADMINS, "GET /v1/health": ADMINS, "GET /v1/overview": SPENDERS,
     "GET /v1/site": ADMINS, "PATCH /v1/site": ADMINS,
@@ -179,7 +180,7 @@ def test_the_table_agrees_with_what_openapi_prints(site):
     """x-permission says who is let in before the handler looks at anything: nobody is let in beyond it."""
     kinds = {"public": PUBLIC, "caller": CALLER, "policy": CALLER, "view_metrics": METRICS, "manage_switches": EDITORS, "manage_roles": MANAGERS,
              "manage_workflows": MANAGERS, "manage_placements": MANAGERS, "view_register": MANAGERS, "view_policy_report": MANAGERS,
-             "manage_emergency_stop": MANAGERS, "manage_limits": ADMINS, "manage_events": ADMINS, "manage_providers": ADMINS, "manage_keys": ADMINS, "manage_permissions": ADMINS, "manage_site": ADMINS, "manage_policy": ADMINS,
+             "manage_emergency_stop": MANAGERS, "manage_courses": MANAGERS, "manage_limits": ADMINS, "manage_events": ADMINS, "manage_providers": ADMINS, "manage_keys": ADMINS, "manage_permissions": ADMINS, "manage_site": ADMINS, "manage_policy": ADMINS,
              "view_plugins": ADMINS, "view_health": ADMINS, "view_usage_report": SPENDERS,
              "export_user_data": PRIVACY_GET}
     for (method, path), operation in routes(site).items():

@@ -1,4 +1,5 @@
 -- Courses imported from files (content/). What learners see is the revision that `revision` names; an import writes the next one and then moves it.
+-- Rows of other revisions are an import that goes on, as long as importing_until is to come, or what was left of one.
 CREATE TABLE course (
     id {serial},
     site_id BIGINT NOT NULL REFERENCES site(id),
@@ -10,6 +11,10 @@ CREATE TABLE course (
     sha256 TEXT NOT NULL, -- of the file
     revision BIGINT NOT NULL, -- 0: no import has ended yet
     imported_at BIGINT NOT NULL,
+    blocks BIGINT NOT NULL DEFAULT 0, -- rows of the revision
+    warnings TEXT NOT NULL DEFAULT '[]', -- JSON: what the import left out and why
+    last_revision BIGINT NOT NULL DEFAULT 0, -- that was begun
+    importing_until BIGINT NOT NULL DEFAULT 0, -- ms; 0: nobody writes the next one
     UNIQUE (site_id, course_id)
 );
 
@@ -19,6 +24,7 @@ CREATE TABLE course_block (
     revision BIGINT NOT NULL,
     position BIGINT NOT NULL, -- 0, 1, … parents before children
     parent BIGINT NOT NULL, -- its position; -1: the course
+    ending BIGINT NOT NULL DEFAULT -1, -- position of the last one in it, or its own: what lies in it is what stands between
     kind TEXT NOT NULL, -- chapter, sequence, unit, block
     block_id TEXT NOT NULL, -- as the LMS names it: location_id of contexts
     category TEXT NOT NULL, -- html, problem, video, page, …
