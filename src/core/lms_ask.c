@@ -3,27 +3,14 @@
 
 #include "io/fiber.h"
 #include "io/http_client.h"
+#include "io/url.h"
 #include "text/json.h"
 
-/* RFC 3986 §2.1: all but unreserved characters, so that '+' in a course's id stays one. */
+/* Escaped, so that '+' in a course's id stays one. */
 static struct lt_str address(struct lt_arena *arena, struct lt_str url, struct lt_str course_id, const char *more)
 {
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    struct lt_buf b;
-    lt_buf_init(&b, 8192); /* 2,048 for the address, 3 for each of 255 bytes */
-    lt_buf_put_str(&b, url);
-    lt_buf_printf(&b, "%scourse_id=", memchr(url.p, '?', url.n) ? "&" : "?");
-    for (size_t i = 0; i < course_id.n; i++) {
-        char c = course_id.p[i];
-        if (memchr(unreserved, c, sizeof(unreserved) - 1))
-            lt_buf_putc(&b, c);
-        else
-            lt_buf_printf(&b, "%%%02X", (unsigned char)c);
-    }
-    lt_buf_put_str(&b, lt_str(more));
-    struct lt_str text = lt_str_copy(arena, lt_buf_str(&b));
-    lt_buf_free(&b);
-    return text;
+    return lt_printf(arena, "%.*s%scourse_id=%.*s%s", LT_FMT(url), memchr(url.p, '?', url.n) ? "&" : "?", LT_FMT(lt_url_escape(arena, course_id)),
+                     more);
 }
 
 static enum lt_code read_reply(struct lt_arena *arena, struct lt_http_reply *reply, struct lt_str *ret, struct lt_error *err)

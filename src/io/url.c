@@ -61,3 +61,23 @@ enum lt_code lt_url_parse(struct lt_str text, struct lt_url *ret, struct lt_erro
         return bad(err, "user and password in the address are not supported");
     return split_authority(ret, err);
 }
+
+struct lt_str lt_url_escape(struct lt_arena *arena, struct lt_str s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    bool dots = lt_str_is(s, ".") || lt_str_is(s, ".."); /* would go up the path */
+    char *p = lt_alloc(arena, 3 * s.n);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
+        if (letter || digit || c == '-' || c == '_' || c == '~' || (c == '.' && !dots)) {
+            p[n++] = (char)c;
+            continue;
+        }
+        p[n++] = '%';
+        p[n++] = hex[c >> 4];
+        p[n++] = hex[c & 15];
+    }
+    return (struct lt_str){p, n};
+}

@@ -1,5 +1,6 @@
 /* http:// and https:// addresses taken apart (RFC 3986, as narrow as our own use of them). No I/O. Any thread. */
 #pragma once
+#include "base/arena.h"
 #include "base/error.h"
 
 struct lt_url {
@@ -15,3 +16,5 @@ struct lt_url {
  * address itself: its query may hold a key.
  */
 enum lt_code lt_url_parse(struct lt_str text, struct lt_url *ret, struct lt_error *err);
+/* One segment of a path or one value of a query: all but RFC 3986's unreserved characters as %XX, and dots that would go up the path. */
+struct lt_str lt_url_escape(struct lt_arena *arena, struct lt_str s);

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "io/url.h"
 #include "providers/wire.h"
 
 /* One allocation for most requests: the texts with a little room for escapes, and some for the rest. */
@@ -181,20 +182,5 @@ struct lt_str lt_wire_url(const struct lt_wire *w, struct lt_str tail, const cha
 
 struct lt_str lt_wire_escape(struct lt_arena *arena, struct lt_str s)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    bool dots = lt_str_is(s, ".") || lt_str_is(s, ".."); /* would go up the path */
-    char *p = lt_alloc(arena, 3 * s.n);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
-        if (letter || digit || c == '-' || c == '_' || c == '~' || (c == '.' && !dots)) {
-            p[n++] = (char)c;
-            continue;
-        }
-        p[n++] = '%';
-        p[n++] = hex[c >> 4];
-        p[n++] = hex[c & 15];
-    }
-    return (struct lt_str){p, n};
+    return lt_url_escape(arena, s);
 }
