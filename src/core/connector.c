@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "core/manager_private.h"
 #include "core/registry.h"
 
 /* ---- names ---- */
@@ -129,6 +130,62 @@ static void cut(struct lt_content *content, int64_t limit)
         }
 }
 
+/* ---- the token budget ---- */
+
+static int64_t tokens_of(const struct lt_content_block *block)
+{
+    return (int64_t)(block->display_name.n + block->text.n + LT_CONTENT_TOKEN_BYTES - 1) / LT_CONTENT_TOKEN_BYTES;
+}
+
+/* The unit of the location; the last one of those up to it, else the first, when none bears its name. */
+static size_t own_unit(const struct lt_content_query *query, const struct lt_content *content)
+{
+    for (size_t i = 0; i < content->units_n; i++) {
+        const struct lt_content_unit *unit = &content->units[i];
+        if (lt_str_eq(unit->id, query->location_id))
+            return i;
+        for (size_t k = 0; k < unit->blocks_n; k++)
+            if (lt_str_eq(unit->blocks[k].id, query->location_id))
+                return i;
+    }
+    return content->mode == LT_CONTENT_UP_TO_CURRENT_UNIT && content->units_n > 0 ? content->units_n - 1 : 0;
+}
+
+/* Takes out the blocks that do not fit into what is left. */
+static void fit_unit(struct lt_arena *arena, struct lt_content *content, struct lt_content_unit *unit, int64_t *left)
+{
+    size_t kept = 0;
+    for (size_t k = 0; k < unit->blocks_n; k++) {
+        int64_t tokens = tokens_of(&unit->blocks[k]);
+        if (tokens <= *left) {
+            *left -= tokens;
+            unit->blocks[kept++] = unit->blocks[k];
+            continue;
+        }
+        if (!content->left_out)
+            content->left_out = LT_NEW_ARRAY(arena, struct lt_str, LT_CONTENT_LEFT_OUT_SHOWN);
+        if (content->left_out_n < LT_CONTENT_LEFT_OUT_SHOWN)
+            content->left_out[content->left_out_n] = unit->blocks[k].id;
+        content->left_out_n++;
+    }
+    unit->blocks_n = kept;
+}
+
+static void fit(const struct lt_content_query *query, struct lt_content *content)
+{
+    int64_t left = query->token_limit;
+    size_t own = own_unit(query, content);
+    for (size_t i = own + 1; content->units_n > 0 && i-- > 0;) /* the own one, then those before it, the nearest first */
+        fit_unit(query->arena, content, &content->units[i], &left);
+    for (size_t i = own + 1; i < content->units_n; i++)
+        fit_unit(query->arena, content, &content->units[i], &left);
+}
+
+struct lt_tls *lt_content_tls(const struct lt_content_query *query)
+{
+    return query->manager ? query->manager->tls : NULL;
+}
+
 enum lt_code lt_content_location(const struct lt_content_query *query, struct lt_content *ret, struct lt_error *err)
 {
     *ret = (struct lt_content){0};
@@ -137,6 +194,8 @@ enum lt_code lt_content_location(const struct lt_content_query *query, struct lt
     show_answers(query->arena, ret);
     if (query->char_limit > 0)
         cut(ret, query->char_limit);
+    if (query->token_limit > 0)
+        fit(query, ret);
     return LT_OK;
 }
 
@@ -174,7 +233,25 @@ static void write_block(struct lt_jw *w, const struct lt_content_block *block)
     lt_jw_end(w);
 }
 
-static void write_unit(struct lt_jw *w, const struct lt_content_unit *unit)
+static void write_state(struct lt_jw *w, const struct lt_content *content)
+{
+    if (content->left_out_n > 0) {
+        lt_jw_key(w, "left_out");
+        lt_jw_obj(w);
+        lt_jw_kint(w, "count", (int64_t)content->left_out_n);
+        lt_jw_key(w, "block_ids");
+        lt_jw_arr(w);
+        for (size_t i = 0; i < content->left_out_n && i < LT_CONTENT_LEFT_OUT_SHOWN; i++)
+            lt_jw_str(w, content->left_out[i]);
+        lt_jw_end(w);
+        lt_jw_end(w);
+    }
+    if (content->stale)
+        lt_jw_kbool(w, "stale", true);
+}
+
+/* whole: the unit alone is the content, and says what is to be said of it; else NULL. */
+static void write_unit(struct lt_jw *w, const struct lt_content_unit *unit, const struct lt_content *whole)
 {
     lt_jw_obj(w);
     lt_jw_kstr(w, "unit_id", unit->id);
@@ -185,6 +262,8 @@ static void write_unit(struct lt_jw *w, const struct lt_content_unit *unit)
     for (size_t i = 0; i < unit->blocks_n; i++)
         write_block(w, &unit->blocks[i]);
     lt_jw_end(w);
+    if (whole)
+        write_state(w, whole);
     lt_jw_end(w);
 }
 
@@ -197,8 +276,9 @@ static void write_sequence(struct lt_jw *w, const struct lt_content *content)
     lt_jw_key(w, "units");
     lt_jw_arr(w);
     for (size_t i = 0; i < content->units_n; i++)
-        write_unit(w, &content->units[i]);
+        write_unit(w, &content->units[i], NULL);
     lt_jw_end(w);
+    write_state(w, content);
     lt_jw_end(w);
 }
 
@@ -209,7 +289,7 @@ enum lt_code lt_content_json(struct lt_arena *arena, const struct lt_content *co
     lt_buf_init(&out, LT_CONTENT_TEXT_MAX);
     lt_jw_init(&w, &out);
     if (content->mode == LT_CONTENT_UNIT && content->units_n == 1)
-        write_unit(&w, &content->units[0]);
+        write_unit(&w, &content->units[0], content);
     else
         write_sequence(&w, content);
     return written(arena, &out, ret, err);

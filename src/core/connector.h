@@ -10,6 +10,8 @@ enum {
     LT_CONTENT_TEXT_MAX = 4 << 20,     /* bytes of what is written of one answer; above it LT_ETOO_LARGE */
     LT_CONTENT_TIME_MS = 30000,        /* for one question */
     LT_CONTENT_OUTLINE_DEPTH = 8,      /* levels of an outline that is shown; what is deeper stands at the last one */
+    LT_CONTENT_TOKEN_BYTES = 4,        /* of text for a token of token_limit: a guess, as expense.c makes one where the vendor counts nothing */
+    LT_CONTENT_LEFT_OUT_SHOWN = 100,   /* ids of blocks that did not fit */
 };
 
 enum lt_content_mode {
@@ -43,6 +45,7 @@ struct lt_content_query {
     struct lt_str location_id;         /* in that course: one of another course is LT_ENOT_FOUND; "" = not given */
     enum lt_content_mode mode;         /* of location_content */
     int64_t char_limit;                /* of location_content: characters of all blocks together; 0: no limit */
+    int64_t token_limit;               /* of location_content: tokens of all blocks together, guessed; 0: no limit */
     unsigned fields;                   /* of course_info: bits of enum lt_course_field */
     uint64_t deadline_ms;              /* of the loop's clock: every wait ends by then */
 };
@@ -64,6 +67,10 @@ struct lt_content {
     struct lt_str sequence_id, sequence_name;
     struct lt_content_unit *units;     /* in the order of the course */
     size_t units_n;
+    bool stale;                        /* the source did not answer: this is what it said a while ago; set by connectors */
+    /* Set by lt_content_location(): how many blocks did not fit into token_limit, and which (the first LT_CONTENT_LEFT_OUT_SHOWN of them). */
+    size_t left_out_n;
+    struct lt_str *left_out;
 };
 
 struct lt_outline_item {
@@ -90,16 +97,23 @@ struct lt_connector {
 };
 
 /* ---- asking. LT_ENOT_FOUND: no connector knows it; LT_EPERMISSION: the caller's token is for another course; a connector's error. Fiber ---- */
-/* The content, with the answers of its problems where learners may see them, cut to char_limit: each block gets the same share of it. */
+/*
+ * The content, with the answers of its problems where learners may see them, cut to char_limit (each block gets the same share of it), then to
+ * token_limit: blocks that do not fit are left out whole, those of the place's own unit last, then those of the units before it, the nearest
+ * last, then of those behind it. A block counts with its name; what is left out is said in *ret.
+ */
 enum lt_code lt_content_location(const struct lt_content_query *query, struct lt_content *ret, struct lt_error *err);
 enum lt_code lt_content_course(const struct lt_content_query *query, struct lt_course_info *ret, struct lt_error *err);
 /* An address that a browser can open, or a path on this server. */
 enum lt_code lt_content_link(const struct lt_content_query *query, struct lt_str *ret, struct lt_error *err);
 
+/* The client context of the query's manager for https; NULL: there is none. For connectors. */
+struct lt_tls *lt_content_tls(const struct lt_content_query *query);
+
 /* ---- writing, in the arena. LT_ETOO_LARGE. Any thread ---- */
 /*
  * {"unit_id", "display_name", "category", "blocks": [{"block_id", "display_name", "category", "text", "cut"?: true}]}, or for the other modes
- * {"sequence_id", "display_name", "retrieval_mode", "units": […]}
+ * {"sequence_id", "display_name", "retrieval_mode", "units": […]}; at its end, when it is so, "left_out": {"count", "block_ids"} and "stale": true
  */
 enum lt_code lt_content_json(struct lt_arena *arena, const struct lt_content *content, struct lt_str *ret, struct lt_error *err);
 /* The texts alone, each unit under its name, for who wants prose. */
