@@ -7,6 +7,7 @@
 #include "api/mcp.h"
 #include "api/ollama.h"
 #include "core/admin_event.h"
+#include "content/source.h"
 #include "core/admin_limit.h"
 #include "core/feedback.h"
 
@@ -165,6 +166,11 @@ static const char price[] =
            "\"cached_input\":{\"type\":\"integer\"},\"output\":{\"type\":\"integer\"},\"request\":{\"type\":\"integer\"},"
            "\"image\":{\"type\":\"integer\"},"
            "\"currency\":{\"type\":\"string\"},\"valid_from\":" TIME ",\"valid_to\":" TIME);
+static const char content_source[] =
+    OBJECT("\"id\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"},\"kind\":{\"enum\":[\"openedx\",\"moodle\"]},"
+           "\"enabled\":{\"type\":\"boolean\"},\"base_url\":{\"type\":\"string\"},\"client_id\":{\"type\":\"string\"},"
+           "\"secret_set\":{\"type\":\"boolean\"},\"secret_readable\":{\"type\":\"boolean\"},\"options\":{\"type\":\"object\"},"
+           "\"state\":{\"type\":\"object\"},\"created_at\":" TIME ",\"updated_at\":" TIME);
 static const char privacy_request[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"user_id\"],\"properties\":{"
     "\"user_id\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}}}";
@@ -399,6 +405,22 @@ const struct lt_route lt_routes[] = {
      OBJECT("\"models\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"), 0, 0, lt_get_provider_models, .statuses = "422 429 502 504",
      .list = "models +model"},
     {"DELETE", "/v1/providers/{id}", "manage_providers", "Remove it.", NULL, NULL, 0, LT_ROUTE_CONFIG, lt_delete_provider, .statuses = "204"},
+    {"GET", "/v1/content-sources", "manage_providers", "The LMSs that course text is asked for; never their secrets.", NULL, LIST_OF("sources"), 0,
+     LT_ROUTE_CONFIG, lt_get_content_sources,
+     .list = "sources +id +name +kind +enabled +base_url client_id +secret_set secret_readable options state +created_at:time +updated_at:time"},
+    {"POST", "/v1/content-sources", "manage_providers", "Add one.", lt_source_schema, content_source, LT_BODY_SMALL, LT_ROUTE_CONFIG,
+     lt_post_content_source, .statuses = "201 409"},
+    {"GET", "/v1/content-sources/{id}", "manage_providers", "One of them, by id or name.", NULL, content_source, 0, LT_ROUTE_CONFIG,
+     lt_get_content_source},
+    {"PATCH", "/v1/content-sources/{id}", "manage_providers", "Change it: options are merged (RFC 7386), a secret that is not sent stays.",
+     lt_source_patch_schema, content_source, LT_BODY_SMALL, LT_ROUTE_CONFIG, lt_patch_content_source},
+    {"DELETE", "/v1/content-sources/{id}", "manage_providers", "Remove it.", NULL, NULL, 0, LT_ROUTE_CONFIG, lt_delete_content_source,
+     .statuses = "204"},
+    {"POST", "/v1/content-sources/{id}/test", "manage_providers", "Ask it something small, live; 200 with success false when it fails.",
+     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"course_id\":{\"type\":\"string\",\"maxLength\":255}}}",
+     OBJECT("\"success\":{\"type\":\"boolean\"},\"duration_ms\":{\"type\":\"integer\"},\"title\":{\"type\":\"string\"},"
+            "\"missing_functions\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"error\":{\"type\":\"object\"}"),
+     LT_BODY_SMALL, 0, lt_post_content_source_test},
     {"GET", "/v1/placements", "caller", "The placements and what is on in them.", NULL, LIST_OF("placements"), 0, LT_ROUTE_CONFIG, lt_get_placements,
      .list = "placements +name +title description +enabled until:time actions"},
     {"GET", "/v1/placements/{name}", "caller", "One placement.", NULL, placement, 0, LT_ROUTE_CONFIG, lt_get_placement},

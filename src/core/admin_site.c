@@ -161,7 +161,7 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         "DELETE FROM grading WHERE site_id = $1",
         "DELETE FROM usage_counter WHERE limit_id IN (SELECT id FROM usage_limit WHERE site_id = $1)",
         "DELETE FROM usage_limit WHERE site_id = $1", "DELETE FROM usage_notice WHERE site_id = $1",
-        "DELETE FROM model_price WHERE site_id = $1",
+        "DELETE FROM model_price WHERE site_id = $1", "DELETE FROM content_source WHERE site_id = $1",
         "DELETE FROM workflow_submission WHERE session_id IN (SELECT id FROM workflow_session WHERE site_id = $1)",
         "DELETE FROM workflow_session WHERE site_id = $1", "DELETE FROM workflow_scope WHERE site_id = $1",
         "DELETE FROM workflow_profile_version WHERE profile_id IN (SELECT id FROM workflow_profile WHERE site_id = $1)",

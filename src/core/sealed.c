@@ -51,6 +51,11 @@ struct lt_str lt_secret_place_issuer(struct lt_arena *arena, int64_t site_id, st
     return lt_printf(arena, "issuer:%lld:%zu:%.*s:%.*s", (long long)site_id, iss.n, LT_FMT(iss), LT_FMT(aud));
 }
 
+struct lt_str lt_secret_place_source(struct lt_arena *arena, int64_t site_id, struct lt_str name)
+{
+    return lt_printf(arena, "content_source:%lld:%.*s", (long long)site_id, LT_FMT(name));
+}
+
 /* ---- a config ---- */
 
 /* One walk over a config. `change` gives the text to write in the place of a secret; false leaves it out. */
@@ -270,6 +275,24 @@ static enum lt_code all_issuers(struct lt_store *store, struct walk *walk, struc
     return LT_OK;
 }
 
+static enum lt_code all_sources(struct lt_store *store, struct walk *walk, struct lt_tx *tx)
+{
+    struct lt_rows r;
+    if (LT_QUERY(store, walk->arena, &r, walk->err, "SELECT id, site_id, name, secret FROM content_source WHERE secret <> '' ORDER BY id"))
+        return walk->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_str text, stored = lt_rows_str(&r, i, 3);
+        size_t before = walk->changed;
+        walk->change(walk, stored, lt_secret_place_source(walk->arena, lt_rows_int(&r, i, 1), lt_rows_str(&r, i, 2)), &text);
+        if (tx && walk->changed > before) {
+            LT_TX(tx, "UPDATE content_source SET secret = $1 WHERE id = $2 AND secret = $3", LT_TEXT(text), LT_INT(lt_rows_int(&r, i, 0)),
+                  LT_TEXT(stored));
+            lt_tx_expect(tx, 1);
+        }
+    }
+    return LT_OK;
+}
+
 enum lt_code lt_secrets_look(struct lt_store *store, const struct lt_keyring *ring, struct lt_secrets_view *ret, struct lt_error *err)
 {
     *ret = (struct lt_secrets_view){0};
@@ -280,6 +303,8 @@ enum lt_code lt_secrets_look(struct lt_store *store, const struct lt_keyring *ri
         rc = all_destinations(store, &walk, NULL);
     if (rc == LT_OK)
         rc = all_issuers(store, &walk, NULL);
+    if (rc == LT_OK)
+        rc = all_sources(store, &walk, NULL);
     lt_arena_free(arena);
     return rc;
 }
@@ -295,6 +320,8 @@ enum lt_code lt_secrets_reseal(struct lt_store *store, const struct lt_keyring *
         rc = all_destinations(store, &walk, tx);
     if (rc == LT_OK)
         rc = all_issuers(store, &walk, tx);
+    if (rc == LT_OK)
+        rc = all_sources(store, &walk, tx);
     if (rc == LT_OK && walk.changed > 0) {
         lt_admin_touch(tx);
         rc = lt_store_write(store, tx, err);

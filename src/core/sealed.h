@@ -1,5 +1,5 @@
 /*
- * Secrets of the configuration at rest. What a settings schema marks as writeOnly, and the shared secrets of token issuers, are stored
+ * Secrets of the configuration at rest. What a settings schema marks as writeOnly, and the secrets of token issuers and content sources, are stored
  * sealed (base/seal.h) and opened only into a snapshot in memory. Fiber, or outside loops.
  */
 #pragma once
@@ -15,6 +15,7 @@ enum lt_code lt_secrets_ring(struct lt_store *store, bool make, struct lt_keyrin
 
 /* Where a secret lies: what it is sealed to. */
 struct lt_str lt_secret_place_issuer(struct lt_arena *arena, int64_t site_id, struct lt_str iss, struct lt_str aud);
+struct lt_str lt_secret_place_source(struct lt_arena *arena, int64_t site_id, struct lt_str name);
 
 /* Is there a sealed secret in the config? */
 bool lt_config_is_sealed(const char *schema, const struct lt_json *config);

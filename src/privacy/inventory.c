@@ -132,6 +132,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     NOTHING("course_fulltext*", "The words of these pieces."),
     NOTHING("course_index", "How far a course can be searched."),
     NOTHING("model_price", "What models cost."),
+    NOTHING("content_source", "LMSs that course text is asked for, their secrets sealed."),
 };
 const size_t lt_privacy_tables_n = LT_COUNT(lt_privacy_tables);
 

@@ -17,18 +17,18 @@ USER = {"id": MARK, "roles": ["student"]}
 
 # What the parameter of a route names: a kind of thing of which site A has one. Longest prefix first.
 KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role",
-         "/v1/limits/": "limit", "/v1/event-destinations/": "destination", "/v1/events/dead/": "dead event", "/v1/prices/": "price", "/v1/courses/": "course", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
+         "/v1/limits/": "limit", "/v1/event-destinations/": "destination", "/v1/events/dead/": "dead event", "/v1/prices/": "price", "/v1/courses/": "course", "/v1/content-sources/": "source", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
          "/v1/privacy/jobs/": "privacy", "/v1/scopes/": "scope", "/v1/sessions/": "session", "/openai/v1/models/": "model", "/openai/v1/responses/": "response"}
 # Parameters that name what the program has, the same for every site.
 OF_NO_SITE = {"/v1/actions/{name}", "/v1/placements/{name}", "/v1/templates/{path}", "/v1/services/{name}", "/demo/units/{id}",
               "/v1/files/{id}",  # opened by links alone: test_images.py
               "/demo/static/{path}", "/widgets/{path}", "/admin/{path}", "/admin/static/{path}"}
 BODIES = {f"{DOOR}/prompts/{{id}}": {"body": "changed"}, "/v1/prompts/{id}": {"body": "changed"}, "/v1/profiles/{id}": {"description": "changed"},
-          "/v1/limits/{id}": {"amount": 1}, "/v1/event-destinations/{id}": {"enabled": True}}
+          "/v1/limits/{id}": {"amount": 1}, "/v1/event-destinations/{id}": {"enabled": True}, "/v1/content-sources/{id}": {"enabled": False}}
 DAYS = [(datetime.date.today() + datetime.timedelta(days=n)).isoformat() for n in (-3, 3)]
 # Lists of site A that must be as before when B has tried everything.
 LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/placements", "/v1/switches", "/v1/tasks", "/v1/roles", "/v1/keys", "/v1/permissions", "/v1/profiles",
-         "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices", "/v1/event-destinations", "/v1/events/dead", "/v1/courses",
+         "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices", "/v1/event-destinations", "/v1/events/dead", "/v1/courses", "/v1/content-sources",
          "/v1/reports/policy", "/v1/emergency-stop",
          *(f"/v1/reports/{kind}?group_by=user,provider,course&since={DAYS[0]}&until={DAYS[1]}" for kind in ("usage", "cost", "latency", "feedback"))]
 
@@ -65,6 +65,7 @@ class Two:
             dead = database.execute("INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at) VALUES"
                                     " (?, (SELECT id FROM site WHERE slug = 'demo'), ?, ?, 'call.completed', '', 1795348800000000, '{}', 1795348800000)",
                                     (destination["id"], MARK, MARK)).lastrowid
+        source = self.made("POST", "/v1/content-sources", {"name": MARK, "kind": "moodle", "base_url": upstream.url, "secret": MARK})
         self.made("PUT", "/v1/switches", {"course_id": MARK, "enabled": False})
         self.made("PUT", "/v1/policy", {"accepted": True, "version": self.made("GET", f"/v1/policy?user_id={MARK}", None)["version"], "user": USER})
         self.made("PUT", "/v1/policy/texts", {"version": self.made("GET", "/v1/policy/texts", None)["version"], "language": "fr", "text": MARK})
@@ -84,7 +85,7 @@ class Two:
         export = self.daemon.request("POST", "/v1/privacy/export", self.a, {"user_id": MARK})
         return {"privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
                 "scope": [scope["id"], scope["uuid"]], "role": [role["id"]], "key": [key["id"], key["prefix"]], "limit": [limit["id"]], "destination": [destination["id"], MARK], "dead event": [dead],
-                "price": [price["id"]], "course": [course["course_id"]], "call": [call["id"]],
+                "price": [price["id"]], "course": [course["course_id"]], "source": [source["id"], MARK], "call": [call["id"]],
                 "session": [session], "task": [task]}
 
     def lists(self):

@@ -57,6 +57,8 @@ RANDOM = {
     "/v1/register": lambda d, w: add(d, "POST", "/v1/actions/summarise_text", {"input": {"text": "One. Two."},
                                                                              "user": {"id": w.text(), "roles": ["student"]}}),
     "/v1/providers": lambda d, w: add(d, "POST", "/v1/providers", {"name": w.name(), "plugin": "extract", "enabled": w.random.random() < .5}),
+    "/v1/content-sources": lambda d, w: add(d, "POST", "/v1/content-sources", {
+        "name": w.name(), "kind": "moodle", "base_url": "https://lms.example.org", "client_id": w.text(), "enabled": w.random.random() < .5}),
     "/v1/switches": lambda d, w: add(d, "PUT", "/v1/switches", {"course_id": w.random.choice([COURSE, w.text()]), "location_id": w.text(),
                                                                 "enabled": w.random.random() < .5}),
     "/v1/tasks": lambda d, w: add(d, "POST", "/v1/workflows/run", {"profile": "mock", "async": True, "user": {"id": w.text(), "roles": ["student"]}}),
@@ -123,7 +125,7 @@ def get(daemon, path, key=None, **query):
 
 
 PAGED = sorted(MORE)
-WHOLE = sorted(["/v1/actions", "/v1/provider-plugins", "/v1/placements", "/v1/quota", "/v1/prices", "/v1/permissions", "/v1/services",
+WHOLE = sorted(["/v1/actions", "/v1/provider-plugins", "/v1/placements", "/v1/quota", "/v1/prices", "/v1/content-sources", "/v1/permissions", "/v1/services",
                 "/v1/profiles/{id}/diff", "/v1/profiles/{id}/usage", "/v1/privacy/metadata"])
 ASKS_A_VENDOR = "/v1/providers/{id}/models"
 LISTS = sorted(PAGED + WHOLE)

@@ -57,6 +57,8 @@ TABLE = {
     "GET /v1/event-destinations": ADMINS, "POST /v1/event-destinations": ADMINS, "GET /v1/event-destinations/{id}": ADMINS, "PATCH /v1/event-destinations/{id}": ADMINS,
     "DELETE /v1/event-destinations/{id}": ADMINS, "POST /v1/event-destinations/{id}/test": ADMINS,
     "GET /v1/events/dead": ADMINS, "POST /v1/events/dead/retry": ADMINS, "DELETE /v1/events/dead": ADMINS, "POST /v1/events/dead/{id}/retry": ADMINS, "DELETE /v1/events/dead/{id}": ADMINS,
+    "GET /v1/content-sources": ADMINS, "POST /v1/content-sources": ADMINS, "GET /v1/content-sources/{id}": ADMINS, "PATCH /v1/content-sources/{id}": ADMINS,
+    "DELETE /v1/content-sources/{id}": ADMINS, "POST /v1/content-sources/{id}/test": ADMINS,
     "GET /v1/prices": ADMINS, "POST /v1/prices": ADMINS, "DELETE /v1/prices/{id}": ADMINS,
     "POST /v1/workflows/run": IN_COURSE,
     "GET /v1/tasks": CALLER, "GET /v1/tasks/{id}": CALLER, "DELETE /v1/tasks/{id}": CALLER, "GET /v1/tasks/{id}/events": CALLER,
