@@ -227,12 +227,13 @@ static const char workflow_run[] =
     "\"context\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"course_id\":" CONTEXT_TEXT ",\"courseId\":" CONTEXT_TEXT
     ",\"location_id\":" CONTEXT_TEXT ",\"locationId\":" CONTEXT_TEXT ",\"ui_slot_selector_id\":" CONTEXT_TEXT ",\"uiSlotSelectorId\":" CONTEXT_TEXT
     ",\"service_variant\":" CONTEXT_TEXT ",\"serviceVariant\":" CONTEXT_TEXT ",\"placement\":{\"type\":\"string\",\"maxLength\":64},"
-    "\"content\":{\"type\":\"string\",\"maxLength\":1048576}}},\"action\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
+    "\"content\":{\"type\":\"string\",\"maxLength\":1048576},\"content_type\":{\"enum\":[\"text/plain\",\"text/html\"],\"description\":"
+    "\"Of content; without it, what looks like HTML is HTML.\"}}},\"action\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
     "\"prompt\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100000,\"description\":\"Slug or id of a prompt template, or an author's own text, "
     "which the profile must allow.\"},"
     "\"user_input\":{},\"stream\":{\"type\":\"boolean\"},\"async\":{\"type\":\"boolean\"}," LOOK "," USER "}}";
 static const char workflow_answer[] =
-    OBJECT("\"trace\":{\"type\":\"object\"},"
+    OBJECT("\"trace\":{\"type\":\"object\"},\"content\":{\"type\":\"object\"},"
            "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"profile\":{\"type\":\"string\"},\"scope_id\":" COUNT
            ",\"session_id\":{\"type\":[\"string\",\"null\"]},\"action\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
            "\"response\":{\"type\":\"object\"},\"calls\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"

@@ -1,6 +1,7 @@
 /* POST /v1/workflows/run: a named profile, or the one that a context leads to. */
 #include "api/event_stream.h"
 #include "api/tasks.h"
+#include "core/connector.h"
 #include "core/trace.h"
 #include "workflows/opaque_key.h"
 #include "workflows/run.h"
@@ -100,6 +101,8 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
                                       .prompt = lt_str_trim(member(r->body, "prompt"))};
     if (lt_json_get(r->body, "prompt") && q->prompt.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/prompt", "must not be blank; without a prompt of its own the profile's counts");
+    if (lt_content_inline(r->arena, q->content, member(where, "content_type"), &q->content, err))
+        return lt_error_under(err, "/context/content");
     bool async = lt_json_bool_or(lt_json_get(r->body, "async"), false);
     if (async && lt_json_bool_or(lt_json_get(r->body, "stream"), false))
         return lt_fail_field(err, LT_EINVALID_INPUT, "/async", "what runs in the background has no stream; follow /v1/tasks/{id}/events");

@@ -5,6 +5,8 @@
 
 #include "core/manager_private.h"
 #include "core/registry.h"
+#include "io/worker.h"
+#include "text/html_text.h"
 
 /* ---- names ---- */
 
@@ -99,6 +101,75 @@ struct lt_str lt_content_first(struct lt_str text, int64_t max)
         for (i++; i < text.n && ((unsigned char)text.p[i] & 0xC0) == 0x80; i++)
             ;
     return (struct lt_str){text.p, i};
+}
+
+struct lt_str lt_content_lines(struct lt_str text, int64_t tokens)
+{
+    if (tokens > (int64_t)(text.n / LT_CONTENT_TOKEN_BYTES))
+        return text;
+    size_t n = (size_t)tokens * LT_CONTENT_TOKEN_BYTES;
+    if (n >= text.n)
+        return text;
+    while (n > 0 && text.p[n] != '\n')
+        n--;
+    return (struct lt_str){text.p, n};
+}
+
+/* ---- inline ---- */
+
+static const char *const elements[] = {"html", "body", "div", "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "section", "article", "main",
+                                       "span", "strong", "em", "b", "i", "a", "blockquote", "figure", "header", "pre", "iframe", "video", "audio"};
+
+static bool finds_ci(struct lt_str text, const char *part)
+{
+    size_t n = strlen(part);
+    for (size_t i = 0; i + n <= text.n; i++)
+        if (text.p[i] == part[0] && lt_str_eq_ci((struct lt_str){text.p + i, n}, lt_str(part)))
+            return true;
+    return false;
+}
+
+static bool looks_like_html(struct lt_str text)
+{
+    text = lt_str_trim(text);
+    if (text.n > 9 && lt_str_eq_ci((struct lt_str){text.p, 9}, LT_STR("<!doctype")))
+        return true;
+    for (size_t i = 0; text.n > 2 && text.p[0] == '<' && i < LT_COUNT(elements); i++) {
+        size_t n = strlen(elements[i]);
+        bool begins = text.n > n + 1 && lt_str_eq_ci((struct lt_str){text.p + 1, n}, lt_str(elements[i])) && strchr("> \t\r\n", text.p[n + 1]);
+        char end[16] = "</";
+        if (begins)
+            return finds_ci(text, strcat(end, elements[i]));
+    }
+    return false;
+}
+
+struct inline_job {
+    struct lt_arena *arena;
+    struct lt_str html, text;
+    enum lt_code rc;
+    struct lt_error *err;
+};
+
+static void read_inline(void *arg)
+{
+    struct inline_job *job = arg;
+    job->rc = lt_html_text(job->arena, job->html, &job->text, job->err);
+}
+
+enum lt_code lt_content_inline(struct lt_arena *arena, struct lt_str content, struct lt_str type, struct lt_str *ret, struct lt_error *err)
+{
+    struct inline_job job = {.arena = arena, .html = content, .err = err};
+    bool said = lt_str_is(type, "text/html");
+    *ret = content;
+    if (!said && (type.n > 0 || !looks_like_html(content)))
+        return LT_OK;
+    enum lt_code rc = lt_work(read_inline, &job);
+    if (rc)
+        return lt_fail(err, rc, "no worker is free to read the content");
+    if (job.rc == LT_OK)
+        *ret = job.text;
+    return said ? job.rc : LT_OK;
 }
 
 /* Answers that learners cannot see at any time reach neither them nor a model that talks with them. */

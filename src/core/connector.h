@@ -121,5 +121,12 @@ enum lt_code lt_content_plain(struct lt_arena *arena, const struct lt_content *c
 /* The fields asked for; null: the course does not say. outline: [{"id", "display_name", "category", "children": […]}] */
 enum lt_code lt_course_info_json(struct lt_arena *arena, const struct lt_course_info *info, unsigned fields, struct lt_str *ret,
                                  struct lt_error *err);
+/* The first lines of a text that are whole and make no more than so many tokens. */
+struct lt_str lt_content_lines(struct lt_str text, int64_t tokens);
+/*
+ * Text that came with a request, as it is used: HTML becomes text with descriptions of what is embedded (html_text.h). type: "text/html", "text/plain", or
+ * "": what begins with an element of HTML and ends it again is HTML. Fiber: on a worker. LT_EINVALID_INPUT and LT_ETOO_LARGE only when it was said to be HTML.
+ */
+enum lt_code lt_content_inline(struct lt_arena *arena, struct lt_str content, struct lt_str type, struct lt_str *ret, struct lt_error *err);
 /* The first `max` characters (code points) of a text. */
 struct lt_str lt_content_first(struct lt_str text, int64_t max);

@@ -63,6 +63,11 @@ struct lt_workflow_result {
     char id_text[37];
     struct lt_error error;             /* LT_OK: it ended well */
     struct lt_str response;            /* JSON object: what the orchestrator answers, {"response", "status", …}; "{}" when it failed */
+    /* Of the course text (core/connector.h): blocks that did not fit, and the first of their ids; it is of a while ago; bytes of inline text cut off. */
+    size_t left_out_n;
+    const struct lt_str *left_out;
+    bool content_stale;
+    size_t inline_cut;
     bool kept;                         /* an orchestrator has stored something of this run: it is not to be repeated by itself */
     bool text;                         /* the answer is text, and on_text (when there is one) was given all of it */
     struct lt_usage usage;             /* of all calls together; -1 where one of them is not known */

@@ -86,6 +86,43 @@ def test_char_limit_splits_evenly_over_the_blocks(site, service, profile):
     assert [len(b["text"]) for b in blocks] == [100] * 4 and all(b["cut"] for b in blocks)
 
 
+def test_what_does_not_fit_the_token_limit_is_left_out_by_whole_blocks_and_said(site, service, profile):
+    """The place's own unit first, then those before it, the nearest first, then those behind it; in JSON, in the answer and while it runs."""
+    run(site, profile({"function": "get_location_content", "retrieval_mode": "sequence"}))
+    whole = json.loads(material(service))
+    cost = {u["unit_id"]: sum(-(-len((b["display_name"] + b["text"]).encode()) // 4) for b in u["blocks"]) for u in whole["units"]}
+    order = ["membrane", "plants", "respiracion", "selection"]
+    for kept in (1, 2, 3, 4):
+        limit = sum(cost[u] for u in order[:kept])
+        slug = profile({"function": "get_location_content", "retrieval_mode": "sequence", "token_limit": limit})
+        answer = run(site, slug)
+        found = json.loads(material(service))
+        left = [u for u in order if u not in order[:kept] and cost[u] > 0]
+        assert [u["unit_id"] for u in found["units"] if u["blocks"]] == [u for u in ["plants", "membrane", "respiracion", "selection"] if u in order[:kept]]
+        assert all(u["blocks"] in ([], v["blocks"]) for u, v in zip(found["units"], whole["units"]))
+        assert found.get("left_out", {"count": 0, "block_ids": []}) == {"count": len(left), "block_ids": left}
+        assert answer.get("content", {"left_out": 0})["left_out"] == len(left)
+    events = site.stream("POST", RUN, site.admin_key, {"profile": profile({"function": "get_location_content", "token_limit": 1}), "user_input": "?", "stream": True,
+                                                       "context": {"course_id": DEMO, "location_id": "membrane"}})
+    assert any("1 parts of the course text are left out" in str(e.data) for e in events), events
+    assert json.loads(material(service))["blocks"] == []
+
+
+@pytest.mark.parametrize("content,declared,expected", [
+    ("<p>One <b>two</b>.</p><img src='/a.png' alt='A'>", None, 'One\ntwo\n.\n\n[Embedded image: alt="A", src="/a.png"]'),
+    ("<!DOCTYPE html><title>T</title><p>x", None, "T\nx"), ("  <DIV class=a>x</div>", None, "x"), ("<p>x", "text/html", "x"), ("a & b <c", "text/html", "a & b"),
+    ("<p> begins a paragraph.", None, "<p> begins a paragraph."), ("<p>x</p>", "text/plain", "<p>x</p>"), ("1 < 2 and <b>", None, "1 < 2 and <b>"),
+    ("<question>x</question>", None, "<question>x</question>"), ("<script>alert(1)</script>y", "text/html", "y")])
+def test_inline_html_becomes_text_where_it_is_declared_or_seen(site, service, profile, content, declared, expected):
+    run(site, profile({"function": "get_location_content"}), content=content, **({"content_type": declared} if declared else {}))
+    assert material(service) == expected
+
+
+def test_inline_text_is_cut_at_a_line(site, service, profile):
+    answer = run(site, profile({"function": "get_location_content", "token_limit": 4}), content="0123456789\n012345678\nthe rest")
+    assert material(service) == "0123456789" and answer["content"]["bytes_cut"] == 19
+
+
 def test_inline_content_goes_before_any_connector(site, service, profile):
     run(site, profile({"function": "get_location_content", "retrieval_mode": "sequence"}), content="What the page shows.")
     assert material(service) == "What the page shows."
@@ -116,6 +153,7 @@ def test_get_context_and_get_location_link_name_the_place(site, service, profile
     ({"function": "get_location_content", "retrieval_mode": "all"}, {}, "profile_invalid"),
     ({"function": "get_location_content", "char_limit": -1}, {}, "profile_invalid"),
     ({"function": "get_location_content", "char_limit": "many"}, {}, "profile_invalid"),
+    ({"function": "get_location_content", "token_limit": -1}, {}, "profile_invalid"),
     ({"function": "get_course_info"}, {"course": "course-v1:Org+Other+Run"}, "not_found"),
     ({"function": "get_course_info", "fields": ["price"]}, {}, "profile_invalid"),
     ({"function": "get_location_link"}, {"location": "nowhere"}, "not_found"),

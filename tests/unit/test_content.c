@@ -321,6 +321,36 @@ static void char_limit_splits_evenly_over_the_blocks(void **state)
     assert_true(lt_str_is(text, "Unit 1\n\naaaaaaaaaa\n\nbbbbbbbbbbbbbbbbbbbb\n\nUnit 2\n\n" E_12 "\n\nddd"));
 }
 
+/* Random limits: what is kept fits, nothing that is left out would have fitted where it stood, and each block is either whole or named. */
+static void a_token_limit_keeps_whole_blocks_and_names_the_others(void **state)
+{
+    struct world *w = *state;
+    struct script script = {.says = ""};
+    static const int64_t tokens[4] = {3, 6, 7, 1}; /* name and text, four bytes a token */
+    static const size_t order[2][4] = {{0, 1, 2, 3}, {2, 3, 0, 1}};
+    add(w, 0, "a", &script);
+    lt_registry_seal();
+    w->query.mode = LT_CONTENT_SEQUENCE;
+    for (int own = 0; own < 2; own++)
+        for (int64_t limit = 1; limit < 20; limit++) {
+            struct lt_content content;
+            bool kept[4] = {false};
+            int64_t left = limit;
+            size_t kept_n = 0;
+            for (int i = 0; i < 4; i++) {
+                kept[order[own][i]] = tokens[order[own][i]] <= left;
+                left -= kept[order[own][i]] ? tokens[order[own][i]] : 0;
+                kept_n += kept[order[own][i]];
+            }
+            w->query.location_id = own ? LT_STR("u2") : LT_STR("u1");
+            w->query.token_limit = limit;
+            ok(w, lt_content_location(&w->query, &content, &w->err));
+            assert_int_equal(content.left_out_n, 4 - kept_n);
+            assert_int_equal(content.units[0].blocks_n, (size_t)kept[0] + kept[1]);
+            assert_int_equal(content.units[1].blocks_n, (size_t)kept[2] + kept[3]);
+        }
+}
+
 static void course_info_has_the_fields_asked_for_and_the_outline_on_demand(void **state)
 {
     struct world *w = *state;
@@ -504,6 +534,7 @@ int main(void)
         T(a_sequence_has_sequence_id_display_name_retrieval_mode_and_units),
         T(answers_of_problems_are_given_only_when_showanswer_is_always),
         T(char_limit_splits_evenly_over_the_blocks),
+        T(a_token_limit_keeps_whole_blocks_and_names_the_others),
         T(course_info_has_the_fields_asked_for_and_the_outline_on_demand),
         T(an_outline_of_any_depths_is_written_whole_and_in_order),
         T(what_is_larger_than_the_limit_is_refused),

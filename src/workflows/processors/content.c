@@ -20,19 +20,52 @@ static struct lt_content_query query_of(const struct lt_workflow_run *run)
                                      .deadline_ms = lt_loop_now(lt_loop_self()) + LT_CONTENT_TIME_MS};
 }
 
+static enum lt_code read_limit(const struct lt_json *settings, const char *name, int64_t *ret, struct lt_error *err)
+{
+    const struct lt_json *limit = lt_json_get(settings, name);
+    *ret = lt_json_int64_or(limit, limit && !lt_json_is(limit, LT_JSON_NULL) ? -1 : 0);
+    if (*ret >= 0)
+        return LT_OK;
+    return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.%s: must be a whole number, 0 for none", lt_content_processor.class_name, name);
+}
+
 static enum lt_code read_limits(const struct lt_json *settings, struct lt_content_query *ret, struct lt_error *err)
 {
-    const struct lt_json *limit = lt_json_get(settings, "char_limit"), *mode = lt_json_get(settings, "retrieval_mode");
+    const struct lt_json *mode = lt_json_get(settings, "retrieval_mode");
     int named = mode ? lt_content_mode_parse(lt_json_str(mode)) : LT_CONTENT_UNIT;
-    ret->char_limit = lt_json_int64_or(limit, limit && !lt_json_is(limit, LT_JSON_NULL) ? -1 : 0);
-    if (ret->char_limit < 0)
-        return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.char_limit: must be a whole number, 0 for none",
-                       lt_content_processor.class_name);
+    if (read_limit(settings, "char_limit", &ret->char_limit, err) || read_limit(settings, "token_limit", &ret->token_limit, err))
+        return err->code;
     if (named < 0)
         return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.retrieval_mode: must be unit, up_to_current_unit or sequence",
                        lt_content_processor.class_name);
     ret->mode = (enum lt_content_mode)named;
     return LT_OK;
+}
+
+/* What is not as it was asked for: in the answer, and at once to who watches. */
+static void report(struct lt_workflow_run *run, const struct lt_content *content)
+{
+    struct lt_workflow_result *result = run->result;
+    struct lt_arena *arena = run->request->arena;
+    result->left_out_n = content->left_out_n;
+    result->left_out = content->left_out;
+    result->content_stale = content->stale;
+    if (content->left_out_n > 0)
+        lt_run_progress(run, lt_printf(arena, "%zu parts of the course text are left out: it is too long.", content->left_out_n).p, 0.2);
+    if (content->stale)
+        lt_run_progress(run, "The course does not answer just now; this is its text of a while ago.", 0.2);
+}
+
+/* Inline text has no blocks: its lines are what is left out whole. */
+static struct lt_str fit_inline(struct lt_workflow_run *run, const struct lt_content_query *query)
+{
+    struct lt_str all = run->request->content, text = query->char_limit > 0 ? lt_content_first(all, query->char_limit) : all;
+    if (query->token_limit > 0)
+        text = lt_content_lines(text, query->token_limit);
+    run->result->inline_cut = all.n - text.n;
+    if (text.n < all.n)
+        lt_run_progress(run, "The end of the text is left out: it is too long.", 0.2);
+    return text;
 }
 
 static enum lt_code location_content(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
@@ -42,8 +75,7 @@ static enum lt_code location_content(struct lt_workflow_run *run, const struct l
     if (read_limits(settings, &query, err))
         return err->code;
     if (run->request->content.n > 0) {
-        *ret = query.char_limit > 0 ? lt_content_first(run->request->content, query.char_limit) : run->request->content;
-        run->plain_content = *ret;
+        *ret = run->plain_content = fit_inline(run, &query);
         return LT_OK;
     }
     enum lt_code rc = lt_content_location(&query, &content, err);
@@ -52,6 +84,7 @@ static enum lt_code location_content(struct lt_workflow_run *run, const struct l
                              "the workflow needs the text of the place: none was sent along, and no connector knows it");
     if (rc || lt_content_plain(query.arena, &content, &run->plain_content, err))
         return err->code;
+    report(run, &content);
     return lt_content_json(query.arena, &content, ret, err);
 }
 
