@@ -34,7 +34,8 @@ static enum lt_code read_search(struct lt_request *r, struct lt_search *ret, str
                               .location_id = lt_query(r, "location_id"),
                               .placement = LT_STR(""),
                               .text = lt_str_trim(lt_query(r, "q"))};
-    if (check(r, err))
+    struct lt_stored_course course;
+    if (check(r, err) || lt_stored_course_find(ret->store, r->arena, r->caller.site->id, ret->course_id, &course, err))
         return err->code;
     if (ret->text.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/q", "must hold a question");

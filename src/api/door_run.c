@@ -332,6 +332,7 @@ static void run_profile(struct lt_request *r, const struct lt_door_run *run, str
                                       .content = LT_STR(""),
                                       .action = LT_STR("run"),
                                       .stream = run->stream,
+                                      .sources_as_text = true,
                                       .policy_by_lms = vouched_for(r),
                                       .on_start = run->on_start,
                                       .on_text = run->stream ? run->on_text : NULL,

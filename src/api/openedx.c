@@ -22,6 +22,7 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
                                       .content = LT_STR(""),
                                       .action = action,
                                       .user_input = lt_json_get(r->body, "user_input"),
+                                      .sources_as_text = true,
                                       .policy_by_lms = !r->caller.site->openedx_policy_by_lectern};
     return lt_openedx_resolve(r, &context, &q->scope, &q->profile, err);
 }

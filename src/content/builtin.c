@@ -7,6 +7,7 @@
 #include "content/openedx_course.h"
 #include "content/openedx_library.h"
 #include "content/source.h"
+#include "content/search_tool.h"
 #include "core/registry.h"
 
 enum { DEMO, OPENEDX_COURSE, OPENEDX_LIBRARY, MOODLE_COURSE, CONNECTORS };
@@ -23,7 +24,17 @@ enum lt_code lt_content_register(const char *share_dir, struct lt_error *err)
                                                    .rank = 110,
                                                    .impl = &imported}connectors[CONNECTORS];
 #define ENTRY(i, name_, title_, description_, rank_)                                                                                   \
-    [i] = {.kind = LT_KIND_CONNECTOR, .name = name_, .title = title_, .description = description_, .plugin = "builtin", .major = 1,     \
+    [i] = {.kind = LT_KIND_CONNECTOR, .name = name_, .title = title_, .description = description_, .plugin = "builtin",static const struct lt_entry search = {.kind = LT_KIND_TOOL,
+                                           .name = LT_SEARCH_TOOL,
+                                           .title = LT_SEARCH_TOOL,
+                                           .description = "Searches the course of the conversation.",
+                                           .plugin = "builtin",
+                                           .major = 1,
+                                           .rank = 100,
+                                           .impl = &lt_tool_search_course};
+    if (lt_registry_add(&search, err))
+        return err->code;
+    if .major = 1,     \
            .rank = rank_, .impl = &connectors[i]}
     imported = lt_imported_courses();
     enum lt_code rc = lt_registry_add(&imported_entry, err);

@@ -183,7 +183,8 @@ static enum lt_code fill_hit(struct work *w, const struct candidate *c, struct l
     size_t at = (size_t)lt_rows_int(&r, 0, 0), n = (size_t)lt_rows_int(&r, 0, 1);
     if (at + n > text.n)
         return lt_fail(err, LT_EINTERNAL, "piece %lld lies outside of its block", (long long)c->chunk);
-    *ret = (struct lt_search_hit){.unit_id = unit ? unit->block_id : LT_STR(""),
+    *ret = (struct lt_search_hit){.chunk = c->chunk,
+                                  .unit_id = unit ? unit->block_id : LT_STR(""),
                                   .unit_name = unit ? unit->name : LT_STR(""),
                                   .block_id = spot->block_id,
                                   .block_name = spot->name,

@@ -30,6 +30,7 @@ struct lt_search {
 };
 
 struct lt_search_hit {
+    int64_t chunk;                     /* its row */
     struct lt_str unit_id, unit_name;  /* "" when the block lies in none */
     struct lt_str block_id, block_name, url;
     struct lt_str heading;

@@ -40,5 +40,6 @@ enum lt_code lt_gates_check(struct lt_gate_subject *subject, struct lt_error *er
 const char *lt_gate_name(int gate);
 struct lt_stops *lt_manager_stops(struct lt_manager *manager);
 struct lt_ledger *lt_manager_ledger(struct lt_manager *manager);
+struct lt_store *lt_manager_store(struct lt_manager *manager);
 /* NULL when there is no such action. */
 const struct lt_action_state *lt_manager_action(const struct lt_manager *manager, struct lt_str name);

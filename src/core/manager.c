@@ -113,6 +113,11 @@ struct lt_ledger *lt_manager_ledger(struct lt_manager *m)
     return m->ledger;
 }
 
+struct lt_store *lt_manager_store(struct lt_manager *m)
+{
+    return m->store;
+}
+
 void lt_manager_mark(struct lt_manager *m)
 {
     /* No call lasts longer than the largest call_timeout_ms, one hour; the second hour is for clocks that are set back. */

@@ -12,6 +12,7 @@ enum {
 };
 
 struct lt_tool;
+struct lt_sources; /* content/sources.h */
 
 /* The request that a tool is called for. */
 struct lt_tool_context {
@@ -24,6 +25,7 @@ struct lt_tool_context {
     struct lt_str placement;
     bool policy_by_lms;                /* as in struct lt_call_request */
     struct lt_str content;             /* text of the place that came with the request; "" = none */
+    struct lt_sources *sources;        /* the run's passages, by number; NULL: it keeps none */
     uint64_t deadline_ms;              /* of the loop's clock: every wait ends by then; behind it the fiber is cancelled */
 };
 

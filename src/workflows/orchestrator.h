@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "core/outbox.h"
+#include "content/sources.h"
 #include "workflows/run.h"
 
 /* One execution: lies in the request's arena and belongs to its fiber. */
@@ -21,6 +22,8 @@ struct lt_workflow_run {
     struct lt_running *running;        /* in the table of what runs (core/calls.h); NULL without a manager */
     struct lt_buf *out;                /* what the orchestrator has written of its answer */
     struct lt_str plain_content;       /* of the content step: course text as prose, for actions that take a text; "" = none */
+    struct lt_sources *sources;        /* passages that were found for the run; NULL: it searches nothing */
+    struct lt_cite cite;               /* of the call whose answer is being shown */
 };
 
 /* Runs one action and writes the answer as one JSON object. Fiber. */
@@ -88,6 +91,19 @@ bool lt_run_keep(struct lt_workflow_run *run, struct lt_tx *tx, const struct lt_
  */
 enum lt_code lt_background_run(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err);
 enum lt_code lt_background_status(struct lt_workflow_run *run, struct lt_jw *response, struct lt_error *err);
+
+/* ---- citations (citations.c) ---- */
+/* From now on the run's answers are looked through for markers. Again: nothing happens. */
+void lt_run_search(struct lt_workflow_run *run);
+/* An answer of a model, as it is shown: markers that name no passage are out. */
+struct lt_str lt_run_cited(struct lt_workflow_run *run, struct lt_str text);
+/*
+ * At the end of the answer: for doors whose answers are text alone (sources_as_text of the request), the list of what was cited is added to *text,
+ * and handed on to who listens.
+ */
+enum lt_code lt_run_cite_end(struct lt_workflow_run *run, struct lt_str *text, struct lt_error *err);
+/* The member `citations` of an answer; nothing when the run searches nothing. */
+void lt_run_write_citations(const struct lt_workflow_run *run, struct lt_jw *response);
 
 /* ---- asking a model (run.c) ---- */
 struct lt_run_call {

@@ -225,10 +225,30 @@ static void call_started(void *ctx, struct lt_uuid id)
     lt_run_start(ctx);
 }
 
+/* A marker that is not whole yet waits for the next piece. */
 static enum lt_code call_text(void *ctx, struct lt_str piece)
 {
+    struct lt_workflow_run *run = ctx;
     struct lt_error err;
-    return lt_run_text(ctx, piece, &err);
+    if (!run->sources)
+        return lt_run_text(run, piece, &err);
+    struct lt_buf shown;
+    lt_buf_init(&shown, LT_WORKFLOW_RESPONSE_MAX);
+    lt_cite_feed(&run->cite, piece, &shown);
+    enum lt_code rc = lt_run_text(run, lt_buf_str(&shown), &err);
+    lt_buf_free(&shown);
+    return rc;
+}
+
+/* What waited for the rest of a marker that did not come. */
+static enum lt_code show_rest(struct lt_workflow_run *run, struct lt_error *err)
+{
+    struct lt_buf shown;
+    lt_buf_init(&shown, LT_CITE_PENDING_MAX);
+    lt_cite_end(&run->cite, &shown);
+    enum lt_code rc = lt_run_text(run, lt_buf_str(&shown), err);
+    lt_buf_free(&shown);
+    return rc;
 }
 
 /* What one call does not say, the sum cannot. */
@@ -279,6 +299,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
     if (r->calls_n == 0)
         request->id = r->id;
     r->text |= call->show;
+    run->cite = (struct lt_cite){.sources = run->sources};
     enum lt_code rc = lt_process_action(q->manager, request, ret);
     add_usage(r, &ret->usage);
     if (r->calls_n == 0)
@@ -288,7 +309,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
     r->calls[r->calls_n++] = ret->id;
     if (rc)
         *err = ret->error;
-    return rc;
+    return rc || !show || !run->sources ? rc : show_rest(run, err);
 }
 
 /* ---- the run ---- */

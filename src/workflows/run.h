@@ -34,6 +34,7 @@ struct lt_workflow_request {
     const struct lt_json *user_input;  /* any value; NULL = none */
     struct lt_str prompt;              /* in place of the profile's: slug or id of a prompt template, or an author's own text; "" = none */
     bool stream;                       /* the answer is asked for as it comes */
+    bool sources_as_text;              /* the door gives text alone: what an answer cites is listed under it */
     struct lt_trace *trace;            /* notes what its calls are compiled to; NULL: nobody wants to see it */
     bool policy_by_lms;                /* whoever asks vouches that the LMS has asked the user */
     bool veiled;                       /* the answer is to be kept: it is not restored (core/guard.h) */

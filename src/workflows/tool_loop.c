@@ -129,6 +129,7 @@ static enum lt_code call_tool(struct loop *l, const struct lt_tool *tool, const 
                                       .placement = q->placement,
                                       .policy_by_lms = q->policy_by_lms,
                                       .content = q->content,
+                                      .sources = l->run->sources,
                                       .deadline_ms = lt_loop_now(lt_loop_self()) + q->caller->site->tool_time_ms};
     return lt_tool_call(&context, arguments, ret, err);
 }
@@ -299,7 +300,7 @@ static enum lt_code ask(struct loop *l, const struct lt_json *input, const struc
     struct lt_run_call call = {.action = "continue_conversation", .input = input, .profile = profile, .show = true};
     if (lt_run_ask(l->run, &call, ret, err) || lt_json_parse(l->run->request->arena, ret->response, LT_JSON_STRICT, &response, err))
         return err->code;
-    *ret_text = lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR(""));
+    *ret_text = lt_run_cited(l->run, lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR("")));
     *ret_calls = lt_json_get(response, "tool_calls");
     if (!lt_buf_put_str(&l->text, *ret_text))
         return lt_fail(err, LT_EUPSTREAM_INVALID, "the answer is longer than %d bytes", LT_WORKFLOW_RESPONSE_MAX);

@@ -16,7 +16,7 @@ DOOR = "/openedx-ai-extensions/v1"
 USER = {"id": MARK, "roles": ["student"]}
 
 # What the parameter of a route names: a kind of thing of which site A has one. Longest prefix first.
-KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role",
+KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role", "/v1/courses/": "course",
          "/v1/limits/": "limit", "/v1/event-destinations/": "destination", "/v1/events/dead/": "dead event", "/v1/prices/": "price", "/v1/courses/": "course", "/v1/content-sources/": "source", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
          "/v1/privacy/jobs/": "privacy", "/v1/scopes/": "scope", "/v1/sessions/": "session", "/openai/v1/models/": "model", "/openai/v1/responses/": "response"}
 # Parameters that name what the program has, the same for every site.
@@ -83,7 +83,7 @@ class Two:
                                                                                                        "submission": {"parts": []}}})["response"]
         self.made("PUT", "/v1/emergency-stop", {"reason": MARK})
         export = self.daemon.request("POST", "/v1/privacy/export", self.a, {"user_id": MARK})
-        return {"privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
+        return {"course": ["course-v1:Lectern+Demo+2026"], "privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
                 "scope": [scope["id"], scope["uuid"]], "role": [role["id"]], "key": [key["id"], key["prefix"]], "limit": [limit["id"]], "destination": [destination["id"], MARK], "dead event": [dead],
                 "price": [price["id"]], "course": [course["course_id"]], "source": [source["id"], MARK], "call": [call["id"]],
                 "session": [session], "task": [task]}

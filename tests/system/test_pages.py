@@ -23,7 +23,7 @@ WHOLE = {
     "/v1/policy": "languages of one text", "/v1/quota": "what counts for one caller", "/v1/privacy/metadata": "tables that there are",
     "/v1/courses/{id}": "warnings of one import", "/v1/prices": "2,000 at most", "/v1/event-destinations": "20 at most", "/v1/event-destinations/{id}": "events of one destination", "/v1/content-sources": "50 at most", "/v1/site": "settings that there are",
     "/v1/plugins": "what the program knows", "/v1/health": "checks that there are", "/v1/overview": "a picture of the whole", "/v1/permissions": "a row for each permission that there is", "/openai/v1/models": "OpenAI's form",
-    "/v1/gradings/{id}": "criteria of one rubric", "/v1/submissions/{id}/grading": "criteria of one rubric", "/openai/v1/responses/{id}": "one answer",
+    "/v1/courses/{id}/search": "20 at most, the best first", "/v1/gradings/{id}": "criteria of one rubric", "/v1/submissions/{id}/grading": "criteria of one rubric", "/openai/v1/responses/{id}": "one answer",
     "/openai/v1/responses/{id}/input_items": "OpenAI's form of pages", "/ollama/api/tags": "Ollama's form", "/ollama/api/ps": "Ollama's form",
     "/openedx-ai-extensions/v1/profiles": "the platform's form", "/openedx-ai-extensions/v1/profile": "the platform's form"}
 numbers = itertools.count(1)

@@ -63,6 +63,7 @@ TABLE = {
     "POST /v1/workflows/run": IN_COURSE,
     "GET /v1/tasks": CALLER, "GET /v1/tasks/{id}": CALLER, "DELETE /v1/tasks/{id}": CALLER, "GET /v1/tasks/{id}/events": CALLER,
     "GET /v1/gradings": REVIEWERS, "GET /v1/gradings/{id}": REVIEWERS, "GET /v1/submissions/{id}/grading": CALLER, "PUT /v1/gradings/{id}/decision": REVIEWERS,
+    "GET /v1/courses/{id}/search": REVIEWERS, "GET /v1/courses/{id}/index": REVIEWERS,
     "GET /v1/roles": MANAGERS, "PUT /v1/roles": MANAGERS, "POST /v1/roles/import": MANAGERS, "GET /v1/roles/mine": CALLER,
     "DELETE /v1/roles/{id}": LISTED,
     "GET /v1/courses": MANAGERS, "POST /v1/courses": MANAGERS, "GET /v1/courses/{id}": MANAGERS, "DELETE /v1/courses/{id}": MANAGERS,

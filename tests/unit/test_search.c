@@ -13,6 +13,7 @@
 #include "content/fulltext.h"
 #include "content/search.h"
 #include "content/search_index.h"
+#include "content/sources.h"
 #include "core/admin.h"
 
 #define OK(call) assert_ok((call), &err, #call)
@@ -441,6 +442,109 @@ static void quotes_end_at_a_word(void **state)
     lt_arena_free(arena);
 }
 
+/* ---- citations ---- */
+
+static struct lt_sources *two_sources(struct lt_arena *arena)
+{
+    struct lt_sources *s = LT_NEW(arena, struct lt_sources);
+    const struct lt_search_hit first = {.chunk = 7, .unit_id = LT_STR("u"), .unit_name = LT_STR("A [unit](x)"), .block_id = LT_STR("b"),
+                                        .block_name = LT_STR("Block"), .url = LT_STR("https://lms.example/b"), .quote = LT_STR("Q")};
+    struct lt_search_hit second = first;
+    second.chunk = 8;
+    second.url = LT_STR("javascript:alert(1)");
+    assert_int_equal(lt_sources_add(s, LT_STR(COURSE), &first), 1);
+    assert_int_equal(lt_sources_add(s, LT_STR(COURSE), &second), 2);
+    assert_int_equal(lt_sources_add(s, LT_STR(COURSE), &first), 1); /* it is there already */
+    return s;
+}
+
+static const struct {
+    const char *said, *shown;
+    bool cited[2];
+} answers[] = {
+    {"Leaves are green [1].", "Leaves are green [1].", {true, false}},
+    {"Leaves are green [3].", "Leaves are green.", {false, false}},
+    {"Both [1, 2] and [2][1].", "Both [1, 2] and [2][1].", {true, true}},
+    {"Some [2,9, 77].", "Some [2].", {false, true}},
+    {"None [0] [99][100].", "None.", {false, false}},
+    {"In [2024] it was.", "In [2024] it was.", {false, false}},
+    {"A [link] and [ ] and [x1].", "A [link] and [ ] and [x1].", {false, false}},
+    {"Code `a[5]` and [5].", "Code `a[5]` and.", {false, false}},
+    {"```\na[5]\n\n[6]\n``` [1]", "```\na[5]\n\n[6]\n``` [1]", {true, false}},
+    {"A lone ` here.\n\nThen [9].", "A lone ` here.\n\nThen.", {false, false}},
+    {"It ends [", "It ends [", {false, false}},
+    {"It ends [1", "It ends [1", {false, false}},
+    {"[9]", "", {false, false}},
+    {"[ 1 ]", "[1]", {true, false}},
+    {"[99999999999999999999999999999999999]", "[99999999999999999999999999999999999]", {false, false}},
+    {"[1111111111111111111111111111111111111111111111111111111]", "[1111111111111111111111111111111111111111111111111111111]", {false, false}},
+    {"  spaced  [1]  out ", "  spaced  [1]  out ", {true, false}},
+};
+
+static struct lt_str in_pieces(struct lt_arena *arena, struct lt_sources *sources, struct lt_str text, unsigned *seed)
+{
+    struct lt_cite cite = {.sources = sources};
+    struct lt_buf out;
+    lt_buf_init(&out, 1 << 16);
+    while (text.n > 0) {
+        size_t n = (unsigned)rand_r(seed) % 4;
+        n = n > text.n ? text.n : n;
+        lt_cite_feed(&cite, (struct lt_str){text.p, n}, &out);
+        text = (struct lt_str){text.p + n, text.n - n};
+    }
+    lt_cite_end(&cite, &out);
+    struct lt_str ret = lt_str_copy(arena, lt_buf_str(&out));
+    lt_buf_free(&out);
+    return ret;
+}
+
+static void markers_that_name_no_passage_are_taken_out_however_the_answer_is_cut(void **state)
+{
+    unsigned seed = (unsigned)time(NULL);
+    struct lt_arena *arena = lt_arena_new();
+    (void)state;
+    print_message("seed %u\n", seed);
+    for (size_t i = 0; i < LT_COUNT(answers); i++)
+        for (int round = 0; round < 50; round++) {
+            struct lt_sources *s = two_sources(arena);
+            struct lt_str said = lt_str(answers[i].said), shown = round ? in_pieces(arena, s, said, &seed) : lt_cite_text(arena, s, said);
+            if (!lt_str_is(shown, answers[i].shown))
+                fail_msg("'%s' became '%.*s', not '%s'", answers[i].said, LT_FMT(shown), answers[i].shown);
+            assert_true(s->list[0].cited == answers[i].cited[0] && s->list[1].cited == answers[i].cited[1]);
+        }
+    lt_arena_free(arena);
+}
+
+static void the_list_under_an_answer_holds_what_was_cited(void **state)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_sources *s = two_sources(arena);
+    (void)state;
+    assert_int_equal(lt_sources_markdown(arena, s).n, 0);
+    lt_cite_text(arena, s, LT_STR("[1]"));
+    struct lt_str one = lt_sources_markdown(arena, s);
+    assert_true(lt_str_is(one, "\n\n\\[1\\] [A \\[unit\\]\\(x\\), Block](https://lms.example/b)"));
+    lt_cite_text(arena, s, LT_STR("[2]"));
+    struct lt_str two = lt_sources_markdown(arena, s);
+    assert_null(memmem(two.p, two.n, "javascript", 10)); /* no address that a page may not open */
+    lt_arena_free(arena);
+}
+
+static void passages_are_left_out_whole_where_they_do_not_fit(void **state)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_search_hit hits[3] = {{.chunk = 1, .block_name = LT_STR("One"), .text = LT_STR("0123456789")},
+                                    {.chunk = 2, .block_name = LT_STR("Two"), .text = LT_STR("0123456789")},
+                                    {.chunk = 3, .block_name = LT_STR("Three"), .text = LT_STR("0123")}};
+    const struct lt_search_result found = {.hits = hits, .n = 3};
+    struct lt_sources *s = LT_NEW(arena, struct lt_sources);
+    (void)state;
+    assert_true(lt_str_is(lt_sources_text(arena, s, LT_STR("c"), &found, 15), "[1] One\n0123456789\n\n[2] Three\n0123"));
+    s = LT_NEW(arena, struct lt_sources);
+    assert_true(lt_str_is(lt_sources_text(arena, s, LT_STR("c"), &found, 4), "[1] One\n0123"));
+    lt_arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +554,9 @@ int main(void)
         cmocka_unit_test(a_page_in_another_language_meets_questions_in_it),
         cmocka_unit_test(the_back_end_is_asked_for_plain_terms_only),
         cmocka_unit_test(quotes_end_at_a_word),
+        cmocka_unit_test(markers_that_name_no_passage_are_taken_out_however_the_answer_is_cut),
+        cmocka_unit_test(the_list_under_an_answer_holds_what_was_cited),
+        cmocka_unit_test(passages_are_left_out_whole_where_they_do_not_fit),
         cmocka_unit_test_setup_teardown(nobody_finds_what_they_may_not_see, setup, teardown),
         cmocka_unit_test_setup_teardown(a_place_narrows_the_search, setup, teardown),
         cmocka_unit_test_setup_teardown(sites_are_apart, setup, teardown),

@@ -11,6 +11,7 @@ static enum lt_code run_once(struct lt_workflow_run *run, struct lt_jw *response
     lt_jw_obj(response);
     lt_jw_kstr(response, "response", text);
     lt_jw_kstrz(response, "status", "completed");
+    lt_run_write_citations(run, response);
     lt_jw_end(response);
     return LT_OK;
 }

@@ -59,11 +59,12 @@ static struct lt_str said(const struct lt_workflow_run *run)
 
 /* ---- showing ---- */
 
-static void answer(struct lt_jw *response, struct lt_str text, const char *status)
+static void answer(const struct lt_workflow_run *run, struct lt_jw *response, struct lt_str text, const char *status)
 {
     lt_jw_obj(response);
     lt_jw_kstr(response, "response", text);
     lt_jw_kstrz(response, "status", status);
+    lt_run_write_citations(run, response);
     lt_jw_end(response);
 }
 
@@ -98,7 +99,7 @@ static enum lt_code answer_page(struct lt_workflow_run *run, struct lt_session_m
     lt_session_write_page(&w, messages, shown);
     bool failed = out.failed;
     if (!failed)
-        answer(response, lt_buf_str(&out), "completed");
+        answer(run, response, lt_buf_str(&out), "completed");
     lt_buf_free(&out);
     lt_run_start(run);
     return failed ? lt_fail(err, LT_ETOO_LARGE, "the messages are longer than %d bytes", LT_WORKFLOW_RESPONSE_MAX) : LT_OK;
@@ -147,7 +148,7 @@ static enum lt_code clear_session(struct lt_workflow_run *run, struct lt_jw *res
     if (rc && rc != LT_ENOT_FOUND)
         return rc;
     lt_run_start(run);
-    answer(response, LT_STR(""), "session_cleared");
+    answer(run, response, LT_STR(""), "session_cleared");
     return LT_OK;
 }
 
@@ -243,7 +244,7 @@ static enum lt_code ask(struct talk *t, struct lt_jw *response, struct lt_error 
         return err->code;
     enum lt_code rc = lt_llm_process(t->run, &question, call, &text, err);
     if (rc == LT_OK)
-        answer(response, text, "completed");
+        answer(t->run, response, text, "completed");
     struct outcome outcome = {.talk = t, .text = text, .ended = rc ? NULL : call};
     if (rc) {
         struct lt_error not_kept;

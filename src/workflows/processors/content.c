@@ -2,6 +2,7 @@
  * The content that a question is about: what the placement sends along goes first; what it does not send, the content connectors are asked for,
  * by the course and location of the request.
  */
+#include "content/sources.h"
 #include "core/connector.h"
 #include "io/loop.h"
 #include "workflows/orchestrator.h"
@@ -100,6 +101,50 @@ static enum lt_code course_info(struct lt_workflow_run *run, const struct lt_jso
     return lt_course_info_json(query.arena, &info, query.fields, ret, err);
 }
 
+static enum lt_code number_of(const struct lt_json *settings, const char *key, int64_t least, int64_t most, int64_t otherwise, int64_t *ret, struct lt_error *err)
+{
+    const struct lt_json *v = lt_json_get(settings, key);
+    *ret = lt_json_int64_or(v, v && !lt_json_is(v, LT_JSON_NULL) ? least - 1 : otherwise);
+    if (*ret < least || *ret > most)
+        return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.%s: must be a whole number from %lld to %lld", lt_content_processor.class_name, key,
+                       (long long)least, (long long)most);
+    return LT_OK;
+}
+
+/* In the whole course, or only where the user is: `search_in`. */
+static enum lt_code read_place(const struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
+{
+    struct lt_str in = lt_json_str_or(lt_json_get(settings, "search_in"), LT_STR("course"));
+    *ret = lt_str_is(in, "location") ? run->request->location_id : LT_STR("");
+    if (!lt_str_is(in, "location") && !lt_str_is(in, "course"))
+        return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.search_in: must be course or location", lt_content_processor.class_name);
+    return LT_OK;
+}
+
+/* Passages that fit what the user wrote, numbered, for an answer that cites them. Without a question there is nothing to look for. */
+static enum lt_code search_content(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
+{
+    const struct lt_workflow_request *q = run->request;
+    struct lt_search_result found;
+    int64_t top_k, char_limit;
+    struct lt_search search = {.arena = q->arena, .store = q->store, .manager = q->manager, .config = q->config, .caller = q->caller,
+                               .course_id = q->course_id, .placement = q->placement, .policy_by_lms = q->policy_by_lms, .text = lt_llm_user_text(run)};
+    if (number_of(settings, "top_k", 1, LT_SEARCH_HITS_MAX, LT_SEARCH_HITS, &top_k, err) ||
+        number_of(settings, "char_limit", 0, LT_WORKFLOW_CONTENT_MAX, 0, &char_limit, err) || read_place(run, settings, &search.location_id, err))
+        return err->code;
+    if (search.text.n == 0)
+        return LT_OK;
+    search.limit = (int)top_k;
+    lt_run_search(run);
+    enum lt_code rc = lt_search_course(&search, &found, err);
+    if (rc == LT_ENOT_FOUND)
+        return lt_fail_field(err, LT_EINVALID_INPUT, "/context/course_id", "the workflow searches the course: it is not imported, or has no such place");
+    if (rc)
+        return rc;
+    *ret = run->plain_content = lt_sources_text(q->arena, run->sources, q->course_id, &found, char_limit);
+    return LT_OK;
+}
+
 static enum lt_code location_link(struct lt_workflow_run *run, const struct lt_json *settings, struct lt_str *ret, struct lt_error *err)
 {
     struct lt_content_query query = query_of(run);
@@ -143,7 +188,8 @@ static const struct {
                  {"get_location_content", location_content, "Reading the course text."},
                  {"get_course_info", course_info, "Reading about the course."},
                  {"get_context", context, NULL},
-                 {"get_location_link", location_link, NULL}};
+                 {"get_location_link", location_link, NULL},
+                 {"search_course_content", search_content, "Searching the course."}};
 
 static enum lt_code get_content(struct lt_workflow_run *run, struct lt_str *ret, struct lt_error *err)
 {
@@ -160,7 +206,7 @@ static enum lt_code get_content(struct lt_workflow_run *run, struct lt_str *ret,
         }
     return lt_fail(err, LT_EPROFILE_INVALID,
                    "processor_config.%s.function: '%.*s' is none of no_context, get_location_content, get_course_info, get_context, "
-                   "get_location_link",
+                   "get_location_link, search_course_content",
                    lt_content_processor.class_name, LT_FMT(name));
 }
 

@@ -1,4 +1,5 @@
 /* The step that asks a model: which prompt, which messages, and one call of the manager. */
+#include "content/search_tool.h"
 #include "core/connector.h"
 #include "guard/untrusted.h"
 #include "text/merge_patch.h"
@@ -191,6 +192,8 @@ static enum lt_code write_messages(struct lt_workflow_run *run, const struct lt_
     lt_jw_key(w, "messages");
     lt_jw_arr(w);
     put(w, LT_STR("system"), prompt);
+    if (run->sources)
+        put(w, LT_STR("system"), lt_str(lt_sources_rule));
     if (question->content.n > 0)
         put(w, LT_STR("system"), lt_guard_mark_off(run->request->arena, question->content));
     if (submission_of(run).n > 0)
@@ -277,6 +280,9 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
     if (lt_llm_options_read(arena, settings, profile, err) || lt_tools_enabled(arena, settings, &tools, &tools_n, err) ||
         lt_approval_rule_read(settings, &approval, err))
         return err->code;
+    for (size_t i = 0; i < tools_n; i++)
+        if (tools[i] == &lt_tool_search_course)
+            lt_run_search(run);
     profile->thread = thread_of(arena, question);
     profile->own_form = tools_n == 0 && is_summary(run, settings, question);
     if (profile->own_form)
@@ -285,9 +291,11 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
         return err->code;
     lt_run_progress(run, "Asking the model.", 0.3);
     if (tools_n > 0)
-        return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, &approval, ret, ret_text, err);
+        return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, &approval, ret, ret_text, err)
+                   ? err->code
+                   : lt_run_cite_end(run, ret_text, err);
     if (lt_run_ask(run, &call, ret, err) || lt_json_parse(arena, ret->response, LT_JSON_STRICT, &response, err))
         return err->code;
-    *ret_text = lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR(""));
-    return LT_OK;
+    *ret_text = lt_run_cited(run, lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR("")));
+    return lt_run_cite_end(run, ret_text, err);
 }
