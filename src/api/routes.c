@@ -115,6 +115,18 @@ static const char provider[] =
 static const char provider_post[] = "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"name\",\"plugin\"],\"properties\":{"
                                     "\"plugin\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}," PROVIDER_MEMBERS "}}";
 static const char provider_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" PROVIDER_MEMBERS "}}";
+#define MCP_MEMBERS                                                                                                                            \
+    "\"label\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":32},\"enabled\":{\"type\":\"boolean\"},"                                          \
+    "\"transport\":{\"enum\":[\"http\",\"stdio\"]},\"resources\":{\"type\":[\"boolean\",\"null\"]},"                                               \
+    "\"approval\":{\"enum\":[\"always\",\"never\",null]},\"connect_ms\":{\"type\":[\"integer\",\"null\"]},"                                      \
+    "\"call_ms\":{\"type\":[\"integer\",\"null\"]},\"idle_ms\":{\"type\":[\"integer\",\"null\"]},\"max_bytes\":{\"type\":[\"integer\",\"null\"]},"       \
+    "\"url\":" TEXT_OR_NULL ",\"command\":" TEXT_OR_NULL ",\"tools\":{\"type\":[\"array\",\"null\"]},\"headers\":{\"type\":[\"object\",\"null\"]},"    \
+    "\"tool_approval\":{\"type\":[\"object\",\"null\"]}"
+static const char mcp_server[] =
+    OBJECT("\"id\":{\"type\":\"integer\"},\"usable\":{\"type\":\"boolean\"},\"reason\":" TEXT_OR_NULL "," MCP_MEMBERS);
+static const char mcp_server_post[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"label\",\"transport\"],\"properties\":{" MCP_MEMBERS "}}";
+static const char mcp_server_patch[] = "{\"type\":\"object\",\"additionalProperties\":false,\"minProperties\":1,\"properties\":{" MCP_MEMBERS "}}";
 static const char order_request[] = "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"ids\"],\"properties\":{\"ids\":{"
                                     "\"type\":\"array\",\"maxItems\":256,\"uniqueItems\":true,\"items\":{\"type\":[\"integer\",\"string\"]}}}}";
 static const char placement[] =
@@ -422,6 +434,23 @@ const struct lt_route lt_routes[] = {
      OBJECT("\"success\":{\"type\":\"boolean\"},\"duration_ms\":{\"type\":\"integer\"},\"title\":{\"type\":\"string\"},"
             "\"missing_functions\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"error\":{\"type\":\"object\"}"),
      LT_BODY_SMALL, 0, lt_post_content_source_test},
+    {"GET", "/v1/mcp-servers", "manage_providers", "MCP servers whose tools models may call.", NULL, LIST_OF("mcp_servers"), 0, LT_ROUTE_CONFIG,
+     lt_get_mcp_servers, .list = "mcp_servers +id +label +enabled +usable reason +transport +url +command +approval tools"},
+    {"POST", "/v1/mcp-servers", "manage_providers", "Add an MCP server.", mcp_server_post, mcp_server, LT_BODY_SMALL, 0, lt_post_mcp_server,
+     .statuses = "201"},
+    {"GET", "/v1/mcp-servers/{id}", "manage_providers", "One MCP server, by id or label; secrets are not shown.", NULL, mcp_server, 0, LT_ROUTE_CONFIG,
+     lt_get_mcp_server},
+    {"PATCH", "/v1/mcp-servers/{id}", "manage_providers", "Change it (merge patch; secrets that are not sent stay).", mcp_server_patch, mcp_server,
+     LT_BODY_SMALL, LT_ROUTE_CONFIG, lt_patch_mcp_server},
+    {"DELETE", "/v1/mcp-servers/{id}", "manage_providers", "Remove it.", NULL, NULL, 0, LT_ROUTE_CONFIG, lt_delete_mcp_server, .statuses = "204"},
+    {"POST", "/v1/mcp-servers/{id}/test", "manage_providers", "Connect to it, live; 200 with success false when it fails.",
+     "{\"type\":\"object\",\"additionalProperties\":false}",
+     OBJECT("\"success\":{\"type\":\"boolean\"},\"duration_ms\":{\"type\":\"integer\"},\"protocol_version\":{\"type\":\"string\"},"
+            "\"server\":{\"type\":\"object\"},\"tools\":{\"type\":\"integer\"},\"tools_left_out\":{\"type\":\"integer\"},"
+            "\"left_out_reason\":" TEXT_OR_NULL ",\"resources\":{\"type\":\"boolean\"},\"error\":{\"type\":\"object\"}"),
+     LT_BODY_SMALL, 0, lt_post_mcp_server_test},
+    {"GET", "/v1/mcp-servers/{id}/tools", "manage_providers", "The tools that it has now, in its own words.", NULL, LIST_OF("tools"), 0, 0,
+     lt_get_mcp_server_tools, .statuses = "422 429 500 502 504", .list = "tools +name +own_name title description +allowed +approval"},
     {"GET", "/v1/placements", "caller", "The placements and what is on in them.", NULL, LIST_OF("placements"), 0, LT_ROUTE_CONFIG, lt_get_placements,
      .list = "placements +name +title description +enabled until:time actions"},
     {"GET", "/v1/placements/{name}", "caller", "One placement.", NULL, placement, 0, LT_ROUTE_CONFIG, lt_get_placement},

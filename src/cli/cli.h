@@ -41,6 +41,7 @@ struct lt_cli {
     size_t operands_n;
     struct lt_plugin_set *plugins;
     struct lt_workflow_source *workflows; /* of the configurations that this process loads */
+    struct lt_mcp_hub *mcp;   /* the same of their MCP servers */
     struct lt_store *store;   /* by command->store */
     struct lt_config *config; /* read when the store is open */
     struct lt_buf out;        /* JSON that the command prints */
@@ -117,6 +118,14 @@ int lt_cmd_provider_plugins(struct lt_cli *cli);
 int lt_cmd_provider_test(struct lt_cli *cli);
 int lt_cmd_provider_models(struct lt_cli *cli);
 int lt_cmd_provider_record(struct lt_cli *cli);
+int lt_cmd_mcp_list(struct lt_cli *cli);
+int lt_cmd_mcp_show(struct lt_cli *cli);
+int lt_cmd_mcp_add(struct lt_cli *cli);
+int lt_cmd_mcp_set(struct lt_cli *cli);
+int lt_cmd_mcp_remove(struct lt_cli *cli);
+int lt_cmd_mcp_test(struct lt_cli *cli);
+int lt_cmd_mcp_tools(struct lt_cli *cli);
+int lt_cmd_mcp_host(struct lt_cli *cli);
 int lt_cmd_master_key_show(struct lt_cli *cli);
 int lt_cmd_master_key_rotate(struct lt_cli *cli);
 int lt_cmd_master_key_forget(struct lt_cli *cli);

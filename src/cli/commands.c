@@ -49,6 +49,16 @@ const struct lt_command lt_commands[] = {
      LT_CLI_NO_STORE, lt_cmd_provider_record},
     {"provider", "plugins", "", "List the kinds of providers.", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_provider_plugins},
 
+    {"mcp", "list", "", "List the MCP servers whose tools models may call.", SITE, 0, 0, LT_CLI_READ, lt_cmd_mcp_list},
+    {"mcp", "show", "LABEL", "Show one.", SITE, 1, 1, LT_CLI_READ, lt_cmd_mcp_show},
+    {"mcp", "add", "LABEL [KEY=VALUE…]", "Add one: transport=http url=… headers.NAME=@FILE, or transport=stdio command=NAME; approval=, tools=, …",
+     SITE " settings", 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_mcp_add},
+    {"mcp", "set", "LABEL [KEY=VALUE…]", "Change it; KEY=null takes a setting out.", SITE " json-patch", 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_mcp_set},
+    {"mcp", "remove", "LABEL", "Remove one.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_mcp_remove},
+    {"mcp", "test", "LABEL", "Connect to it, live.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_mcp_test},
+    {"mcp", "tools", "LABEL", "List the tools that it has now.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_mcp_tools},
+    {"mcp", "host", "", "Stand over an MCP server's process (the daemon starts it so).", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_mcp_host},
+
     {"placement", "list", "", "List the placements and what is on in them.", SITE, 0, 0, LT_CLI_READ, lt_cmd_placement_list},
     {"placement", "set", "PLACEMENT[/ACTION] on|off|default", "Switch a placement or one action in it, for good or --until a time.", SITE " until", 2, 2, LT_CLI_WRITE, lt_cmd_placement_set},
     {"switch", "list", "", "List the switches of courses and locations.", SITE, 0, 0, LT_CLI_READ, lt_cmd_switch_list},

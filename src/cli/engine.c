@@ -3,6 +3,7 @@
 
 #include "actions/builtin.h"
 #include "base/log.h"
+#include "cli/text_file.h"
 #include "content/builtin.h"
 #include "content/fulltext.h"
 #include "core/placement.h"
@@ -13,7 +14,10 @@
 #include "plugin/plugin.h"
 #include "providers/builtin.h"
 #include "tools/builtin.h"
+#include "tools/mcp_hub.h"
 #include "workflows/plugins.h"
+
+enum { COMMANDS_MAX = 1 << 20 /* bytes of the file */ };
 
 struct lt_plugin_set *lt_engine_plugins(const struct lt_settings *s)
 {
@@ -46,6 +50,14 @@ struct lt_workflow_source *lt_engine_workflows(const struct lt_settings *s)
     struct lt_workflow_source *source = lt_workflow_source_new(dirs);
     lt_workflow_source_register(source);
     return source;
+}
+
+enum lt_code lt_engine_mcp(const struct lt_settings *s, struct lt_mcp_hub **ret, struct lt_error *err)
+{
+    struct lt_str text = LT_STR("");
+    if (s->mcp_commands && lt_text_file(s->arena, s->mcp_commands, COMMANDS_MAX, &text, err))
+        return lt_error_wrap(err, "mcp_commands");
+    return lt_mcp_hub_new(text, "/proc/self/exe", ret, err) ? lt_error_wrap(err, "mcp_commands: %s", s->mcp_commands) : LT_OK;
 }
 
 enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, struct lt_store **ret, struct lt_error *err)

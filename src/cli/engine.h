@@ -5,6 +5,7 @@
 #include "plugin/service.h"
 
 struct lt_plugin_set;
+struct lt_mcp_hub;
 
 struct lt_engine {
     struct lt_store *store;
@@ -28,6 +29,8 @@ enum lt_code lt_engine_register(const struct lt_settings *settings, struct lt_pl
 struct lt_plugin_set *lt_engine_plugins(const struct lt_settings *settings);
 /* Configurations that are loaded from now on have templates, profiles and prompts. Once a process, before any is. */
 struct lt_workflow_source *lt_engine_workflows(const struct lt_settings *settings);
+/* Configurations that are loaded from now on have MCP servers; their commands are those of the setting mcp_commands. Once a process, before any is. */
+enum lt_code lt_engine_mcp(const struct lt_settings *settings, struct lt_mcp_hub **ret, struct lt_error *err);
 /* Opens (or makes) the store and migrates it; read_only: for commands that only look. */
 enum lt_code lt_engine_open_store(const struct lt_settings *settings, bool read_only, struct lt_store **ret, struct lt_error *err);
 /*

@@ -7,6 +7,7 @@
 #include "cli/engine.h"
 #include "io/outbound.h"
 #include "plugin/plugin.h"
+#include "tools/mcp_hub.h"
 #include "workflows/workflow_set.h"
 
 struct option {
@@ -277,7 +278,7 @@ static int run(struct lt_cli *cli, int (*serve)(struct lt_cli *cli))
         return lt_cli_usage(cli, "'%.*s' is one word too many", LT_FMT(cli->operands[c->max]));
     if (lt_settings_load(cli->arena, flag, cli, &cli->settings, &err) ||
         lt_outbound_setup(&(struct lt_outbound_options){.allow = cli->settings.outbound_allow, .use_environment = true}, &err) ||
-        lt_engine_register(&cli->settings, &cli->plugins, &err))
+        lt_engine_register(&cli->settings, &cli->plugins, &err) || lt_engine_mcp(&cli->settings, &cli->mcp, &err))
         return lt_cli_fail(cli, &err);
     cli->workflows = lt_engine_workflows(&cli->settings);
     enum lt_log_level level;
@@ -370,6 +371,7 @@ int lt_cli_main(int argc, char **argv, int (*serve)(struct lt_cli *cli))
     if (cli.store)
         lt_store_close(cli.store);
     lt_workflow_source_free(cli.workflows);
+    lt_mcp_hub_free(cli.mcp);
     lt_buf_free(&cli.out);
     lt_arena_free(cli.arena);
     lt_arena_thread_end();

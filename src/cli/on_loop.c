@@ -5,6 +5,7 @@
 
 #include "core/stop.h"
 #include "io/worker.h"
+#include "tools/mcp_hub.h"
 
 enum { WORKERS = 2 };
 
@@ -26,6 +27,7 @@ static void fiber(void *arg)
         s->run.exit = lt_cli_fail(s->run.cli, (lt_fail(&err, LT_EOVERLOADED, "no fiber is free"), &err));
     s->run.fiber = NULL;
     lt_stop_watch_end(&stops);
+    lt_mcp_hub_end_loop(s->run.cli->mcp);
     lt_loop_stop(s->run.loop);
 }
 
@@ -64,6 +66,7 @@ static int with_engine(struct start *s)
     struct lt_error err;
     struct lt_cli *cli = s->run.cli;
     lt_engine_offer(s->run.engine.services, cli->plugins, false);
+    lt_mcp_hub_use_tls(cli->mcp, s->run.engine.tls);
     if (lt_config_load(s->run.engine.store, &cli->config, &err))
         return lt_cli_fail(cli, &err);
     const struct lt_site *site = lt_cli_site(cli);

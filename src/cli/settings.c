@@ -53,6 +53,7 @@ const struct lt_setting lt_setting_table[] = {
     {"access_log_format", LT_SETTING_TEXT, AT(access_log_format), "FORMAT", "json or combined (json)"},
     {"access_log_users", LT_SETTING_BOOL, AT(access_log_users), NULL, "put a keyed hash of the user into the access log"},
     {"metrics_all_sites", LT_SETTING_BOOL, AT(metrics_all_sites), NULL, "/metrics shows the figures of all sites, whichever site's key reads it"},
+    {"mcp_commands", LT_SETTING_TEXT, AT(mcp_commands), "FILE", "commands that sites may start as MCP servers (none)"},
     {"demo", LT_SETTING_BOOL, AT(demo), NULL, "make the site 'demo' and serve its course at /demo/ (loopback only)"},
 };
 const size_t lt_settings_n = LT_COUNT(lt_setting_table);

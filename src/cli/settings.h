@@ -39,6 +39,7 @@ struct lt_settings {
     const char *access_log_format;  /* json or combined */
     bool access_log_users;
     bool metrics_all_sites;         /* /metrics shows the figures of all sites to keys of each */
+    const char *mcp_commands;       /* file of commands that MCP servers of sites may be; NULL: none */
     bool demo;
     bool core_dumps;                /* may a crash leave a core file? It would hold the secrets in clear */
     /* made of listen */

@@ -145,6 +145,7 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
     static const char *const tables[] = {
         "DELETE FROM console_session WHERE site_id = $1",
         "DELETE FROM site_key WHERE site_id = $1",         "DELETE FROM jwt_issuer WHERE site_id = $1",
+        "DELETE FROM mcp_server WHERE site_id = $1",
         "DELETE FROM provider_instance WHERE site_id = $1", "DELETE FROM role_permission WHERE site_id = $1",
         "DELETE FROM placement_switch WHERE site_id = $1", "DELETE FROM place_switch WHERE site_id = $1",
         "DELETE FROM policy_acceptance WHERE site_id = $1", "DELETE FROM policy_text WHERE site_id = $1",

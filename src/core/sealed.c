@@ -76,6 +76,8 @@ static void write_value(struct walk *walk, const struct lt_json *schema, const s
 static void write_member(struct walk *walk, const struct lt_json *schema, struct lt_str key, const struct lt_json *value, struct lt_str path)
 {
     const struct lt_json *own = lt_json_get_str(lt_json_get(schema, "properties"), key);
+    if (!own)
+        own = lt_json_get(schema, "additionalProperties");
     struct lt_str inner = lt_printf(walk->arena, "%.*s/%.*s", LT_FMT(path), LT_FMT(key)), text;
     bool secret = lt_json_bool_or(lt_json_get(own, "writeOnly"), false) && lt_json_is(value, LT_JSON_STRING) && lt_json_str(value).n > 0;
     if (!secret) {
@@ -257,6 +259,44 @@ static enum lt_code all_destinations(struct lt_store *store, struct walk *walk, 
     return LT_OK;
 }
 
+static const struct lt_sealed_table *tables[LT_SEALED_TABLES_MAX]; /* written at start only */
+
+void lt_sealed_table_add(const struct lt_sealed_table *table)
+{
+    int i = 0;
+    while (tables[i] && tables[i] != table)
+        i++;
+    tables[i] = table;
+}
+
+static enum lt_code all_of_table(struct lt_store *store, struct walk *walk, struct lt_tx *tx, const struct lt_sealed_table *table)
+{
+    struct lt_rows r;
+    if (LT_QUERY(store, walk->arena, &r, walk->err, table->select))
+        return walk->err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        const struct lt_json *config;
+        size_t before = walk->changed;
+        if (lt_json_parse(walk->arena, lt_rows_str(&r, i, 2), LT_JSON_STRICT, &config, walk->err))
+            continue;
+        walk->site_id = lt_rows_int(&r, i, 1);
+        struct lt_str text = walk_over(walk, table->schema, config);
+        if (tx && walk->changed > before) {
+            LT_TX(tx, table->update, LT_TEXT(text), LT_INT(lt_rows_int(&r, i, 0)), LT_TEXT(lt_rows_str(&r, i, 2)));
+            lt_tx_expect(tx, 1);
+        }
+    }
+    return LT_OK;
+}
+
+static enum lt_code all_tables(struct lt_store *store, struct walk *walk, struct lt_tx *tx)
+{
+    enum lt_code rc = LT_OK;
+    for (int i = 0; rc == LT_OK && i < LT_SEALED_TABLES_MAX && tables[i]; i++)
+        rc = all_of_table(store, walk, tx, tables[i]);
+    return rc;
+}
+
 static enum lt_code all_issuers(struct lt_store *store, struct walk *walk, struct lt_tx *tx)
 {
     struct lt_rows r;
@@ -302,6 +342,8 @@ enum lt_code lt_secrets_look(struct lt_store *store, const struct lt_keyring *ri
     if (rc == LT_OK)
         rc = all_destinations(store, &walk, NULL);
     if (rc == LT_OK)
+        rc = all_tables(store, &walk, NULL);
+    if (rc == LT_OK)
         rc = all_issuers(store, &walk, NULL);
     if (rc == LT_OK)
         rc = all_sources(store, &walk, NULL);
@@ -318,6 +360,8 @@ enum lt_code lt_secrets_reseal(struct lt_store *store, const struct lt_keyring *
     enum lt_code rc = all_configs(store, &walk, tx);
     if (rc == LT_OK)
         rc = all_destinations(store, &walk, tx);
+    if (rc == LT_OK)
+        rc = all_tables(store, &walk, tx);
     if (rc == LT_OK)
         rc = all_issuers(store, &walk, tx);
     if (rc == LT_OK)

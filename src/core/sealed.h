@@ -28,6 +28,17 @@ struct lt_str lt_config_seal(const struct lt_keyring *ring, struct lt_arena *are
 enum lt_code lt_config_unseal(const struct lt_keyring *ring, struct lt_arena *arena, const char *schema, int64_t site_id,
                               const struct lt_json *config, const struct lt_json **ret, struct lt_error *err);
 
+/*
+ * A table of folders above core whose configs hold secrets. select gives id, site_id, config of all rows; update sets config to $1 where id is $2 and
+ * config is still $3. At start; borrowed for ever. At most LT_SEALED_TABLES_MAX.
+ */
+enum { LT_SEALED_TABLES_MAX = 4 };
+struct lt_sealed_table {
+    const char *select, *update;
+    const char *schema;
+};
+void lt_sealed_table_add(const struct lt_sealed_table *table);
+
 /* How many secrets are stored, and how they are sealed. */
 struct lt_secrets_view {
     size_t plain, lost;                  /* not sealed; sealed with a key that is not on the ring */

@@ -159,7 +159,7 @@ struct lt_site {
 };
 
 /* What folders above core add to the snapshot: read with it, freed with it. */
-enum lt_config_part { LT_CONFIG_CONTENT, LT_CONFIG_WORKFLOWS, LT_CONFIG_PARTS };
+enum lt_config_part { LT_CONFIG_CONTENT, LT_CONFIG_WORKFLOWS, LT_CONFIG_MCP, LT_CONFIG_PARTS };
 struct lt_config_part_type {
     enum lt_code (*load)(void *ctx, struct lt_store *store, void **ret, struct lt_error *err); /* as lt_config_load */
     void (*free)(void *part);  /* any thread */

@@ -102,6 +102,7 @@ const char lt_site_settings_schema[] =
            "exact: a scope with a slot is for that slot alone; wildcard: one without a slot fits every widget, as the Open edX plugin matches.", "exact",
            "wildcard") ","
     NUMBER(LMS, "scope_cache_entries", "Kept results of scopes", "Places for which is remembered which scope decides. 0: none.", "128", "0", "65536") ","
+    LIST_OF(SERVICES, "mcp_hosts", "Hosts of MCP servers", "Host or host:port that the site's MCP servers may be at. None: no server by HTTP.", HOST) ","
     SETTING(SERVICES, "services", "Who may provide a service",
             "For each service the plugins in the order in which they are taken. any as the last: then whoever provides it; none alone: nobody.", "{}",
             "\"type\":\"object\",\"maxProperties\":256,\"propertyNames\":{\"pattern\":\"^[a-z][a-z0-9_.-]{0,62}$\"},"

@@ -33,6 +33,7 @@ struct lt_daemon {
     const struct lt_settings *settings;
     struct lt_workflow_source *workflows; /* templates are looked at once a second */
     struct lt_plugin_set *plugins;
+    struct lt_mcp_hub *mcp;
     struct lt_engine engine;
     struct lt_api *api;
     struct lt_privacy *privacy;

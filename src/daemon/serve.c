@@ -18,6 +18,7 @@
 #include "io/worker.h"
 #include "plugin/plugin.h"
 #include "privacy/privacy.h"
+#include "tools/mcp_hub.h"
 
 enum { WORKERS = 4, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, CONNECTIONS = 20000 };
 
@@ -158,6 +159,7 @@ static void drain(void *arg)
         while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
     }
+    lt_mcp_hub_end_loop(d->mcp);
     lt_loop_stop(l->loop);
 }
 
@@ -487,6 +489,7 @@ static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, stru
     if (sweep_courses(d, err))
         return err->code;
     lt_engine_offer(d->engine.services, d->plugins, true);
+    lt_mcp_hub_use_tls(d->mcp, d->engine.tls);
     lt_plugins_start(d->plugins);
     enum lt_code rc = lt_daemon_sealer_start(d, err);
     if (!rc)
@@ -514,6 +517,7 @@ int lt_serve(struct lt_cli *cli)
     d->settings = &cli->settings;
     d->workflows = cli->workflows;
     d->plugins = cli->plugins;
+    d->mcp = cli->mcp;
     sem_init(&d->step, 0, 0);
     pthread_mutex_init(&d->publishing, NULL);
     signal(SIGPIPE, SIG_IGN);

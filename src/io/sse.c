@@ -6,6 +6,7 @@
 void lt_sse_parser_init(struct lt_sse_parser *p, size_t max)
 {
     memset(p, 0, sizeof(*p));
+    p->retry_ms = -1;
     lt_buf_init(&p->line, max);
     lt_buf_init(&p->data, max);
     lt_buf_init(&p->type, max);
@@ -31,8 +32,7 @@ static void replace(struct lt_buf *b, struct lt_str s)
     lt_buf_put_str(b, s);
 }
 
-/* One line that is neither empty nor a comment. Unknown fields are ignored, `retry` too: reconnecting is not our reader's
- * business. */
+/* One line that is neither empty nor a comment. Unknown fields are ignored. */
 static void take_field(struct lt_sse_parser *p, struct lt_str line)
 {
     struct lt_str value = line, name = lt_str_cut(&value, ':');
@@ -47,6 +47,10 @@ static void take_field(struct lt_sse_parser *p, struct lt_str line)
         replace(&p->type, value);
     } else if (lt_str_is(name, "id") && !(value.n > 0 && memchr(value.p, '\0', value.n))) {
         replace(&p->id, value);
+    } else if (lt_str_is(name, "retry")) {
+        int64_t ms;
+        if (lt_str_to_int64(value, &ms))
+            p->retry_ms = ms;
     }
 }
 

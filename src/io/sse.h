@@ -22,6 +22,7 @@ struct lt_sse_parser {
     bool cr;                            /* the last byte was CR */
     bool begun;                         /* the BOM was looked for */
     bool have_data;
+    int64_t retry_ms;                   /* of the last `retry` field; -1: there was none */
 };
 void lt_sse_parser_init(struct lt_sse_parser *p, size_t max);
 void lt_sse_parser_free(struct lt_sse_parser *p);

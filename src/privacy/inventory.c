@@ -117,6 +117,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     NOTHING("console_session", "Which keys are signed in to the console, as hashes."),
     NOTHING("jwt_issuer", "Who may make tokens."),
     NOTHING("provider_instance", "Which AI services are used, and how."),
+    NOTHING("mcp_server", "Which servers' tools models may call."),
     NOTHING("role_permission", "What roles may do."),
     NOTHING("placement_switch", "What is on where."),
     NOTHING("place_switch", "What is on where."),

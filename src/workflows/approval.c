@@ -20,7 +20,16 @@ const char *lt_approval_rule_wrong(const struct lt_json *rule)
     return lt_json_is(rule, LT_JSON_ARRAY) ? NULL : text;
 }
 
-enum lt_code lt_approval_rule_read(const struct lt_json *settings, struct lt_approval_rule *ret, struct lt_error *err)
+static bool is_tool(struct lt_str name, const struct lt_tool *const *tools, size_t n)
+{
+    bool found = lt_registry_find(LT_KIND_TOOL, name) != NULL;
+    for (size_t i = 0; !found && i < n; i++)
+        found = lt_str_is(name, tools[i]->name);
+    return found;
+}
+
+enum lt_code lt_approval_rule_read(const struct lt_json *settings, const struct lt_tool *const *tools, size_t n, struct lt_approval_rule *ret,
+                                   struct lt_error *err)
 {
     const struct lt_json *rule = lt_json_get(settings, "tool_approval");
     const char *wrong = lt_approval_rule_wrong(rule);
@@ -31,7 +40,7 @@ enum lt_code lt_approval_rule_read(const struct lt_json *settings, struct lt_app
         return LT_OK;
     ret->names = rule;
     for (size_t i = 0; i < lt_json_len(rule); i++)
-        if (!lt_registry_find(LT_KIND_TOOL, lt_json_str(lt_json_at(rule, i))))
+        if (!is_tool(lt_json_str(lt_json_at(rule, i)), tools, n))
             return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.tool_approval: there is no tool '%.*s'", lt_llm_processor.class_name,
                            LT_FMT(lt_json_str(lt_json_at(rule, i))));
     return LT_OK;

@@ -12,6 +12,7 @@
  * refused. docs/tools.md
  */
 #pragma once
+#include "core/tool.h"
 #include "workflows/orchestrator.h"
 
 enum { LT_APPROVAL_ARGUMENTS_MAX = 16 * 1024 /* bytes: what cannot be shown whole is not asked for */ };
@@ -22,8 +23,9 @@ struct lt_approval_rule {
     const struct lt_json *names; /* NULL: none */
 };
 
-/* Of the settings of a step; absent: none waits. LT_EPROFILE_INVALID, also for a name that is no tool's. */
-enum lt_code lt_approval_rule_read(const struct lt_json *settings, struct lt_approval_rule *ret, struct lt_error *err);
+/* Of the settings of a step; absent: none waits. LT_EPROFILE_INVALID, also for a name that is no tool's: neither of the registry nor of those offered. */
+enum lt_code lt_approval_rule_read(const struct lt_json *settings, const struct lt_tool *const *tools, size_t n, struct lt_approval_rule *ret,
+                                   struct lt_error *err);
 bool lt_approval_needed(const struct lt_approval_rule *rule, const char *tool);
 /* What the member must be, for whoever checks a profile; NULL: it is right. */
 const char *lt_approval_rule_wrong(const struct lt_json *rule);

@@ -151,7 +151,7 @@ enum lt_code lt_llm_own_prompt(const struct lt_workflow_run *run, const struct l
 enum lt_code lt_llm_prompt(const struct lt_workflow_run *run, const struct lt_processor *processor, struct lt_str *ret, struct lt_error *err);
 /* {{NAME}} becomes the input's member `name`; what has no such member stays as it is. One pass: what was put in is not looked at again. */
 struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled);
-/* processors/llm_options.c: `provider`, `options` and `cache` of the step. LT_EPROFILE_INVALID, also for `mcp_configs`. In the arena. */
+/* processors/llm_options.c: `provider`, `options` and `cache` of the step. LT_EPROFILE_INVALID. In the arena. */
 enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err);
 
 /* processors/generate.c */

@@ -5,6 +5,7 @@
 #include "core/record.h"
 #include "guard/untrusted.h"
 #include "io/loop.h"
+#include "tools/mcp_tools.h"
 
 /* ---- which tools ---- */
 
@@ -43,6 +44,17 @@ enum lt_code lt_tools_enabled(struct lt_arena *arena, const struct lt_json *sett
     for (; *ret_n < count; (*ret_n)++)
         out[*ret_n] = lt_registry_at(LT_KIND_TOOL, *ret_n)->impl;
     return LT_OK;
+}
+
+enum lt_code lt_tools_of_servers(struct lt_workflow_run *run, const struct lt_json *settings, const struct lt_tool *const **tools, size_t *n,
+                                 struct lt_error *err)
+{
+    const struct lt_workflow_request *q = run->request;
+    const struct lt_json *configs = lt_json_get(settings, "mcp_configs");
+    if (!configs)
+        return LT_OK;
+    const char *where = lt_printf(q->arena, "processor_config.%s.mcp_configs", lt_llm_processor.class_name).p;
+    return lt_mcp_tools_offer(q->arena, q->config, q->caller->site, configs, where, *tools, *n, tools, n, err);
 }
 
 /* ---- one call of a tool ---- */
@@ -102,8 +114,11 @@ static enum lt_code call_in_time(const struct lt_tool *tool, const struct lt_too
 
 static enum lt_code check_arguments(struct lt_arena *arena, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_error *err)
 {
+    struct lt_arena *arena = l->run->request->arena;
+    const struct lt_schema_options options = {.ignore_unknown = tool->foreign};
+    const struct lt_json *text;
     const struct lt_schema *schema;
-    if (lt_schema_compile_text(arena, tool->parameters, &schema, err))
+    if (lt_json_parse(arena, lt_str(tool->parameters), LT_JSON_STRICT, &text, err) || lt_schema_compile_with(arena, text, &options, &schema, err))
         return lt_error_wrap(err, "parameters of tool '%s'", tool->name);
     return lt_schema_check(schema, arguments, err);
 }
@@ -150,11 +165,28 @@ static struct lt_str with_note(struct lt_arena *arena, struct lt_str text)
     return (struct lt_str){p, text.n + sizeof(note) - 1};
 }
 
+/* A tool's own words, as much as a model is given of them, marked off. */
+static struct lt_str bounded(struct lt_arena *arena, struct lt_str text)
+{
+    bool cut = text.n > LT_TOOL_RESULT_MAX;
+    text.n = cut ? lt_utf8_whole(text.p, LT_TOOL_RESULT_MAX) : text.n;
+    text = lt_guard_mark_off(arena, text);
+    return cut ? with_note(arena, text) : text;
+}
+
+static struct lt_str both(struct lt_arena *arena, struct lt_str a, struct lt_str b)
+{
+    char *p = lt_alloc(arena, a.n + 1 + b.n), *at = mempcpy(p, a.p, a.n);
+    *at++ = '\n';
+    memcpy(at, b.p, b.n);
+    return (struct lt_str){p, a.n + 1 + b.n};
+}
+
 /* Asked is only for what would run. The record says refused whatever the user's silence came of. */
 static enum lt_code approve(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_record_tool *record,
                             struct lt_error *err)
 {
-    if (!lt_approval_needed(l->approval, tool->name))
+    if (!tool->asks && !lt_approval_needed(l->approval, tool->name))
         return LT_OK;
     if (check_arguments(l->run->request->arena, tool, arguments, err))
         return err->code;
@@ -169,7 +201,7 @@ static enum lt_code run_tool(struct loop *l, const struct lt_tool *tool, const s
                              struct lt_str *ret, struct lt_error *err)
 {
     struct lt_arena *arena = l->run->request->arena;
-    struct lt_str result;
+    struct lt_str result = LT_STR("");
     enum lt_code rc = approve(l, tool, arguments, record, err);
     if (rc == LT_OK) {
         uint64_t began = lt_mono_ms();
@@ -180,14 +212,12 @@ static enum lt_code run_tool(struct loop *l, const struct lt_tool *tool, const s
     record->code = rc;
     if (rc) {
         *ret = lt_printf(arena, "Error executing tool: %s%s%s", err->field, err->field[0] ? " " : "", err->detail);
+        if (result.n > 0)
+            *ret = both(arena, *ret, bounded(arena, result));
         return is_for_model(rc) ? LT_OK : rc;
     }
     record->result_bytes = (int64_t)result.n;
-    bool cut = result.n > LT_TOOL_RESULT_MAX;
-    result.n = cut ? lt_utf8_whole(result.p, LT_TOOL_RESULT_MAX) : result.n;
-    *ret = lt_guard_mark_off(arena, result);
-    if (cut)
-        *ret = with_note(arena, *ret);
+    *ret = bounded(arena, result);
     return LT_OK;
 }
 

@@ -6,6 +6,9 @@
 /* Which tools the step's `enabled_tools` names: names, or "__all__". An empty list: none. LT_EPROFILE_INVALID names one that does not exist. */
 enum lt_code lt_tools_enabled(struct lt_arena *arena, const struct lt_json *settings, const struct lt_tool *const **ret, size_t *ret_n,
                               struct lt_error *err);
+/* The same list with the tools of the MCP servers that the step's `mcp_configs` names. Fiber: it connects to them. Errors: lt_mcp_tools_offer(). */
+enum lt_code lt_tools_of_servers(struct lt_workflow_run *run, const struct lt_json *settings, const struct lt_tool *const **tools, size_t *n,
+                                 struct lt_error *err);
 /*
  * Calls context->tool with arguments that are checked first. A call that does not heed context->deadline_ms is broken off after the site's time for
  * tools: LT_ETIMEOUT. LT_EINVALID_INPUT with the argument's field; what the tool fails with. Fiber.

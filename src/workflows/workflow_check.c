@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "text/json_schema.h"
+#include "tools/mcp_tools.h"
 #include "workflows/approval.h"
 #include "workflows/template.h"
 
@@ -163,5 +164,8 @@ void lt_workflow_check(const struct lt_json *config, struct lt_problems *problem
         const char *wrong = lt_approval_rule_wrong(lt_json_get(v, "tool_approval"));
         if (wrong)
             lt_problem_add(problems, processor_path(problems->arena, name, ".tool_approval"), "%s", wrong);
+        wrong = lt_mcp_configs_wrong(lt_json_get(v, "mcp_configs"));
+        if (wrong)
+            lt_problem_add(problems, processor_path(problems->arena, name, ".mcp_configs"), "%s", wrong);
     }
 }

@@ -16,7 +16,7 @@ DOOR = "/openedx-ai-extensions/v1"
 USER = {"id": MARK, "roles": ["student"]}
 
 # What the parameter of a route names: a kind of thing of which site A has one. Longest prefix first.
-KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role", "/v1/courses/": "course",
+KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/": "provider", "/v1/mcp-servers/": "mcp", "/v1/tasks/": "task", "/v1/gradings/": "grading", "/v1/submissions/": "submission", "/v1/roles/": "role", "/v1/courses/": "course",
          "/v1/limits/": "limit", "/v1/event-destinations/": "destination", "/v1/events/dead/": "dead event", "/v1/prices/": "price", "/v1/courses/": "course", "/v1/content-sources/": "source", "/v1/keys/": "key", "/v1/profiles/": "profile", f"{DOOR}/prompts/": "prompt", "/v1/prompts/": "prompt",
          "/v1/privacy/jobs/": "privacy", "/v1/scopes/": "scope", "/v1/sessions/": "session", "/openai/v1/models/": "model", "/openai/v1/responses/": "response"}
 # Parameters that name what the program has, the same for every site.
@@ -24,10 +24,10 @@ OF_NO_SITE = {"/v1/actions/{name}", "/v1/placements/{name}", "/v1/templates/{pat
               "/v1/files/{id}",  # opened by links alone: test_images.py
               "/demo/static/{path}", "/widgets/{path}", "/admin/{path}", "/admin/static/{path}"}
 BODIES = {f"{DOOR}/prompts/{{id}}": {"body": "changed"}, "/v1/prompts/{id}": {"body": "changed"}, "/v1/profiles/{id}": {"description": "changed"},
-          "/v1/limits/{id}": {"amount": 1}, "/v1/event-destinations/{id}": {"enabled": True}, "/v1/content-sources/{id}": {"enabled": False}}
+          "/v1/limits/{id}": {"amount": 1}, "/v1/event-destinations/{id}": {"enabled": True}, "/v1/content-sources/{id}": {"enabled": False}, "/v1/mcp-servers/{id}": {"enabled": False}}
 DAYS = [(datetime.date.today() + datetime.timedelta(days=n)).isoformat() for n in (-3, 3)]
 # Lists of site A that must be as before when B has tried everything.
-LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/placements", "/v1/switches", "/v1/tasks", "/v1/roles", "/v1/keys", "/v1/permissions", "/v1/profiles",
+LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/mcp-servers", "/v1/placements", "/v1/switches", "/v1/tasks", "/v1/roles", "/v1/keys", "/v1/permissions", "/v1/profiles",
          "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices", "/v1/event-destinations", "/v1/events/dead", "/v1/courses", "/v1/content-sources",
          "/v1/reports/policy", "/v1/emergency-stop",
          *(f"/v1/reports/{kind}?group_by=user,provider,course&since={DAYS[0]}&until={DAYS[1]}" for kind in ("usage", "cost", "latency", "feedback"))]
@@ -50,6 +50,8 @@ class Two:
 
     def fill_site_a(self, upstream):
         provider = add_vendor(self.daemon, upstream, name=MARK)
+        self.made("PATCH", "/v1/site", {"settings": {"mcp_hosts": ["127.0.0.1"]}})
+        mcp = self.made("POST", "/v1/mcp-servers", {"label": MARK, "transport": "http", "url": "http://127.0.0.1:9/" + MARK})
         patch = {"orchestrator_class": "ThreadedLLMResponse", "processor_config": {"LLMProcessor": {"prompt": MARK, "stream": False}}}
         profile = self.made("POST", "/v1/profiles", {"slug": MARK, "base_filepath": "base/blank.json5", "content_patch": patch})
         self.made("PATCH", f"/v1/profiles/{MARK}", {"description": "twice"})
@@ -83,7 +85,7 @@ class Two:
                                                                                                        "submission": {"parts": []}}})["response"]
         self.made("PUT", "/v1/emergency-stop", {"reason": MARK})
         export = self.daemon.request("POST", "/v1/privacy/export", self.a, {"user_id": MARK})
-        return {"course": ["course-v1:Lectern+Demo+2026"], "privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
+        return {"course": ["course-v1:Lectern+Demo+2026"], "privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "mcp": [mcp["id"], MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
                 "scope": [scope["id"], scope["uuid"]], "role": [role["id"]], "key": [key["id"], key["prefix"]], "limit": [limit["id"]], "destination": [destination["id"], MARK], "dead event": [dead],
                 "price": [price["id"]], "course": [course["course_id"]], "source": [source["id"], MARK], "call": [call["id"]],
                 "session": [session], "task": [task]}

@@ -186,12 +186,12 @@ def test_the_usage_of_all_calls_of_a_run_adds_up_in_a_stream_too(site, service):
         assert ran["usage"][key] == sum(c["usage"][key] if "usage" in c else c[key] for c in each) > 0
 
 
-# ---- what is not there yet ----
+# ---- MCP servers; the rest of them is in test_mcp_client.py ----
 
-def test_mcp_servers_in_a_profile_are_valid_and_say_why_they_do_not_run(site, service):
+def test_an_mcp_server_that_the_site_has_not_is_named_and_a_step_without_tools_takes_none(site, service):
     slug = add_profile(site, {"mcp_configs": ["sample_server"]})
     answer = run(site, slug, status=500)
-    assert answer["code"] == "profile_invalid" and "mcp_configs" in answer["detail"] and service.requests() == []
+    assert answer["code"] == "profile_invalid" and "mcp_configs" in answer["detail"] and "sample_server" in answer["detail"] and service.requests() == []
     run(site, add_profile(site, {"mcp_configs": []}))
     cards = add_profile(site, {"function": "generate_flashcards", "mcp_configs": ["sample_server"]}, "FlashCardsOrchestrator",
                         OpenEdXProcessor={"function": "get_location_content"})

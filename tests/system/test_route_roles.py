@@ -50,6 +50,8 @@ TABLE = {
     "GET /v1/emergency-stop": MANAGERS, "PUT /v1/emergency-stop": MANAGERS, "DELETE /v1/emergency-stop": MANAGERS,
     "GET /v1/provider-plugins": ADMINS, "GET /v1/providers": ADMINS, "POST /v1/providers": ADMINS, "PUT /v1/providers/order": ADMINS,
     "GET /v1/providers/{id}": ADMINS, "PATCH /v1/providers/{id}": ADMINS, "DELETE /v1/providers/{id}": ADMINS,
+    "GET /v1/mcp-servers": ADMINS, "POST /v1/mcp-servers": ADMINS, "GET /v1/mcp-servers/{id}": ADMINS, "PATCH /v1/mcp-servers/{id}": ADMINS,
+    "DELETE /v1/mcp-servers/{id}": ADMINS, "POST /v1/mcp-servers/{id}/test": ADMINS, "GET /v1/mcp-servers/{id}/tools": ADMINS,
     "POST /v1/providers/{id}/test": ADMINS, "GET /v1/providers/{id}/models": ADMINS,
     "GET /v1/placements": CALLER, "GET /v1/placements/{name}": CALLER, "PUT /v1/placements/{name}": MANAGERS,
     "GET /v1/switches": EDITORS, "PUT /v1/switches": EDITORS,

@@ -56,6 +56,14 @@ static enum lt_code with_prompt(struct lt_workflow_run *run, const struct lt_gen
     return LT_OK;
 }
 
+/* A run without tools that its author counts on would answer from nothing: better none. */
+static enum lt_code check_mcp(const struct lt_json *settings, const struct lt_generation *g, struct lt_error *err)
+{
+    if (lt_json_len(lt_json_get(settings, "mcp_configs")) == 0)
+        return LT_OK;
+    return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.mcp_configs: this step calls no tools; take the member out", g->processor->class_name);
+}
+
 enum lt_code lt_generate(struct lt_workflow_run *run, const struct lt_generation *g, const struct lt_json **ret, struct lt_error *err)
 {
     struct lt_arena *arena = run->request->arena;
@@ -63,7 +71,7 @@ enum lt_code lt_generate(struct lt_workflow_run *run, const struct lt_generation
     struct lt_call_profile *profile = LT_NEW(arena, struct lt_call_profile);
     struct lt_call_result *result = g->call ? g->call : LT_NEW(arena, struct lt_call_result);
     struct lt_run_call call = {.action = g->action, .input = g->input, .profile = profile};
-    if (check_function(settings, g, err) || lt_llm_options_read(arena, settings, profile, err) || with_prompt(run, g, profile, err))
+    if (check_function(settings, g, err) || check_mcp(settings, g, err) || lt_llm_options_read(arena, settings, profile, err) || with_prompt(run, g, profile, err))
         return err->code;
     profile->own_form = true;
     if (lt_run_ask(run, &call, result, err))

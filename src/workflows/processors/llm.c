@@ -278,7 +278,7 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
     size_t tools_n;
     struct lt_approval_rule approval;
     if (lt_llm_options_read(arena, settings, profile, err) || lt_tools_enabled(arena, settings, &tools, &tools_n, err) ||
-        lt_approval_rule_read(settings, &approval, err))
+        lt_tools_of_servers(run, settings, &tools, &tools_n, err) || lt_approval_rule_read(settings, tools, tools_n, &approval, err))
         return err->code;
     for (size_t i = 0; i < tools_n; i++)
         if (tools[i] == &lt_tool_search_course)

@@ -81,15 +81,6 @@ static enum lt_code read_options(struct lt_arena *arena, const struct lt_json *o
     return rc;
 }
 
-/* A run without tools that its author counts on would answer from nothing: better none. */
-static enum lt_code check_mcp(const struct lt_json *settings, struct lt_error *err)
-{
-    if (lt_json_len(lt_json_get(settings, "mcp_configs")) == 0)
-        return LT_OK;
-    return lt_fail(err, LT_EPROFILE_INVALID, "processor_config.%s.mcp_configs: tools of MCP servers cannot be called here yet; take the member out",
-                   lt_llm_processor.class_name);
-}
-
 enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err)
 {
     const struct lt_json *options = lt_json_get(settings, "options");
@@ -97,8 +88,6 @@ enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *s
     /* "default" is the first of the site's order that serves: what happens without a name. */
     *ret = (struct lt_call_profile){.provider = lt_str_is(provider, "default") ? LT_STR("") : provider, .vendor = LT_STR(""),
                                     .cache = wish(lt_json_get(settings, "cache"), LT_WISH_NONE)};
-    if (check_mcp(settings, err))
-        return err->code;
     if (lt_json_len(options) == 0)
         return LT_OK;
     if (read_options(arena, options, ret, &text, err))
