@@ -114,7 +114,6 @@ static enum lt_code call_in_time(const struct lt_tool *tool, const struct lt_too
 
 static enum lt_code check_arguments(struct lt_arena *arena, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_error *err)
 {
-    struct lt_arena *arena = l->run->request->arena;
     const struct lt_schema_options options = {.ignore_unknown = tool->foreign};
     const struct lt_json *text;
     const struct lt_schema *schema;
