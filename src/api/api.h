@@ -51,6 +51,10 @@ void lt_api_free(struct lt_api *api);
 void lt_api_handle(struct lt_http_request *http, void *ctx);
 /* The server's `ended`: writes the line of the access log. ctx is the struct lt_api. Fiber. */
 void lt_api_ended(struct lt_http_request *http, uint64_t sent, const char *closed, void *ctx);
+/* An lt_events_request_fn: runs, as a task, the workflow that the request's context leads to; ctx is the struct lt_api. Fiber. */
+struct lt_bus_request; /* events/avro.h */
+enum lt_code lt_api_bus_request(void *api, struct lt_arena *arena, struct lt_config *config, const struct lt_site *site, const struct lt_bus_request *request,
+                                struct lt_uuid id, const uint8_t hash[32], struct lt_error *err);
 /* Any thread: drops what is kept in memory of a user's calls that have ended; ctx is the struct lt_api. */
 void lt_api_forget(void *api, int64_t site_id, struct lt_str user_id);
 /* Any thread: from now on /readyz says 503. */

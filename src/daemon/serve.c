@@ -79,6 +79,14 @@ static void erase(void *daemon)
     d->eraser = NULL;
 }
 
+/* While the events' fibers run, there is an API. */
+static enum lt_code run_requested(void *daemon, struct lt_arena *arena, struct lt_config *config, const struct lt_site *site,
+                                  const struct lt_bus_request *request, struct lt_uuid id, const uint8_t hash[32], struct lt_error *err)
+{
+    struct lt_daemon *d = daemon;
+    return lt_api_bus_request(d->api, arena, config, site, request, id, hash, err);
+}
+
 static void tell(void *daemon)
 {
     struct lt_daemon *d = daemon;
@@ -278,7 +286,8 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
     d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store, 
                                                                   .files_dir = lt_manager_files_dir(d->engine.manager), .manager = d->engine.manager, .forget = forget_user, .ctx = d});
-    d->events = lt_events_new(&(struct lt_events_options){.store = d->engine.store, .tls = d->engine.tls, .pace = d->settings->events_pace});
+    d->events = lt_events_new(&(struct lt_events_options){.store = d->engine.store, .tls = d->engine.tls, .pace = d->settings->events_pace,
+                                                          .request = run_requested, .ctx = d});
     struct lt_api_options options = {.store = d->engine.store,
                                      .limits = d->limits,
                                      .tls = d->engine.tls,

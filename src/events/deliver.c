@@ -2,8 +2,7 @@
 #include "base/log.h"
 #include "events/private.h"
 
-/* The destination as the present configuration has it. */
-static const struct lt_event_destination *find(const struct lt_config *config, int64_t id, const struct lt_site **ret_site)
+const struct lt_event_destination *lt_events_find(const struct lt_config *config, int64_t id, const struct lt_site **ret_site)
 {
     for (size_t i = 0; i < config->sites_n; i++)
         for (size_t k = 0; k < config->sites[i].destinations_n; k++)
@@ -18,7 +17,7 @@ static const struct lt_event_destination *find(const struct lt_config *config, i
 static enum lt_code deliver_some(struct lt_events *e, struct lt_config *config, int64_t id, bool *ret_more, struct lt_error *err)
 {
     const struct lt_site *site = NULL;
-    const struct lt_event_destination *to = find(config, id, &site);
+    const struct lt_event_destination *to = lt_events_find(config, id, &site);
     enum lt_event_fate fates[LT_EVENTS_BATCH];
     struct lt_event_sent sent = {.fates = fates};
     struct lt_event_row *rows;

@@ -16,7 +16,7 @@ struct lt_events *lt_events_new(const struct lt_events_options *options)
         e->options.pace = 1;
     lt_uuid_format(lt_uuid_new(), e->owner);
     for (int i = 0; i < LT_EVENTS_JOBS; i++)
-        e->jobs[i].events = e;
+        e->jobs[i].events = e->consumers[i].events = e;
     return e;
 }
 
@@ -41,16 +41,34 @@ static bool any_destination(void)
 }
 
 /* Its slot, or a free one; NULL: it is delivered to already, or none is free. */
-static struct lt_events_job *slot_for(struct lt_events *e, int64_t destination_id)
+static struct lt_events_job *slot_for(struct lt_events_job jobs[LT_EVENTS_JOBS], int64_t destination_id)
 {
     struct lt_events_job *found = NULL;
     for (int i = 0; i < LT_EVENTS_JOBS; i++) {
-        if (e->jobs[i].fiber && e->jobs[i].destination_id == destination_id)
+        if (jobs[i].fiber && jobs[i].destination_id == destination_id)
             return NULL;
-        if (!e->jobs[i].fiber)
-            found = &e->jobs[i];
+        if (!jobs[i].fiber)
+            found = &jobs[i];
     }
     return found;
+}
+
+static void start(struct lt_events_job jobs[LT_EVENTS_JOBS], int64_t destination_id, void (*fn)(void *job))
+{
+    struct lt_events_job *job = slot_for(jobs, destination_id);
+    if (!job)
+        return;
+    job->destination_id = destination_id;
+    lt_fiber_start(lt_loop_self(), fn, job, &job->fiber); /* none is free: next time */
+}
+
+static void start_consumers(struct lt_events *e)
+{
+    const struct lt_config *config = lt_config_current();
+    for (size_t i = 0; e->options.request && i < config->sites_n; i++)
+        for (size_t k = 0; config->sites[i].enabled && k < config->sites[i].destinations_n; k++)
+            if (lt_bus_consumes(&config->sites[i].destinations[k]))
+                start(e->consumers, config->sites[i].destinations[k].id, lt_bus_consume);
 }
 
 static enum lt_code look(struct lt_events *e, struct lt_error *err)
@@ -59,31 +77,28 @@ static enum lt_code look(struct lt_events *e, struct lt_error *err)
     int64_t *due;
     size_t n = 0;
     enum lt_code rc = lt_events_due(e, arena, LT_EVENTS_JOBS, &due, &n, err);
-    for (size_t i = 0; rc == LT_OK && i < n; i++) {
-        struct lt_events_job *job = slot_for(e, due[i]);
-        if (!job)
-            continue;
-        job->destination_id = due[i];
-        lt_fiber_start(lt_loop_self(), lt_events_deliver, job, &job->fiber); /* none is free: next time */
-    }
+    for (size_t i = 0; rc == LT_OK && i < n; i++)
+        start(e->jobs, due[i], lt_events_deliver);
     lt_arena_free(arena);
     return rc;
 }
 
+static bool cancel(struct lt_events_job jobs[LT_EVENTS_JOBS])
+{
+    bool any = false;
+    for (int i = 0; i < LT_EVENTS_JOBS; i++)
+        if (jobs[i].fiber) {
+            lt_fiber_cancel(jobs[i].fiber);
+            any = true;
+        }
+    return any;
+}
+
 static void end_jobs(struct lt_events *e)
 {
-    bool busy = true;
     lt_fiber_cancel_reset();
-    for (int i = 0; i < LT_EVENTS_JOBS; i++)
-        if (e->jobs[i].fiber)
-            lt_fiber_cancel(e->jobs[i].fiber);
-    while (busy) {
-        busy = false;
-        for (int i = 0; i < LT_EVENTS_JOBS; i++)
-            busy |= e->jobs[i].fiber != NULL;
-        if (busy)
-            lt_fiber_sleep(10);
-    }
+    while (cancel(e->jobs) | cancel(e->consumers))
+        lt_fiber_sleep(10);
 }
 
 void lt_events_worker(void *events)
@@ -96,6 +111,7 @@ void lt_events_worker(void *events)
     while (lt_fiber_sleep(LOOK_MS) != LT_ECANCELLED) {
         if (!lt_config_current() || !any_destination())
             continue;
+        start_consumers(e);
         enum lt_code rc = look(e, &err);
         if (rc == LT_OK && lt_loop_now(lt_loop_self()) >= sweep_at) {
             rc = lt_events_sweep(e, &err);

@@ -20,9 +20,19 @@ enum {
 struct lt_tls;
 struct lt_events;
 
+struct lt_bus_request; /* events/avro.h */
+/*
+ * Runs what a message from the event bus asks for. LT_OK: it will be run once, whatever happens, however often this is asked with the same id. A code that
+ * lt_code_retryable() knows: later perhaps; any other: never, and the error says why. Fiber.
+ */
+typedef enum lt_code (*lt_events_request_fn)(void *ctx, struct lt_arena *arena, struct lt_config *config, const struct lt_site *site,
+                                             const struct lt_bus_request *request, struct lt_uuid id, const uint8_t hash[32], struct lt_error *err);
+
 struct lt_events_options {
     struct lt_store *store;
     struct lt_tls *tls;                /* client context */
+    lt_events_request_fn request;      /* NULL: nothing is taken from an event bus */
+    void *ctx;
     int64_t pace;                      /* pauses and ages are so many times shorter: 1, but for tests */
 };
 struct lt_events *lt_events_new(const struct lt_events_options *options);

@@ -21,6 +21,7 @@ struct lt_events {
     struct lt_events_stats stats;
     char owner[37];                    /* of leases */
     struct lt_events_job jobs[LT_EVENTS_JOBS];
+    struct lt_events_job consumers[LT_EVENTS_JOBS];
 };
 
 /* ---- queue.c: the store's side; fiber ---- */
@@ -40,6 +41,8 @@ int64_t lt_events_pause(int64_t failures, uint32_t chance);
 
 /* ---- deliver.c ---- */
 void lt_events_deliver(void *job);
+/* The destination in the configuration; NULL: there is none. */
+const struct lt_event_destination *lt_events_find(const struct lt_config *config, int64_t id, const struct lt_site **ret_site);
 
 /* ---- sweep.c ---- */
 /* Gives up what is too old, drops what is too much, and counts what there is. */
@@ -57,6 +60,22 @@ enum lt_code lt_events_post(const struct lt_event_sender *s, const struct lt_eve
 /* What an answer's status says of an event: taken, at fault, or to be tried again. Fills sent's error and counts. */
 enum lt_event_fate lt_events_judge(int status, struct lt_event_sent *sent);
 
+/* ---- consume.c ---- */
+#define LT_BUS_REQUEST_TYPE "org.openedx.ai_extensions.orchestration.requested.v1"
+#define LT_BUS_REQUEST_TOPIC "ai-orchestration-requests"
+#define LT_BUS_REQUEST_KIND "orchestration.requested" /* in the list of what was given up */
+#define LT_BUS_GROUP "ai-extensions-orchestrator"
+#define LT_BUS_TOPIC "lectern-events"
+enum { LT_BUS_HEADERS_MAX = 16 };
+bool lt_bus_consumes(const struct lt_event_destination *to);
+/* Fiber: takes requests until the destination is gone or it is cancelled. */
+void lt_bus_consume(void *job);
+
+/* ---- bus.c ---- */
+/* A topic of the settings, or the other one, with the site's prefix. */
+struct lt_str lt_bus_topic(struct lt_arena *arena, const struct lt_event_destination *to, const char *key, const char *otherwise);
+
 /* ---- the kinds ---- */
+void lt_bus_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret);
 void lt_webhook_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret);
 void lt_xapi_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret);

@@ -9,7 +9,8 @@
 enum { ANSWER_MAX = 256 * 1024, RETRY_AFTER_MAX_S = 3600 };
 
 typedef void (*send_fn)(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret);
-static const send_fn senders[LT_DESTINATION_KINDS] = {[LT_DESTINATION_XAPI] = lt_xapi_send, [LT_DESTINATION_WEBHOOK] = lt_webhook_send};
+static const send_fn senders[LT_DESTINATION_KINDS] = {[LT_DESTINATION_XAPI] = lt_xapi_send, [LT_DESTINATION_WEBHOOK] = lt_webhook_send,
+                                                        [LT_DESTINATION_REDIS] = lt_bus_send};
 
 void lt_events_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret)
 {

@@ -238,3 +238,169 @@ def test_lrs_that_has_a_statement_already_has_it(rig):
     calls = [rig.summarise() for _ in range(5)]
     until_empty(rig, made)
     assert len(seen) == len(calls) and rig.dead() == [] and rig.state(made)["delivered"] == len(calls)
+
+
+# ---- receivers in trouble ----
+
+def test_receiver_that_is_down_gets_everything_in_order_when_it_is_up(rig):
+    """Ten minutes at this pace: pauses between attempts reach their longest, and other receivers are told meanwhile."""
+    up = rig.receiver()
+    down = Receiver()
+    port = down.port
+    down.stop()
+    waits, told = rig.tell(f"http://127.0.0.1:{port}"), rig.tell(up.url)
+    calls = [rig.summarise() for _ in range(10)]
+    until_empty(rig, told)
+    wait_until(lambda: rig.state(waits)["failures"] >= 8, what="some attempts")  # 1 + 2 + 4 + … s of pauses: two to four minutes, or that part of them
+    wait_until(lambda: rig.state(waits)["failures"] >= 10, what="attempts at their longest pause")
+    assert rig.state(waits)["waiting"] == 10
+    back = Receiver(port=port)
+    rig.receivers.append(back)
+    until_empty(rig, waits)
+    assert [post.json["data"]["id"] for post in back.all()] == calls == [post.json["data"]["id"] for post in up.all()]
+    assert rig.dead() == [] and rig.daemon.figure("lectern_events_failed_total") >= 10
+
+
+def test_flapping_receiver_gets_each_at_least_once_and_in_order(rig):
+    n = iter(range(10**6))
+    receiver = rig.receiver(lambda post: (204, 503, None, 500, 204)[next(n) % 5])
+    made = rig.tell(receiver.url)
+    calls = [rig.summarise() for _ in range(15)]
+    until_empty(rig, made)
+    taken = [post.json["data"]["id"] for post in receiver.all()]
+    assert list(dict.fromkeys(taken)) == calls and rig.dead() == []
+    assert {post.headers["webhook-id"] for post in receiver.all("posts")} == {post.headers["webhook-id"] for post in receiver.all()}
+
+
+def test_slow_receiver_keeps_neither_callers_nor_others_waiting(rig):
+    gate = threading.Event()
+    slow = rig.receiver(lambda post: gate.wait(60) and 204 or 204)
+    fast = rig.receiver()
+    waits, told = rig.tell(slow.url), rig.tell(fast.url)
+    calls = [rig.summarise() for _ in range(5)]
+    until_empty(rig, told)
+    assert len(fast.all()) == 5 and rig.state(waits)["waiting"] == 5
+    gate.set()
+    until_empty(rig, waits)
+    assert list(dict.fromkeys(post.json["data"]["id"] for post in slow.all())) == calls
+
+
+def test_what_is_refused_for_good_is_given_up_and_the_rest_goes_on(rig):
+    refused = []
+    receiver = rig.receiver(lambda post: 422 if post.json["data"]["id"] in refused else 204)
+    made = rig.tell(receiver.url, enabled=False)
+    rig.daemon.request("PATCH", f"/v1/event-destinations/{made['id']}", rig.daemon.admin_key, {"url": "http://127.0.0.1:9/", "enabled": True})
+    calls = [rig.summarise() for _ in range(4)]
+    refused.append(calls[1])
+    rig.daemon.request("PATCH", f"/v1/event-destinations/{made['id']}", rig.daemon.admin_key, {"url": receiver.url})
+    until_empty(rig, made)
+    assert [post.json["data"]["id"] for post in receiver.all()] == [calls[0], calls[2], calls[3]]
+    dead = rig.dead("?destination=" + made["name"])
+    assert [(d["data"]["id"], d["reason"], d["attempts"]) for d in dead] == [(calls[1], "the receiver answered 422", 1)]
+    refused.clear()
+    assert json.loads(rig.daemon.cli("--json", "events", "retry", str(dead[0]["id"])))["events"] == "1"
+    wait_until(lambda: len(receiver.all()) == 4, what="the one that was tried again")
+    assert receiver.all()[3].headers["webhook-id"] == dead[0]["event_id"] and rig.dead() == []
+
+
+def test_receiver_that_wants_to_be_left_alone_is(tmp_path):
+    """Retry-After counts, at this pace a tenth of it."""
+    rig, first = Rig(tmp_path, pace="10"), []
+    receiver = rig.receiver(lambda post: 204 if first else first.append(post) or (429, {"Retry-After": "30"}))
+    made = rig.tell(receiver.url)
+    rig.summarise()
+    until_empty(rig, made)
+    one, two = receiver.all("posts")
+    assert two.at - one.at > 2.5 and one.headers["webhook-id"] == two.headers["webhook-id"] and rig.dead() == []
+    rig.end()
+
+
+def test_answers_that_blame_nobody_end_after_many_attempts(rig):
+    receiver = rig.receiver(lambda post: 404)
+    made = rig.tell(receiver.url)
+    rig.summarise()
+    wait_until(lambda: len(rig.dead()) == 1, timeout=120, what="the end of patience")
+    assert len(receiver.all("posts")) == 25 and rig.state(made)["waiting"] == 0
+
+
+def test_too_old_is_given_up(tmp_path):
+    rig = Rig(tmp_path, pace="100000")  # three days are two and a half seconds
+    made = rig.tell("http://127.0.0.1:9/")
+    rig.summarise()
+    wait_until(lambda: [d["reason"] for d in rig.dead()] == ["it was too old"], what="the end of its time")
+    assert rig.state(made)["waiting"] == 0
+    rig.end()
+
+
+# ---- crashes ----
+
+def test_killed_daemon_tells_each_call_at_least_once_in_order_and_nothing_else(rig):
+    """Under load, several times: what the register has ended is told, and what is told is in the register."""
+    import signal
+    receiver = rig.receiver()
+    made = rig.tell(receiver.url, events=["call.completed", "call.failed"])
+    for _ in range(4):
+        stop = threading.Event()
+
+        def load():
+            while not stop.is_set():
+                with contextlib.suppress(Exception):
+                    rig.daemon.request("POST", "/v1/actions/summarise_text", rig.daemon.service_key, {**TEXT, "user": {"id": f"u{threading.get_ident() % 5}", "roles": ["student"]}}, timeout=5)
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        [t.start() for t in threads]
+        seen = len(receiver.all())
+        wait_until(lambda: len(receiver.all()) > seen + 20, what="deliveries under way")
+        rig.daemon.stop(signal.SIGKILL)
+        stop.set(), [t.join() for t in threads]
+        rig.again()
+    until_empty(rig, made)
+    ended = {str(uuid.UUID(bytes=row[0])): row[1] for row in rig.rows("SELECT call_id, state FROM ai_call_end WHERE state <> 'refused'")}
+    first = {}
+    for post in receiver.all():
+        first.setdefault(post.json["data"]["id"], post.json["data"]["state"])
+    assert first == ended and rig.dead() == []
+    print(f"{len(ended)} calls, {len(receiver.all()) - len(first)} told again, {sum(s == 'interrupted' for s in ended.values())} interrupted")
+
+
+def test_two_daemons_over_one_database_do_not_deliver_the_same_at_once(rig, tmp_path):
+    receiver = rig.receiver(lambda post: time.sleep(0.02) or 204)
+    made = rig.tell(receiver.url)
+    (tmp_path / "second").mkdir()
+    second = Daemon(tmp_path / "second", "--database", f"sqlite:{rig.folder / 'data/lectern.db'}", "--events-pace", PACE, demo=False)
+    calls = [rig.summarise() for _ in range(60)]
+    until_empty(rig, made)
+    assert second.stop() == 0
+    assert [post.json["data"]["id"] for post in receiver.all()] == calls
+
+
+# ---- sites and users ----
+
+def test_sites_are_told_of_their_own_alone(rig):
+    rig.daemon.cli("site", "add", "b")
+    rig.daemon.cli("site", "set", "b", "policy_by_lms=true")
+    key = json.loads(rig.daemon.cli("--json", "key", "add", "--site", "b", "--role", "site_admin"))["key"]
+    rig.daemon.cli("provider", "add", "extract", "--site", "b", "--plugin", "extract")
+    of_a, of_b = rig.receiver(), rig.receiver()
+    rig.tell(of_a.url)
+    rig.daemon.cli("event-destination", "add", "mine", "webhook", of_b.url, "events=call.completed,policy.accepted", "--site", "b")
+    rig.daemon.wait_for_config()
+    a = rig.summarise()
+    answer = rig.daemon.request("POST", "/v1/actions/summarise_text", key, {**TEXT, "user": USER})
+    assert answer.status == 200, answer
+    wait_until(lambda: of_a.all() and of_b.all())
+    assert [post.json["data"]["id"] for post in of_a.all()] == [a] and [post.json["data"]["id"] for post in of_b.all()] == [answer.json["id"]]
+    assert of_a.all()[0].json["data"]["actor"] != of_b.all()[0].json["data"]["actor"], "one id at two sites is two people"
+    assert rig.daemon.request("GET", "/v1/event-destinations", key).json["destinations"][0]["name"] == "mine"
+
+
+def test_erased_user_is_not_told_of_any_more(rig):
+    made = rig.tell("http://127.0.0.1:9/")
+    rig.summarise(), rig.summarise({"id": "other", "roles": ["student"]})
+    assert rig.rows("SELECT COUNT(*) FROM event_outbox") == [(2,)]
+    export = rig.daemon.request("POST", "/v1/privacy/export", rig.daemon.admin_key, {"user_id": USER["id"]}).body.decode()
+    assert "event_outbox" in export and "event_actor" in export
+    job = rig.daemon.request("POST", "/v1/privacy/erase", rig.daemon.admin_key, {"user_id": USER["id"]}).json["id"]
+    wait_until(lambda: rig.daemon.request("GET", f"/v1/privacy/jobs/{job}", rig.daemon.admin_key).json["state"] == "completed", what="the erasure")
+    assert rig.rows("SELECT user_id FROM event_outbox") == [("other",)] == rig.rows("SELECT user_id FROM event_actor")
+    assert rig.state(made)["waiting"] == 1
