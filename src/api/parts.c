@@ -121,3 +121,12 @@ enum lt_code lt_request_reload(struct lt_request *r, struct lt_error *err)
         return lt_fail(err, LT_ENOT_FOUND, "the site was removed meanwhile");
     return LT_OK;
 }
+
+bool lt_request_no_store(struct lt_request *r)
+{
+    struct lt_str list = lt_http_field(&r->http->head, "Cache-Control", NULL);
+    bool found = lt_json_bool_or(lt_json_get(r->body, "no_store"), false);
+    while (list.n > 0 && !found)
+        found = lt_str_eq_ci(lt_str_trim(lt_str_cut(&list, ',')), LT_STR("no-store"));
+    return found;
+}

@@ -1,4 +1,5 @@
 /* /v1/register: the durable record, for who may read it. */
+#include "core/answer_cache.h"
 #include "core/register_export.h"
 
 #include "api/request.h"
@@ -84,6 +85,23 @@ void lt_get_register(struct lt_request *r)
     lt_json_end(r, 200, &j);
 }
 
+/* Where its answer came from, when no provider was asked. */
+static void put_cached(struct lt_request *r, struct lt_jw *w, struct lt_uuid id)
+{
+    struct lt_uuid source;
+    int64_t saved;
+    char text[37];
+    if (!lt_answer_cache_hit_of(r->api->options.store, r->arena, id, &source, &saved))
+        return;
+    lt_uuid_format(source, text);
+    lt_jw_key(w, "cached");
+    lt_jw_obj(w);
+    lt_jw_kstrz(w, "call", text);
+    if (lt_permitted(&r->caller, "view_cost", LT_STR_NULL))
+        lt_jw_kcount(w, "saved_cost", saved);
+    lt_jw_end(w);
+}
+
 void lt_get_register_call(struct lt_request *r)
 {
     struct lt_error err;
@@ -106,6 +124,7 @@ void lt_get_register_call(struct lt_request *r)
     lt_jw_raw(w, call.tools);
     lt_jw_key(w, "approvals");
     lt_jw_raw(w, call.approvals);
+    put_cached(r, w, id);
     lt_jw_key(w, "feedback");
     lt_jw_raw(w, call.feedback);
     lt_jw_key(w, "content");

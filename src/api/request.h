@@ -204,6 +204,8 @@ enum lt_code lt_query_time(struct lt_request *r, const char *name, int64_t *ret,
 enum lt_code lt_body_time(struct lt_request *r, const char *name, int64_t *ret, struct lt_error *err);
 void lt_jw_next(struct lt_jw *w, bool more, int64_t last);
 void lt_jw_next_text(struct lt_jw *w, bool more, struct lt_str last);
+/* Nothing may come from the response cache: the field Cache-Control has no-store, or the body `no_store`. */
+bool lt_request_no_store(struct lt_request *r);
 /* {id} of the path as UUID; LT_ENOT_FOUND. */
 enum lt_code lt_param_uuid(struct lt_request *r, struct lt_uuid *ret, struct lt_error *err);
 /* After a change: r->config becomes the snapshot that holds it. r->caller stays in the old one, which lives on with the request. */

@@ -243,12 +243,12 @@ static const char workflow_run[] =
     "\"Of content; without it, what looks like HTML is HTML.\"}}},\"action\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},"
     "\"prompt\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":100000,\"description\":\"Slug or id of a prompt template, or an author's own text, "
     "which the profile must allow.\"},"
-    "\"user_input\":{},\"stream\":{\"type\":\"boolean\"},\"async\":{\"type\":\"boolean\"}," LOOK "," USER "}}";
+    "\"user_input\":{},\"stream\":{\"type\":\"boolean\"},\"async\":{\"type\":\"boolean\"},\"no_store\":{\"type\":\"boolean\"}," LOOK "," USER "}}";
 static const char workflow_answer[] =
     OBJECT("\"trace\":{\"type\":\"object\"},\"content\":{\"type\":\"object\"},"
            "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"profile\":{\"type\":\"string\"},\"scope_id\":" COUNT
            ",\"session_id\":{\"type\":[\"string\",\"null\"]},\"action\":{\"type\":\"string\"},\"success\":{\"type\":\"boolean\"},"
-           "\"response\":{\"type\":\"object\"},\"calls\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+           "\"response\":{\"type\":\"object\"},\"cached\":{\"type\":\"boolean\"},\"calls\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
            "\"usage\":" OBJECT("\"prompt_tokens\":" COUNT ",\"completion_tokens\":" COUNT ",\"total_tokens\":" COUNT) ","
            "\"created_at\":" TIME ",\"completed_at\":" TIME);
 

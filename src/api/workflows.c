@@ -98,7 +98,8 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
                                       .content = member(where, "content"),
                                       .action = lt_json_str_or(lt_json_get(r->body, "action"), LT_STR("run")),
                                       .user_input = lt_json_get(r->body, "user_input"),
-                                      .prompt = lt_str_trim(member(r->body, "prompt"))};
+                                      .prompt = lt_str_trim(member(r->body, "prompt")),
+                                      .no_store = lt_request_no_store(r)};
     if (lt_json_get(r->body, "prompt") && q->prompt.n == 0)
         return lt_fail_field(err, LT_EINVALID_INPUT, "/prompt", "must not be blank; without a prompt of its own the profile's counts");
     if (lt_content_inline(r->arena, q->content, member(where, "content_type"), &q->content, err))

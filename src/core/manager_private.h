@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "core/admission.h"
+#include "core/answer_cache.h"
 #include "core/breaker.h"
 #include "core/calls.h"
 #include "core/charge.h"
@@ -32,6 +33,7 @@ struct lt_manager {
     struct lt_ledger *ledger;
     struct lt_lms_roles_stats lms_roles;
     struct lt_metrics *metrics;
+    atomic_ulong cache_hits, cache_misses; /* of the response cache */
 };
 
 /* What the present attempt may come to. */
@@ -78,6 +80,7 @@ struct lt_process {
     const struct lt_neutral_result *answer; /* of the attempt that succeeded */
     struct lt_action_call action_call;
     struct lt_trace_call *trace; /* NULL: it is not traced */
+    struct lt_answer_cache_use cache;
     char user_hash[65];        /* what vendors get in the place of the user's id */
 };
 
@@ -86,6 +89,16 @@ struct lt_process {
 
 /* Asks the eligible instances in order until one answers; fills the result's attempts and, on success, its response. Fiber. */
 enum lt_code lt_process_ask(struct lt_process *c, struct lt_error *err);
+
+/* ---- answer_cache.c ---- */
+
+/*
+ * The compiled call may have been answered before: fills the run's result, as a provider does. Only where the profile of the call has settings with
+ * `response_cache`. Fiber.
+ */
+bool lt_process_cached(struct lt_process *c, struct lt_provider_run *run);
+/* Into the unit of the end, when the content of a call goes there: keeps its answer, or notes where that came from. */
+void lt_process_record_cache(const struct lt_process *c, struct lt_tx *tx);
 
 /* ---- expense.c ---- */
 

@@ -115,6 +115,8 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
         lt_record_content(tx, c->action, &c->action_call, &partial);
     if (c->watch)
         c->request->caller->site->guard->ops->record(c->watch, tx);
+    if (c->cache.on)
+        lt_process_record_cache(c, tx);
     lt_process_record_images(c, tx);
     lt_record_end(tx, r->id,
                   &(struct lt_record_end){.state = end_state(r),

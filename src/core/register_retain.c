@@ -86,6 +86,8 @@ static enum lt_code remove_call(struct retention *t, struct lt_tx *tx, struct lt
         "DELETE FROM register_pending WHERE call_id = $1", "DELETE FROM register_erasure WHERE call_id = $1",
         "DELETE FROM ai_call_feedback WHERE call_id = $1",
         "DELETE FROM tool_approval WHERE call_id = $1",
+        "DELETE FROM answer_cache WHERE call_id = $1",
+        "DELETE FROM answer_cache_hit WHERE call_id = $1",
         LT_PICTURE_FORGET,
         "DELETE FROM ai_call WHERE id = $1",
     };
@@ -167,6 +169,7 @@ static void remove_content(struct retention *t, struct lt_tx *tx, const struct l
         "UPDATE ai_call_attempt SET detail = '' WHERE call_id = $1" NOT_ERASED,
         "DELETE FROM ai_call_checkpoint WHERE call_id = $1" NOT_ERASED,
         "UPDATE tool_approval SET arguments = '' WHERE call_id = $1" NOT_ERASED,
+        "DELETE FROM answer_cache WHERE call_id = $1" NOT_ERASED,
         LT_PICTURE_FORGET,
         "UPDATE register_seal SET salt = NULL WHERE call_id = $1 AND kind = 2" NOT_ERASED,
     };

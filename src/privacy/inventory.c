@@ -38,6 +38,9 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     {"ai_call_feedback", LT_OF_CALL, "What the user thought of an answer: a rating, a reason and a comment. After an erasure the rating stays.",
      "As long as the register; comments as long as contents.", "call_id", "call_id = {call}", "user_id = {name}, comment = ''", .as = "feedback",
      .stays = "call_id site_id rating reason created_at changed_at", .hidden = "call_id"},
+    {"answer_cache_hit", LT_OF_CALL, "That a call was answered from the response cache, and by which call's answer.", "As long as the register.",
+     "call_id", "call_id = {call}", "site_id = site_id", .as = "cached", .stays = "call_id site_id source_call_id saved_cost",
+     .hidden = "call_id source_call_id saved_cost"},
     {"ai_call_end", LT_OF_CALL, "How a call ended, with tokens and cost; errors may quote the input, answers that broke off are kept.",
      "As long as the register.", "call_id", "call_id = {call}", "detail = '', partial = ''", .as = "end",
      .stays = "call_id state code instance_id model prompt_tokens completion_tokens total_tokens completed_at cost", .hidden = "call_id cost"},
@@ -71,6 +74,8 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     {"idempotency_key", LT_OF_USER, "Answers kept for a client that asks again with the same key.", "As the site sets it: 24 hours.", "id",
      "site_id = {site} AND caller IN (SELECT 'user ' || {user} UNION ALL SELECT 'key' || id || ' ' || {user} FROM site_key"
      " WHERE site_id = {site}) AND created_at <= {cut}", .hidden = "request_hash"},
+    {"answer_cache", LT_OF_USER, "Answers that are given again to calls that are the same.", "As the profile sets it: a week at most.", "cache_key",
+     BY("user_id") " AND created_at <= {cut}", .hidden = "cache_key"},
     {"course_role", LT_OF_USER, "Roles in courses that this program was told of.", "Until they are taken.", "id", BY("user_id")},
     {"usage_notice", LT_OF_USER, "That a limit of the user's was used to 80 and 100 %.", "As long as the limit.", "id", OF_COUNTER},
     {"usage_counter", LT_OF_USER,

@@ -153,6 +153,12 @@ enum lt_code lt_llm_prompt(const struct lt_workflow_run *run, const struct lt_pr
 struct lt_str lt_llm_fill(const struct lt_workflow_run *run, struct lt_str prompt, bool *ret_filled);
 /* processors/llm_options.c: `provider`, `options` and `cache` of the step. LT_EPROFILE_INVALID. In the arena. */
 enum lt_code lt_llm_options_read(struct lt_arena *arena, const struct lt_json *settings, struct lt_call_profile *ret, struct lt_error *err);
+/*
+ * processors/response_cache.c: `response_cache` of the step goes into profile->settings, unless the run wants nothing of it (no_store). For steps
+ * without tools. LT_EPROFILE_INVALID.
+ */
+enum lt_code lt_llm_response_cache(const struct lt_workflow_run *run, const struct lt_json *settings, struct lt_call_profile *profile,
+                                   struct lt_error *err);
 
 /* processors/generate.c */
 /* What it is to be about: the content of the place, else what the user wrote. LT_EINVALID_INPUT when there is neither. */

@@ -306,6 +306,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
         r->cost = ret->cost;
     else
         add(&r->cost, ret->cost);
+    r->cached |= rc == LT_OK && (ret->attempts_n == 0 || !ret->attempts[ret->attempts_n - 1].success); /* none of those asked has answered */
     r->calls[r->calls_n++] = ret->id;
     if (rc)
         *err = ret->error;

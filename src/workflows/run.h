@@ -38,6 +38,7 @@ struct lt_workflow_request {
     struct lt_trace *trace;            /* notes what its calls are compiled to; NULL: nobody wants to see it */
     bool policy_by_lms;                /* whoever asks vouches that the LMS has asked the user */
     bool veiled;                       /* the answer is to be kept: it is not restored (core/guard.h) */
+    bool no_store;                     /* nothing is to come from the response cache, or go there */
     /*
      * The listener; all may be NULL. on_start: the run has begun (nothing durable yet, show nothing but the id); when the first thing it
      * does is refused at a gate, it is not called. on_text: a piece of an answer that is text, after the begin record of its call is
@@ -70,6 +71,7 @@ struct lt_workflow_result {
     bool content_stale;
     size_t inline_cut;
     bool kept;                         /* an orchestrator has stored something of this run: it is not to be repeated by itself */
+    bool cached;                       /* a call of it was answered from the response cache */
     bool text;                         /* the answer is text, and on_text (when there is one) was given all of it */
     struct lt_usage usage;             /* of all calls together; -1 where one of them is not known */
     int64_t cost;                      /* the same, in millionths of the site's currency */

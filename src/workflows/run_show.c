@@ -65,6 +65,8 @@ void lt_workflow_write_result(struct lt_jw *w, const struct lt_workflow_request 
     lt_jw_end(w);
     put_usage(w, &result->usage);
     put_content(w, result);
+    if (result->cached)
+        lt_jw_kbool(w, "cached", true);
     lt_jw_ktime(w, "created_at", result->created_at);
     lt_jw_ktime(w, "completed_at", result->completed_at);
     lt_trace_put(w, request->trace);

@@ -4,6 +4,7 @@
 
 #include "text/json_schema.h"
 #include "tools/mcp_tools.h"
+#include "core/answer_cache.h"
 #include "workflows/approval.h"
 #include "workflows/template.h"
 
@@ -167,5 +168,8 @@ void lt_workflow_check(const struct lt_json *config, struct lt_problems *problem
         wrong = lt_mcp_configs_wrong(lt_json_get(v, "mcp_configs"));
         if (wrong)
             lt_problem_add(problems, processor_path(problems->arena, name, ".mcp_configs"), "%s", wrong);
+        wrong = lt_answer_cache_rule_wrong(lt_json_get(v, "response_cache"));
+        if (wrong)
+            lt_problem_add(problems, processor_path(problems->arena, name, ".response_cache"), "%s", wrong);
     }
 }

@@ -71,7 +71,8 @@ enum lt_code lt_generate(struct lt_workflow_run *run, const struct lt_generation
     struct lt_call_profile *profile = LT_NEW(arena, struct lt_call_profile);
     struct lt_call_result *result = g->call ? g->call : LT_NEW(arena, struct lt_call_result);
     struct lt_run_call call = {.action = g->action, .input = g->input, .profile = profile};
-    if (check_function(settings, g, err) || check_mcp(settings, g, err) || lt_llm_options_read(arena, settings, profile, err) || with_prompt(run, g, profile, err))
+    if (check_function(settings, g, err) || check_mcp(settings, g, err) || lt_llm_options_read(arena, settings, profile, err) || with_prompt(run, g, profile, err) ||
+        lt_llm_response_cache(run, settings, profile, err))
         return err->code;
     profile->own_form = true;
     if (lt_run_ask(run, &call, result, err))

@@ -294,6 +294,8 @@ enum lt_code lt_llm_process(struct lt_workflow_run *run, const struct lt_llm_que
         return lt_tool_loop(run, tools, tools_n, lt_json_get(call.input, "messages"), profile, &approval, ret, ret_text, err)
                    ? err->code
                    : lt_run_cite_end(run, ret_text, err);
+    if (lt_llm_response_cache(run, settings, profile, err))
+        return err->code;
     if (lt_run_ask(run, &call, ret, err) || lt_json_parse(arena, ret->response, LT_JSON_STRICT, &response, err))
         return err->code;
     *ret_text = lt_run_cited(run, lt_json_str_or(lt_json_get(response, "generated_content"), LT_STR("")));
