@@ -113,9 +113,9 @@ static enum lt_code import(struct lt_request *r, struct lt_course_read *read, st
     }
     if (upload.fd >= 0)
         close(upload.fd);
-    if (rc || lt_course_save(store, site, read->tree, read->sha256, saved, err))
-        return err->code;
-    return lt_course_get(store, r->arena, site, read->tree->course_id, row, err);
+    if (rc == LT_OK)
+        rc = lt_course_save(store, site, read->tree, read->sha256, saved, err);
+    return rc ? rc : lt_course_get(store, r->arena, site, read->tree->course_id, row, err);
 }
 
 static void reply(struct lt_request *r, const struct lt_course_row *row, const struct lt_course_saved *saved)
@@ -140,14 +140,15 @@ void lt_post_course(struct lt_request *r)
     struct lt_course_saved saved;
     struct lt_course_row row;
     struct lt_course_read read = {.arena = lt_arena_new(), .course_id = lt_query(r, "course_id"), .title = lt_query(r, "title")};
+    enum lt_code rc;
     if (atomic_fetch_add(&r->api->imports, 1) > 0) {
-        lt_fail(&err, LT_EOVERLOADED, "another course is being imported");
+        rc = lt_fail(&err, LT_EOVERLOADED, "another course is being imported");
         err.retry_after_s = RETRY_S;
     } else {
-        import(r, &read, &saved, &row, &err);
+        rc = import(r, &read, &saved, &row, &err);
     }
     atomic_fetch_sub(&r->api->imports, 1);
-    if (err.code)
+    if (rc)
         lt_reply_problem(r, &err, NULL);
     else
         reply(r, &row, &saved);

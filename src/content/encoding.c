@@ -47,7 +47,7 @@ static enum lt_code as_utf8(struct lt_str bytes, struct lt_str *ret, struct lt_e
         else
             bad = mid;
     }
-    return lt_fail(err, LT_EINVALID_INPUT, "is not UTF-8 at byte %zu", good);
+    return lt_fail(err, LT_EINVALID_INPUT, "is not UTF-8 at byte %zu", lt_utf8_whole(bytes.p, good));
 }
 
 static enum lt_code as_named(struct lt_arena *arena, struct lt_str bytes, struct lt_str name, struct lt_str *ret, struct lt_error *err)

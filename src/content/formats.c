@@ -22,12 +22,17 @@ enum lt_code lt_course_xml(struct lt_arena *arena, const struct lt_archive *arch
 enum lt_code lt_course_leaf(struct lt_course_tree *tree, struct lt_arena *arena, const struct lt_archive *archive, struct lt_str root, struct lt_str name,
                             struct lt_xml_node **ret, struct lt_error *err)
 {
-    enum lt_code rc = lt_course_xml(arena, archive, root, name, ret, err);
-    if (rc != LT_ENOT_FOUND && rc != LT_EINVALID_INPUT)
+    struct lt_error own = {0}; /* of what is left out nobody else hears */
+    enum lt_code rc = lt_course_xml(arena, archive, root, name, ret, &own);
+    if (rc == LT_OK)
+        return LT_OK;
+    if (rc != LT_ENOT_FOUND && rc != LT_EINVALID_INPUT) {
+        *err = own;
         return rc;
+    }
     size_t prefix = name.n + 2; /* the file stands in the warning already */
-    const char *why = strlen(err->detail) > prefix && memcmp(err->detail, name.p, name.n) == 0 ? err->detail + prefix : err->detail;
-    lt_course_warn(tree, name, "left out: %s", why);
+    bool named = strlen(own.detail) > prefix && memcmp(own.detail, name.p, name.n) == 0;
+    lt_course_warn(tree, name, "left out: %s", named ? own.detail + prefix : own.detail);
     *ret = NULL;
     return LT_OK;
 }

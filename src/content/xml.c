@@ -190,6 +190,7 @@ static enum lt_code parse(struct reading *r, struct lt_str text)
     xmlParseDocument(r->ctxt);
     if (r->rc == LT_OK && (!r->ctxt->wellFormed || !r->root || r->text.failed))
         r->rc = not_well_formed(r);
+    xmlFreeDoc(r->ctxt->myDoc); /* libxml2 makes one for declarations, whoever listens */
     xmlFreeParserCtxt(r->ctxt);
     return r->rc;
 }
