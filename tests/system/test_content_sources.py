@@ -525,6 +525,14 @@ def test_only_courses_that_a_source_is_said_to_have_are_asked_of_it(site, servic
         assert bool(edx.requests) == asked
 
 
+def test_a_new_master_key_seals_the_secrets_of_sources_too(site, service, edx):
+    site.cli("master-key", "rotate")
+    site.cli("master-key", "forget")
+    site.request("PATCH", f"{SOURCES}/edx", site.admin_key, {"options": {"cache_s": 7}})
+    run(site, "unit", edx.key("vertical", "u3"))
+    assert site.request("GET", f"{SOURCES}/edx", site.admin_key).json["secret_readable"] is True
+
+
 def test_no_secret_and_no_token_stands_in_log_or_database(site, service, edx):
     run(site, "unit", edx.key("vertical", "u3"))
     secrets = [edx.client[1].encode(), *(t.encode() for t in edx.tokens)]
