@@ -139,8 +139,9 @@ void lt_mcp_hub_end_loop(struct lt_mcp_hub *hub)
     if (!home)
         return;
     home->ending = true;
-    while (home->keeper) {
-        lt_fiber_wake(home->keeper);
+    while (home->keeper || home->processes > 0) {
+        if (home->keeper)
+            lt_fiber_wake(home->keeper);
         lt_fiber_sleep(END_POLL_MS);
     }
 }

@@ -47,6 +47,7 @@ struct mcp_home {
     struct lt_mcp_hub *hub;
     struct lt_loop *loop;
     struct mcp_session *sessions;
+    int processes;            /* whose fibers have not ended yet */
     struct lt_fiber *keeper;  /* ends what is not needed; NULL: there is nothing */
     bool ending;
 };

@@ -38,7 +38,7 @@ struct waiting {
 
 struct mcp_process {
     struct mcp_session *session; /* NULL: it has let go of the process */
-    struct lt_mcp_hub *hub;
+    struct mcp_home *home;
     struct lt_str label;
     struct lt_arena *arena;   /* of itself */
     pid_t pid;                /* of the host */
@@ -211,7 +211,8 @@ static void process_free(struct mcp_process *p)
     lt_fiber_unshield();
     lt_conn_close(p->out, false);
     lt_conn_close(p->err, false);
-    bury(p->hub, p->pid);
+    bury(p->home->hub, p->pid);
+    p->home->processes--;
     lt_arena_free(p->arena);
 }
 
@@ -445,7 +446,7 @@ static void give_up(struct mcp_process *p)
     lt_conn_close(p->out, false);
     lt_conn_close(p->err, false);
     if (p->pid)
-        bury(p->hub, p->pid);
+        bury(p->home->hub, p->pid);
     lt_arena_free(p->arena);
 }
 
@@ -453,7 +454,7 @@ static struct mcp_process *process_new(struct mcp_session *s)
 {
     struct lt_arena *arena = lt_arena_new();
     struct mcp_process *p = LT_NEW(arena, struct mcp_process);
-    *p = (struct mcp_process){.session = s, .hub = s->home->hub, .arena = arena, .label = lt_str_copy(arena, s->label),
+    *p = (struct mcp_process){.session = s, .home = s->home, .arena = arena, .label = lt_str_copy(arena, s->label),
                               .max_bytes = s->server.max_bytes, .secrets_n = s->secrets_n};
     p->secrets = LT_NEW_ARRAY(arena, struct lt_str, s->secrets_n);
     for (size_t i = 0; i < s->secrets_n; i++)
@@ -463,7 +464,7 @@ static struct mcp_process *process_new(struct mcp_session *s)
 
 static enum lt_code run(struct mcp_process *p, int ours[4], int theirs[4], struct lt_error *err)
 {
-    struct spawning spawning = {.program = p->hub->program, .fds = {theirs[0], theirs[1], theirs[2], theirs[3]}};
+    struct spawning spawning = {.program = p->home->hub->program, .fds = {theirs[0], theirs[1], theirs[2], theirs[3]}};
     if (lt_work(spawn, &spawning))
         return lt_fail(err, LT_EOVERLOADED, "no worker is free to start it");
     if (spawning.rc)
@@ -495,6 +496,7 @@ enum lt_code mcp_stdio_start(struct mcp_session *s, uint64_t deadline_ms, struct
         return lt_fail(err, LT_EOVERLOADED, "no fiber is free");
     }
     s->process = p;
+    s->home->processes++;
     return LT_OK;
 }
 

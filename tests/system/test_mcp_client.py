@@ -196,10 +196,10 @@ def test_two_sites_share_neither_a_session_nor_a_command(site, model, http):
     wait_until(lambda: site.request("GET", "/v1/mcp-servers", key).status == 200, what="the key of b")
     assert site.request("GET", "/v1/mcp-servers", key).json["mcp_servers"] == []
     assert site.request("GET", "/v1/mcp-servers/own", key).status == 404
-    assert add_server(site, "x", 400, transport="stdio", command="of-b")["detail"].startswith("/command")
+    assert add_server(site, "x", 400, transport="stdio", command="of-b")["field"] == "/command"
     add_server(site, "x", key=key, transport="stdio", command="of-b", approval="never")
     add_server(site, "http", key=key, transport="http", url=http.url, approval="never", headers={"Authorization": BEARER})
-    vendor = {"name": "vendor", "plugin": "openai_compatible", "config": {"base_url": model.url, "model": "m", "api_key": "k"}}
+    vendor = {"name": "vendor", "plugin": "openai_compatible", "config": {"endpoint": model.url, "model": "m", "api_key": "k"}}
     made = site.request("POST", "/v1/providers", key, vendor)
     assert made.status == 201, made
     made = site.request("POST", "/v1/profiles", key, {"slug": "p", "base_filepath": "base/blank.json5", "content_patch": {
@@ -217,6 +217,7 @@ def test_two_sites_share_neither_a_session_nor_a_command(site, model, http):
 # ---- cancelling, dying ----
 
 def test_a_cancel_reaches_the_server_over_both_transports(site, model, http):
+    (site.folder / "log").touch()
     for label, lines in (("own", lambda: (site.folder / "log").read_text().splitlines()), ("http", http.lines)):
         call(site, model, label, "add", {"a": 1, "b": 1})  # the profile is there
         begun, ended = lines().count("wait begins"), lines().count("wait cancelled")
@@ -353,7 +354,7 @@ def test_tool_approval_of_a_profile_may_name_a_servers_tool(site, model):
     ([{"server_label": "own", "allowed_tools": "add"}], "allowed_tools")])
 def test_a_wrong_form_is_refused_when_the_profile_is_saved(site, configs, said):
     answer = add_profile(site, "wrong", configs, status=400)
-    assert any("mcp_configs" in e.get("path", "") and said in json.dumps(e) for e in answer["errors"]), answer
+    assert any("mcp_configs" in json.dumps(e) and said in json.dumps(e) for e in answer["errors"]), answer
 
 
 def test_what_is_not_there_is_named(site, model):
@@ -382,7 +383,7 @@ def test_the_sites_list_of_tools_holds_for_every_profile(site, model):
     ({"transport": "http", "url": "http://127.0.0.1/", "label": "own"}, "/label")])
 def test_wrong_settings_are_named(site, settings, field):
     answer = site.request("POST", "/v1/mcp-servers", site.admin_key, {"label": "wrong", **settings})
-    assert answer.status in (400, 409) and answer.json["detail"].startswith(field), answer
+    assert answer.status in (400, 409) and answer.json["field"] == field, answer
 
 
 def test_a_patch_keeps_the_headers_that_it_does_not_name(site, http):
