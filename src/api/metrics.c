@@ -9,6 +9,7 @@
 #include "api/access_log.h"
 #include "api/request.h"
 #include "api/sign_in.h"
+#include "core/answer_cache.h"
 #include "core/breaker.h"
 #include "core/course_role.h"
 #include "core/gates.h"
@@ -396,6 +397,10 @@ static void core_figures(struct lt_metric_out *o, struct lt_request *r)
     lt_metric_one(o, LT_METRIC_SCOPE_BUILDS, scopes.rebuilds);
     lt_metric_one(o, LT_METRIC_SCOPE_BUILD_US, scopes.rebuild_us);
     lt_metric_one(o, LT_METRIC_FIBERS, (uint64_t)lt_fiber_count());
+    uint64_t hits, misses;
+    lt_answer_cache_counts(r->api->options.manager, &hits, &misses);
+    lt_metric_one(o, LT_METRIC_CACHE_HITS, hits);
+    lt_metric_one(o, LT_METRIC_CACHE_MISSES, misses);
 }
 
 static void event_figures(struct lt_metric_out *o, const struct lt_events *events)

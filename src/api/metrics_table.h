@@ -60,6 +60,8 @@
     X(SCOPE_LIMITS, "lectern_scope_pattern_limit_total", COUNTER, "", "Patterns that took too long on a location.")                                    \
     X(SCOPE_BUILDS, "lectern_scope_index_builds_total", COUNTER, "", "Indexes of scopes built.")                                                       \
     X(SCOPE_BUILD_US, "lectern_scope_index_build_microseconds", GAUGE, "", "Time of the last one.")                                                    \
+    X(CACHE_HITS, "lectern_response_cache_hits_total", COUNTER, "", "Calls answered from the response cache.")                                         \
+    X(CACHE_MISSES, "lectern_response_cache_misses_total", COUNTER, "", "Calls that were looked for there in vain.")                                   \
     X(EVENTS_DELIVERED, "lectern_events_delivered_total", COUNTER, "", "Events that receivers have taken.")                                            \
     X(EVENTS_FAILED, "lectern_events_failed_total", COUNTER, "", "Deliveries that are to be tried again.")                                             \
     X(EVENTS_GIVEN_UP, "lectern_events_given_up_total", COUNTER, "", "Events that were given up.")                                                     \
