@@ -10,9 +10,6 @@
 #include "content/source.h"
 #include "core/admin_limit.h"
 #include "core/feedback.h"
-
-enum { LT_COURSE_BODY_MAX = 512 << 20 };
-
 #include "api/openai_schemas.h"
 #include "api/openai_responses_schema.h"
 
@@ -34,6 +31,7 @@ enum { LT_COURSE_BODY_MAX = 512 << 20 };
 #define TEXT_OR_NULL "{\"type\":[\"string\",\"null\"]}"
 #define COUNT "{\"type\":[\"integer\",\"null\"]}"
 
+enum { COURSE_BODY_MAX = 512 << 20 };
 #define COURSE                                                                                                               \
     "\"course_id\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"format\":{\"enum\":[\"olx\",\"common_cartridge\",\"moodle_backup\"]},"    \
     "\"language\":{\"type\":\"string\"},\"blocks\":{\"type\":\"integer\"},\"revision\":{\"type\":\"integer\"},\"sha256\":{\"type\":\"string\"},"         \
@@ -565,7 +563,7 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/courses", "manage_courses", "The courses that were imported from files, by course_id.", NULL, course_list, 0, 0, lt_get_courses,
      .query = "after limit:1..1000", .list = "courses +course_id +title +format language +blocks +imported_at:time !revision !sha256"},
     {"POST", "/v1/courses", "manage_courses", "Import the package that is the body: OLX (.tar.gz), Common Cartridge (.imscc), Moodle backup (.mbz). `warnings` say what was left out.",
-     NULL, course_imported, LT_COURSE_BODY_MAX, LT_ROUTE_FILE, lt_post_course, .query = "course_id title", .statuses = "201 400 409 413 415 503"},
+     NULL, course_imported, COURSE_BODY_MAX, LT_ROUTE_FILE, lt_post_course, .query = "course_id title", .statuses = "201 400 409 413 415 503"},
     {"GET", "/v1/courses/{id}", "manage_courses", "One of them, with what it says about itself and what its import left out.", NULL, course, 0, 0,
      lt_get_course},
     {"DELETE", "/v1/courses/{id}", "manage_courses", "Remove it.", NULL, NULL, 0, 0, lt_delete_course, .statuses = "204 409"},

@@ -227,6 +227,15 @@ static void hash(struct lt_course_node *node, EVP_MD_CTX *ctx)
         snprintf(node->sha256 + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* What a context can name: UTF-8 without control characters. */
+static bool is_id(struct lt_str id)
+{
+    for (size_t i = 0; i < id.n; i++)
+        if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7f)
+            return false;
+    return id.n > 0 && id.n <= LT_COURSE_ID_MAX && lt_utf8_valid(id.p, id.n);
+}
+
 enum lt_code lt_course_tree_finish(struct lt_course_tree *tree, struct lt_error *err)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -239,8 +248,9 @@ enum lt_code lt_course_tree_finish(struct lt_course_tree *tree, struct lt_error 
         hash(node, ctx);
     }
     EVP_MD_CTX_free(ctx);
-    if (tree->course_id.n == 0 || tree->course_id.n > LT_COURSE_ID_MAX)
-        return lt_fail(err, LT_EINVALID_INPUT, "the package does not say which course it is, in at most %d bytes: name one", LT_COURSE_ID_MAX);
+    if (!is_id(tree->course_id))
+        return lt_fail(err, LT_EINVALID_INPUT, "the package does not say which course it is, in at most %d bytes without control characters: name one",
+                       LT_COURSE_ID_MAX);
     if (tree->n == 0)
         return lt_fail(err, LT_EINVALID_INPUT, "the package holds no content");
     if (tree->title.n == 0)
