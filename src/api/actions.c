@@ -68,11 +68,17 @@ static void write_answer(struct lt_request *r, struct lt_jw *w, const void *resu
     lt_answer_write(r, w, result);
 }
 
+static void say_status(void *ctx, struct lt_str message)
+{
+    lt_event_stream_progress(ctx, message, -1);
+}
+
 static void run_streamed(struct lt_request *r, struct lt_call_request *request, struct lt_call_result *result)
 {
     struct lt_event_stream *stream = lt_event_stream_new(r);
     request->on_start = lt_event_stream_start;
     request->on_text = lt_event_stream_text;
+    request->on_status = say_status;
     request->ctx = stream;
     lt_process_action(r->api->options.manager, request, result);
     lt_event_stream_finish(stream, &result->error, result->id_text, write_answer, result);

@@ -125,6 +125,8 @@ void lt_get_register_call(struct lt_request *r)
     lt_jw_key(w, "approvals");
     lt_jw_raw(w, call.approvals);
     put_cached(r, w, id);
+    lt_jw_key(w, "guards");
+    lt_jw_raw(w, call.guards);
     lt_jw_key(w, "feedback");
     lt_jw_raw(w, call.feedback);
     lt_jw_key(w, "content");

@@ -333,6 +333,7 @@ void lt_get_report_cost(struct lt_request *r);
 void lt_get_report_errors(struct lt_request *r);
 void lt_get_report_latency(struct lt_request *r);
 void lt_get_report_feedback(struct lt_request *r);
+void lt_get_report_guards(struct lt_request *r);
 void lt_post_workflow_run(struct lt_request *r);
 void lt_get_tasks(struct lt_request *r);
 void lt_get_gradings(struct lt_request *r);

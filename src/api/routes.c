@@ -101,6 +101,10 @@ static const char policy_report[] =
            "\"acceptances\":{\"type\":\"array\",\"items\":" OBJECT(
         "\"id\":{\"type\":\"integer\"},\"user_id\":{\"type\":\"string\"},\"version\":{\"type\":\"string\"},\"language\":{\"type\":\"string\"},\"state\":{\"enum\":[\"accepted\",\"withdrawn\"]},"
         "\"holds\":{\"type\":\"boolean\"},\"accepted_at\":" TIME ",\"withdrawn_at\":" TIME ",\"context\":{\"type\":\"object\"}") "},\"next\":" COUNT);
+static const char guard_report[] =
+    OBJECT("\"rows\":{\"type\":\"array\",\"items\":" OBJECT(
+        "\"day\":{\"type\":\"string\"},\"guard\":{\"type\":\"string\"},\"rule\":{\"type\":\"string\"},\"stage\":{\"enum\":[\"input\",\"output\"]},"
+        "\"action\":{\"type\":\"string\"},\"mode\":{\"type\":\"string\"},\"verdict\":{\"type\":\"string\"},\"calls\":{\"type\":\"integer\"}") "}");
 static const char policy_request[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"accepted\",\"version\"],\"properties\":{"
     "\"accepted\":{\"const\":true},\"version\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":64},\"language\":{\"type\":\"string\",\"maxLength\":35}," CONTEXT "," USER "}}";
@@ -702,6 +706,9 @@ const struct lt_route lt_routes[] = {
      .query = "format:jsonl|csv content:true|false user action state course_id provider model placement code since until",
      .types = "application/x-ndjson text/csv"},
     {"GET", "/v1/register/{id}", "view_register", "One call with its attempts and content.", NULL, OBJECT(""), 0, 0, lt_get_register_call},
+    {"GET", "/v1/reports/guards", "view_register",
+     "What guards have found in calls, or would have blocked, by day (UTC), rule and action, newest day first. JSON or CSV.", NULL, guard_report, 0, 0,
+     lt_get_report_guards, .query = "since until format:json|csv"},
     {"GET", "/v1/reports/usage", "caller", "Calls and tokens, of the site, of a course or (?view=own) one's own. JSON or CSV.", NULL, report, 0, 0,
      lt_get_report_usage, .query = REPORT_QUERY, .statuses = REPORT_STATUSES, .types = "text/csv"},
     {"GET", "/v1/reports/cost", "caller", "What calls have cost, in millionths of the currency; those without a price apart.", NULL, report, 0, 0,

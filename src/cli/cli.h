@@ -228,6 +228,7 @@ int lt_cmd_report_cost(struct lt_cli *cli);
 int lt_cmd_report_errors(struct lt_cli *cli);
 int lt_cmd_report_latency(struct lt_cli *cli);
 int lt_cmd_report_feedback(struct lt_cli *cli);
+int lt_cmd_report_guards(struct lt_cli *cli);
 int lt_cmd_privacy_export(struct lt_cli *cli);
 int lt_cmd_privacy_erase(struct lt_cli *cli);
 int lt_cmd_privacy_show(struct lt_cli *cli);

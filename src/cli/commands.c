@@ -220,6 +220,8 @@ const struct lt_command lt_commands[] = {
     {"report", "errors", "", "Count what went wrong, in calls and in attempts at providers.", REPORT " of", 0, 0, LT_CLI_READ, lt_cmd_report_errors},
     {"report", "latency", "", "Show how long calls or attempts took: exact percentiles.", REPORT " of", 0, 0, LT_CLI_READ, lt_cmd_report_latency},
     {"report", "feedback", "", "Count how users have rated answers.", REPORT, 0, 0, LT_CLI_READ, lt_cmd_report_feedback},
+    {"report", "guards", "", "Count what guards have found in calls, or would have blocked, by day, rule and action.", SITE " since until format", 0, 0,
+     LT_CLI_READ, lt_cmd_report_guards},
 
     {"privacy", "export", "USER", "Print all that is kept of a user, as lines of JSON (--output: into a file).", SITE " output", 1, 1, LT_CLI_WRITE,
      lt_cmd_privacy_export},

@@ -101,6 +101,8 @@ int lt_cmd_register_show(struct lt_cli *cli)
     lt_jw_raw(&cli->w, call.tools);
     lt_jw_key(&cli->w, "approvals");
     lt_jw_raw(&cli->w, call.approvals);
+    lt_jw_key(&cli->w, "guards");
+    lt_jw_raw(&cli->w, call.guards);
     lt_jw_key(&cli->w, "feedback");
     lt_jw_raw(&cli->w, call.feedback);
     lt_jw_kstr(&cli->w, "partial", call.partial);

@@ -17,6 +17,7 @@ struct lt_register_call { /* as stored; strings in the arena of the query */
     struct lt_str response; /* JSON object of the answer, "" when none */
     struct lt_str tools;    /* of one call shown whole: JSON array of the tools that the model asked for in it; else "" */
     struct lt_str approvals; /* of one call shown whole: JSON array of the tools that the user was asked about; else "" */
+    struct lt_str guards;   /* of one call shown whole: JSON array of what guards have found; else "" */
     struct lt_str feedback; /* of one call shown whole: JSON object of what its user thinks of it, or null; else "" */
 };
 struct lt_register_filter {

@@ -2,6 +2,7 @@
 #include "core/register_read.h"
 
 #include "core/feedback.h"
+#include "core/guard_report.h"
 #include "core/register_hash.h"
 
 #define COLUMNS_WITH(partial) \
@@ -308,7 +309,8 @@ enum lt_code lt_register_show(struct lt_store *store, struct lt_arena *arena, in
     *ret = (struct lt_register_call){0};
     fill(ret, &r, 0);
     if (lt_register_tools_json(store, arena, id, &ret->tools, err) || lt_feedback_json(store, arena, id, &ret->feedback, err) ||
-        approvals_json(store, arena, id, &ret->approvals, err) || attempts_json(store, arena, id, ret_attempts, err) || lt_register_content_json(store, arena, ret->action, id, ret_content, err))
+        approvals_json(store, arena, id, &ret->approvals, err) || lt_guard_verdicts_json(store, arena, id, &ret->guards, err) ||
+        attempts_json(store, arena, id, ret_attempts, err) || lt_register_content_json(store, arena, ret->action, id, ret_content, err))
         return lt_error_wrap(err, "register");
     ret->response = response_of(arena, ret, *ret_content);
     return LT_OK;

@@ -87,7 +87,7 @@ static enum lt_code remove_call(struct retention *t, struct lt_tx *tx, struct lt
         "DELETE FROM ai_call_feedback WHERE call_id = $1",
         "DELETE FROM tool_approval WHERE call_id = $1",
         "DELETE FROM answer_cache WHERE call_id = $1",
-        "DELETE FROM answer_cache_hit WHERE call_id = $1",
+        "DELETE FROM answer_cache_hit WHERE call_id = $1",    "DELETE FROM guard_verdict WHERE call_id = $1",
         LT_PICTURE_FORGET,
         "DELETE FROM ai_call WHERE id = $1",
     };
@@ -241,11 +241,12 @@ static enum lt_code remove_contents(struct retention *t, bool *ret_any)
     return rc;
 }
 
-/* A comment may be written long after its call was passed here, so all are looked at. */
+/* A comment may be written long after its call was passed here, so all are looked at; what stands behind placeholders belongs to no one call. */
 static enum lt_code remove_comments(struct retention *t)
 {
     struct lt_tx *tx = lt_tx_new();
     lt_feedback_tx_age(tx, t->site_id, t->contents_before);
+    LT_TX(tx, "DELETE FROM guard_value WHERE site_id = $1 AND used_at < $2", LT_INT(t->site_id), LT_INT(t->contents_before)); /* guard/talk.c */
     return lt_store_write(t->store, tx, t->err);
 }
 

@@ -28,8 +28,8 @@ static size_t ipv4(struct lt_str text, size_t at)
     bool goes_on = i + 1 < text.n && (text.p[i] == '.' || text.p[i] == '-') && lt_pii_alnum(text.p[i + 1]);
     if (!lt_pii_ends(text, i) || goes_on || parts[0] == 0 || parts[0] == 127 || (parts[0] & parts[3]) == 255)
         return 0;
-    return lt_pii_told(text, at, 24, "version|vers|v|release|build|firmware|section|sec|chapter|kapitel|abschnitt|seccion|rozdzial|wersja|wersji|wersje|"
-                                     "rev|revision|paragraph|driver|treiber|update|oid|figure|chapitre|article|exercise|capitulo")
+    return lt_pii_told(text, at, 24, "version|release|build|firmware|section|chapter|kapitel|abschnitt|seccion|rozdzial|wersja|wersji|wersje|"
+                                     "revision|paragraph|driver|treiber|update|oid|figure|chapitre|article|exercise|capitulo")
                ? 0
                : i - at;
 }

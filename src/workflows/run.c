@@ -251,6 +251,11 @@ static enum lt_code show_rest(struct lt_workflow_run *run, struct lt_error *err)
     return rc;
 }
 
+static void call_status(void *ctx, struct lt_str message)
+{
+    lt_run_progress(ctx, lt_strz(((struct lt_workflow_run *)ctx)->request->arena, message), -1);
+}
+
 /* What one call does not say, the sum cannot. */
 static void add(int64_t *sum, int64_t more)
 {
@@ -295,6 +300,7 @@ enum lt_code lt_run_ask(struct lt_workflow_run *run, const struct lt_run_call *c
                                         .stream = show,
                                         .on_start = call_started,
                                         .on_text = show ? call_text : NULL,
+                                        .on_status = show ? call_status : NULL,
                                         .ctx = run};
     if (r->calls_n == 0)
         request->id = r->id;

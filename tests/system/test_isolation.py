@@ -29,7 +29,7 @@ DAYS = [(datetime.date.today() + datetime.timedelta(days=n)).isoformat() for n i
 # Lists of site A that must be as before when B has tried everything.
 LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/mcp-servers", "/v1/placements", "/v1/switches", "/v1/tasks", "/v1/roles", "/v1/keys", "/v1/permissions", "/v1/profiles",
          "/v1/prompts", "/v1/scopes", "/v1/sessions", "/v1/register", "/v1/gradings", "/v1/limits", "/v1/prices", "/v1/event-destinations", "/v1/events/dead", "/v1/courses", "/v1/content-sources",
-         "/v1/reports/policy", "/v1/emergency-stop",
+         "/v1/reports/policy", "/v1/reports/guards", "/v1/emergency-stop",
          *(f"/v1/reports/{kind}?group_by=user,provider,course&since={DAYS[0]}&until={DAYS[1]}" for kind in ("usage", "cost", "latency", "feedback"))]
 
 

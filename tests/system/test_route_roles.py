@@ -46,7 +46,7 @@ TABLE = {
     "GET /v1/actions/calls/{id}/feedback": CALLER, "PUT /v1/actions/calls/{id}/feedback": CALLER, "DELETE /v1/actions/calls/{id}/feedback": CALLER,
     "POST /v1/actions/calls/{id}/approvals/{approval}": CALLER,
     "GET /v1/policy": CALLER, "PUT /v1/policy": CALLER, "DELETE /v1/policy": CALLER,
-    "POST /v1/policy/status": LMS, "GET /v1/reports/policy": MANAGERS,
+    "POST /v1/policy/status": LMS, "GET /v1/reports/policy": MANAGERS, "GET /v1/reports/guards": MANAGERS,
     "GET /v1/emergency-stop": MANAGERS, "PUT /v1/emergency-stop": MANAGERS, "DELETE /v1/emergency-stop": MANAGERS,
     "GET /v1/provider-plugins": ADMINS, "GET /v1/providers": ADMINS, "POST /v1/providers": ADMINS, "PUT /v1/providers/order": ADMINS,
     "GET /v1/providers/{id}": ADMINS, "PATCH /v1/providers/{id}": ADMINS, "DELETE /v1/providers/{id}": ADMINS,

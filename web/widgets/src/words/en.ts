@@ -176,6 +176,8 @@ export const english: Strings = {
         tooLong: "This text is too long for the assistant.",
         noText: "There is no text to read here.",
         refused: "The assistant cannot answer this.",
+        mayNotSend: "This text may not be sent to the assistant here. Change it, for example take out personal data.",
+        heldBack: "The answer was held back by a rule of this site. Try asking in another way.",
         busy: "The assistant is busy. Please try again in a moment.",
         tooSlow: "The answer took too long. Please try again.",
         unreachable: "The assistant cannot be reached just now. Please try again in a moment.",

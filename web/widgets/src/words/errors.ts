@@ -9,6 +9,8 @@ export type ErrorText =
     | "tooLong"
     | "noText"
     | "refused"
+    | "mayNotSend"
+    | "heldBack"
     | "busy"
     | "tooSlow"
     | "unreachable"
@@ -33,6 +35,8 @@ const ERROR_TEXTS: Record<string, ErrorText> = {
     context_window_exceeded: "tooLong",
     no_text: "noText",
     content_refused: "refused",
+    input_blocked: "mayNotSend",
+    answer_blocked: "heldBack",
     overloaded: "busy",
     site_busy: "busy",
     idempotency_key_in_use: "busy",
@@ -60,7 +64,7 @@ export function errorText(code: string): ErrorText {
 
 /** Whether a second try with the same text can end differently. */
 export function canRetry(text: ErrorText): boolean {
-    return !["signIn", "notHere", "tooLong", "noText"].includes(text);
+    return !["signIn", "notHere", "tooLong", "noText", "mayNotSend"].includes(text);
 }
 
 /** Why a widget is not shown, for staff. */

@@ -99,6 +99,8 @@ export const spanish: Strings = {
         tooLong: "Este texto es demasiado largo para el asistente.",
         noText: "Aquí no hay texto que leer.",
         refused: "El asistente no puede responder a esto.",
+        mayNotSend: "Este texto no se puede enviar al asistente aquí. Cámbialo, por ejemplo quitando datos personales.",
+        heldBack: "Una regla de este sitio ha retenido la respuesta. Prueba a preguntar de otra manera.",
         busy: "El asistente está ocupado. Inténtalo de nuevo en un momento.",
         tooSlow: "La respuesta ha tardado demasiado. Inténtalo de nuevo.",
         unreachable: "Ahora mismo no se puede contactar con el asistente. Inténtalo de nuevo en un momento.",
