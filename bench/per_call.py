@@ -146,6 +146,12 @@ def switch_cost(build):
     return r
 
 
+def metrics_cost(build):
+    r = json.loads(subprocess.run([build / "metrics_cost"], capture_output=True, text=True, check=True).stdout)
+    print(f"Figures of a call and its attempt: {r['call_ns']:.0f} ns")
+    return r
+
+
 def run(args, folder):
     upstream = upstream_double(folder)
     counters = folder / "counters"
@@ -172,4 +178,5 @@ def run(args, folder):
     lectern.stop()
     upstream.stop()
     result["switch"] = switch_cost(args.build)
+    result["metrics"] = metrics_cost(args.build)
     return result

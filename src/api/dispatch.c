@@ -12,6 +12,7 @@
 #include "api/mcp.h"
 #include "api/ollama.h"
 #include "api/sign_in.h"
+#include "core/span.h"
 #include "io/fiber.h"
 #include "io/jwks_cache.h"
 #include "workflows/scope.h"
@@ -202,6 +203,48 @@ static void run(struct lt_request *r)
         r->route->handle(r);
 }
 
+/* Several fields of one name are one list (RFC 9110 §5.3). */
+static struct lt_str joined(struct lt_request *r, const char *name)
+{
+    const struct lt_http_head *head = &r->http->head;
+    struct lt_str all = LT_STR_NULL;
+    for (size_t i = 0; i < head->fields_n; i++)
+        if (lt_str_eq_ci(head->fields[i].name, lt_str(name)))
+            all = all.n == 0 ? head->fields[i].value : lt_printf(r->arena, "%.*s,%.*s", LT_FMT(all), LT_FMT(head->fields[i].value));
+    return all;
+}
+
+static struct lt_span *begin_span(struct lt_request *r, struct lt_tracer *tracer)
+{
+    bool twice = false;
+    struct lt_str parent = lt_http_field(&r->http->head, "traceparent", &twice);
+    return lt_span_root(tracer, r->arena, LT_SPAN_SERVER, twice ? LT_STR_NULL : parent, joined(r, "tracestate"));
+}
+
+/* Supervisors and Prometheus ask all the time: that is not told. */
+static void end_span(struct lt_request *r, struct lt_span *span)
+{
+    static const char *const quiet[] = {"/healthz", "/readyz", "/metrics"};
+    int status = r->http->status;
+    for (size_t i = 0; r->route && i < LT_COUNT(quiet); i++)
+        if (strcmp(r->route->path, quiet[i]) == 0) {
+            lt_span_drop(span);
+            return;
+        }
+    const char *method = r->route ? r->route->method : "HTTP";
+    lt_span_name(span, r->route ? lt_printf(r->arena, "%s %s", method, r->route->path) : lt_str(method));
+    lt_span_text(span, "http.request.method", r->route ? lt_str(method) : LT_STR("_OTHER"));
+    lt_span_text(span, "http.route", r->route ? lt_str(r->route->path) : LT_STR_NULL);
+    lt_span_text(span, "url.scheme", lt_str(lt_request_scheme(r)));
+    if (status > 0)
+        lt_span_int(span, "http.response.status_code", status);
+    lt_span_text(span, "lectern.request.id", lt_str(r->http->id));
+    lt_span_text(span, "lectern.site", r->caller.site ? r->caller.site->slug : LT_STR_NULL);
+    if (r->refused)
+        lt_span_text(span, "lectern.code", lt_str(lt_code_name(r->refused)));
+    lt_span_end(span, status >= 500 ? (r->refused ? r->refused : LT_EINTERNAL) : status == 0 ? LT_ECANCELLED : LT_OK);
+}
+
 void lt_api_handle(struct lt_http_request *http, void *ctx)
 {
     struct lt_request r = {.api = ctx, .http = http, .began_us = lt_mono_us(), .arena = http->arena};
@@ -209,6 +252,8 @@ void lt_api_handle(struct lt_http_request *http, void *ctx)
     lt_ollama_take_key(&r);
     lt_request_keep_config(&r, lt_config_ref(lt_config_current()));
     lt_request_security(&r);
+    struct lt_tracer *tracer = lt_manager_tracer(r.api->options.manager);
+    struct lt_span *span = tracer ? begin_span(&r, tracer) : NULL;
     if (!lt_cors_preflight(&r)) {
         if (prepare(&r, &err))
             lt_reply_problem(&r, &err, NULL);
@@ -217,4 +262,6 @@ void lt_api_handle(struct lt_http_request *http, void *ctx)
     }
     if (r.api->options.access_log)
         lt_access_note(&r);
+    if (span)
+        end_span(&r, span);
 }

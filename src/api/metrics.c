@@ -16,6 +16,7 @@
 #include "core/limit.h"
 #include "core/lms_roles.h"
 #include "core/metrics.h"
+#include "core/span.h"
 #include "core/stop.h"
 #include "events/events.h"
 #include "io/fiber.h"
@@ -355,6 +356,11 @@ static void http_figures(struct lt_metric_out *o, struct lt_api *api)
         lt_metric_int(o, lt_http_limits_closed_count(api->options.limits, (enum lt_http_closed)i));
     }
     lt_metric_one(o, LT_METRIC_ACCESS_DROPPED, api->options.access_log ? lt_line_file_dropped(api->options.access_log->file) : 0);
+    struct lt_tracer_stats spans;
+    lt_tracer_stats(lt_manager_tracer(api->options.manager), &spans);
+    lt_metric_one(o, LT_METRIC_SPANS_SENT, spans.sent);
+    lt_metric_one(o, LT_METRIC_SPANS_DROPPED, spans.dropped);
+    lt_metric_one(o, LT_METRIC_SPANS_QUEUED, spans.queued);
     uint64_t failed;
     lt_sign_ins_counts(api->sign_ins, &failed, &refused);
     lt_metric_one(o, LT_METRIC_SIGN_IN_FAILED, failed);

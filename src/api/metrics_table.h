@@ -36,6 +36,9 @@
     X(HTTP_REFUSED, "lectern_http_connections_refused_total", COUNTER, "", "Connections refused because there were too many.")                         \
     X(HTTP_CLOSED, "lectern_http_connections_closed_total", COUNTER, "reason", "Connections that ended, by reason.")                                   \
     X(ACCESS_DROPPED, "lectern_access_log_dropped_total", COUNTER, "", "Lines of the access log that were not written: too much waited, or writing failed.") \
+    X(SPANS_SENT, "lectern_spans_exported_total", COUNTER, "", "Spans that the collector took.")                                                     \
+    X(SPANS_DROPPED, "lectern_spans_dropped_total", COUNTER, "", "Spans that were dropped: too many waited, or the collector did not take them.")     \
+    X(SPANS_QUEUED, "lectern_spans_queued", GAUGE, "", "Spans that wait for the collector.")                                                           \
     X(SIGN_IN_FAILED, "lectern_sign_in_failed_total", COUNTER, "", "Attempts to sign in with credentials that are nobody's.")                          \
     X(SIGN_IN_REFUSED, "lectern_sign_in_refused_total", COUNTER, "", "Attempts not looked at because too many from the address had failed.")           \
     X(STORE_UNITS, "lectern_store_units_total", COUNTER, "", "Units written.")                                                                         \

@@ -35,6 +35,9 @@ struct lt_settings {
     const char *template_dirs;      /* parted by ':'; NULL: templates/ beside demo/ */
     const char *plugin_dirs;        /* parted by ':'; NULL: no plugins */
     const char *plugin_in_process;  /* ids parted by ':', of plugins whose code may run in the daemon; NULL: none */
+    const char *otlp_endpoint;      /* NULL: OTEL_EXPORTER_OTLP_ENDPOINT, or no traces */
+    const char *otlp_headers_file;  /* NULL: OTEL_EXPORTER_OTLP_HEADERS */
+    const char *otlp_sample_ratio;  /* "0.1"; NULL: OTEL_TRACES_SAMPLER and its ARG, or all */
     const char *access_log;         /* a file, or "-"; NULL: none */
     const char *access_log_format;  /* json or combined */
     bool access_log_users;

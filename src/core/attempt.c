@@ -259,6 +259,54 @@ static enum lt_code take_cached(struct lt_process *c, struct lt_provider_run *ru
     return LT_OK;
 }
 
+/* https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/: the names that it has for vendors; others go by their own. */
+static struct lt_str vendor_name(struct lt_str plugin)
+{
+    static const char *const names[][2] = {{"awsbedrock", "aws.bedrock"}, {"azureai", "azure.ai.openai"}, {"gemini", "gcp.gemini"}, {"mistral", "mistral_ai"}};
+    for (size_t i = 0; i < LT_COUNT(names); i++)
+        if (lt_str_is(plugin, names[i][0]))
+            return lt_str(names[i][1]);
+    return plugin;
+}
+
+static struct lt_str operation_name(const struct lt_process *c, const struct lt_provider_run *run)
+{
+    if (!run->call) /* no model is asked: the provider does it itself */
+        return lt_str(c->action->action->name);
+    return run->call->kind == LT_NEUTRAL_EMBEDDING ? LT_STR("embeddings") : run->call->kind == LT_NEUTRAL_IMAGE ? LT_STR("generate_content") : LT_STR("chat");
+}
+
+static struct lt_str requested_model(const struct lt_provider_run *run)
+{
+    struct lt_str own = lt_json_str(lt_json_get(run->settings, "model"));
+    return own.n > 0 ? own : lt_json_str(lt_json_get(run->instance->config, "model"));
+}
+
+/* No prompt and no answer: lengths, names and figures. */
+static void end_span(struct lt_span *span, const struct lt_process *c, const struct lt_provider_run *run, const struct lt_attempt *a)
+{
+    if (!span)
+        return;
+    struct lt_str operation = operation_name(c, run), model = requested_model(run), vendor = vendor_name(run->instance->plugin);
+    lt_span_name(span, lt_printf(run->arena, "%.*s%s%.*s", LT_FMT(operation), model.n > 0 ? " " : "", LT_FMT(model)));
+    lt_span_text(span, "gen_ai.operation.name", operation);
+    lt_span_text(span, "gen_ai.provider.name", vendor);
+    lt_span_text(span, "gen_ai.system", vendor); /* as it was called before */
+    lt_span_text(span, "gen_ai.request.model", model);
+    if (run->call && run->call->max_tokens > 0)
+        lt_span_int(span, "gen_ai.request.max_tokens", run->call->max_tokens);
+    lt_span_text(span, "gen_ai.response.model", a->model);
+    lt_span_text(span, "gen_ai.response.id", run->result.response_id);
+    lt_span_texts(span, "gen_ai.response.finish_reasons", run->result.finish_reason);
+    lt_span_known(span, "gen_ai.usage.input_tokens", a->usage.prompt_tokens);
+    lt_span_known(span, "gen_ai.usage.output_tokens", a->usage.completion_tokens);
+    lt_span_text(span, "lectern.provider", run->instance->name);
+    lt_span_int(span, "lectern.attempt", (int64_t)c->result->attempts_n);
+    if (a->vendor_status > 0)
+        lt_span_int(span, "http.response.status_code", a->vendor_status);
+    lt_span_end(span, a->code);
+}
+
 static enum lt_code attempt(struct lt_process *c, struct candidate *to, uint64_t deadline, struct lt_error *err)
 {
     const struct lt_provider_instance *instance = to->instance;
@@ -266,6 +314,7 @@ static enum lt_code attempt(struct lt_process *c, struct candidate *to, uint64_t
     if (instance->total_ms > 0 && now + instance->total_ms < deadline)
         deadline = now + instance->total_ms;
     struct lt_provider_run *run = run_new(c, instance, deadline);
+    struct lt_span *span = lt_span_begin(run->arena, LT_SPAN_CLIENT);
     const struct lt_call_profile *profile = c->request->profile;
     struct lt_str instruction = profile && !profile->own_form ? LT_STR("") : lt_str(c->action->action->instruction);
     c->action_call.instruction = lt_json_str_or(lt_provider_setting(instance, run->settings, LT_STR_NULL, "instruction"), instruction);
@@ -287,6 +336,7 @@ static enum lt_code attempt(struct lt_process *c, struct candidate *to, uint64_t
     }
     lt_breaker_report(to->breaker, instance, vendor, err->retry_after_s, lt_mono_ms());
     note_attempt(c, run, asked, rc, began, err);
+    end_span(span, c, run, &c->result->attempts[c->result->attempts_n - 1]);
     to->rc = rc;
     to->retry_after_s = err->retry_after_s;
     return rc;

@@ -13,6 +13,7 @@
 #include "core/lms_roles.h"
 #include "core/metrics.h"
 #include "core/refusal.h"
+#include "core/span.h"
 #include "core/stop.h"
 #include "core/trace.h"
 #include "text/think.h"
@@ -34,6 +35,7 @@ struct lt_manager {
     struct lt_lms_roles_stats lms_roles;
     struct lt_metrics *metrics;
     atomic_ulong cache_hits, cache_misses; /* of the response cache */
+    struct lt_tracer *tracer;  /* NULL: nobody traces */
 };
 
 /* What the present attempt may come to. */

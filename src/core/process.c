@@ -222,7 +222,11 @@ static enum lt_code run_call(struct lt_process *c)
         r->partial = lt_str_copy(c->request->arena, c->shown.n > 0 ? lt_buf_str(&c->shown) : lt_buf_str(&c->raw));
     lt_process_drop_images(c);
     r->completed_at = lt_now_ms();
-    if (end(c, &err)) { /* an answer that cannot be recorded is not given */
+    struct lt_span *span = lt_span_begin(c->request->arena, LT_SPAN_INTERNAL);
+    enum lt_code ended = end(c, &err);
+    lt_span_name(span, LT_STR("record end"));
+    lt_span_end(span, ended);
+    if (ended) { /* an answer that cannot be recorded is not given */
         lt_log_error("register.end", &err);
         finish_failed(r, &err);
         end_anyway(c);
@@ -329,10 +333,33 @@ static void count(const struct lt_process *c, enum lt_metric_outcome outcome, en
                                                                   .first_us = c->first_us > 0 ? c->first_us - c->began_us : 0});
 }
 
+/* What is not of the registry is the client's own word. */
+static void end_span(struct lt_span *span, const struct lt_process *c, enum lt_code rc)
+{
+    const struct lt_call_result *r = c->result;
+    if (!span)
+        return;
+    const char *action = r->action ? r->action->name : LT_METRIC_OTHER;
+    lt_span_name(span, lt_printf(c->request->arena, "process_action %s", action));
+    lt_span_text(span, "lectern.site", c->request->caller->site->slug);
+    lt_span_text(span, "lectern.action", lt_str(action));
+    lt_span_text(span, "lectern.call.id", lt_str(r->id_text));
+    lt_span_bool(span, "lectern.stream", c->request->stream);
+    lt_span_int(span, "lectern.attempts", (int64_t)r->attempts_n);
+    if (c->first_us > 0)
+        lt_span_int(span, "lectern.first_text_ms", (int64_t)(c->first_us - c->began_us) / 1000);
+    if (c->gate < LT_GATES && rc)
+        lt_span_text(span, "lectern.gate", lt_str(lt_gate_name(c->gate)));
+    if (rc == LT_ECANCELLED)
+        lt_span_text(span, "lectern.cancelled_because", lt_str(lt_cancel_reason_name(lt_fiber_cancel_reason())));
+    lt_span_end(span, rc);
+}
+
 /* Shed early and without a record: what is too much already must not make more work. */
 enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_request *q, struct lt_call_result *ret)
 {
     struct lt_process *c = process_new(m, q, ret);
+    struct lt_span *span = lt_span_begin(q->arena, LT_SPAN_INTERNAL);
     struct lt_error err;
     enum lt_metric_outcome outcome = LT_METRIC_ENDED;
     enum lt_code rc = lt_admission_enter(&m->admission, &err);
@@ -340,10 +367,12 @@ enum lt_code lt_process_action(struct lt_manager *m, const struct lt_call_reques
         ret->completed_at = lt_now_ms();
         finish_failed(ret, &err);
         count(c, LT_METRIC_SHED, rc);
+        end_span(span, c, rc);
         return rc;
     }
     rc = admitted(c, &outcome);
     count(c, outcome, rc);
+    end_span(span, c, rc);
     lt_admission_leave(&m->admission);
     return rc;
 }

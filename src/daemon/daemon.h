@@ -13,6 +13,7 @@
 #include "cli/engine.h"
 #include "core/stop.h"
 #include "events/events.h"
+#include "events/otlp.h"
 #include "workflows/task_queue.h"
 
 enum { LT_THREADS_MAX = 256 };
@@ -41,6 +42,8 @@ struct lt_daemon {
     struct lt_events *events;
     struct lt_daemon_sealer *sealer; /* NULL: not started */
     struct lt_tls *tls;             /* of the listener, or NULL */
+    struct lt_tracer *tracer;       /* NULL: no traces */
+    struct lt_otlp_options otlp;
     struct lt_access_log access_log; /* file NULL: none */
     struct lt_http_limits *limits;  /* of all servers together */
     struct lt_daemon_loop loops[LT_THREADS_MAX];
@@ -59,6 +62,7 @@ struct lt_daemon {
     struct lt_indexer *indexer;
     struct lt_fiber *indexing;      /* content/search_index.h; loop 0 only */
     struct lt_stop_watch stops;     /* emergency stops; loop 0 only */
+    struct lt_fiber *exporter;      /* of spans; loop 0 only */
     int reloads;                    /* fibers that read the configuration after SIGHUP; loop 0 only */
 };
 
@@ -67,6 +71,8 @@ enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_er
 /* A thread that chains what comes to the register and removes what is too old. Around the loops: what they wrote last is chained, too. */
 enum lt_code lt_daemon_sealer_start(struct lt_daemon *daemon, struct lt_error *err);
 void lt_daemon_sealer_stop(struct lt_daemon *daemon);
+/* Reads where traces go, from the settings and OpenTelemetry's own variables; nothing happens where neither says so. LT_ECONFIG. Start-up. */
+enum lt_code lt_daemon_trace(struct lt_daemon *daemon, struct lt_error *err);
 /* Writes to the log what the fibers of all loops are at. Main thread, with the loops running. */
 void lt_daemon_show_fibers(struct lt_daemon *daemon);
 /* Fiber on loop 0: twice a second looks whether another process has changed the configuration. Ends when cancelled. */

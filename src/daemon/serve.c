@@ -72,6 +72,13 @@ static void keep_plugins(void *daemon)
     d->keeper = NULL;
 }
 
+static void export_spans(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    lt_otlp_run(&d->otlp);
+    d->exporter = NULL;
+}
+
 static void erase(void *daemon)
 {
     struct lt_daemon *d = daemon;
@@ -124,6 +131,8 @@ static void start_server(struct lt_task *task)
         lt_fiber_start(l->loop, tell, d, &d->teller);
         lt_fiber_start(l->loop, erase_at_vendors, d, &d->vendor_eraser);
         lt_fiber_start(l->loop, index_courses, d, &d->indexing);
+        if (d->tracer)
+            lt_fiber_start(l->loop, export_spans, d, &d->exporter);
         if (lt_stop_watch_start(&d->stops, d->engine.manager, l->loop))
             lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the emergency stops");
         if (lt_task_queue_start(d->tasks, d->loop_list, d->loops_n))
@@ -165,6 +174,10 @@ static void drain(void *arg)
             lt_fiber_cancel(d->indexing);
         lt_stop_watch_end(&d->stops);
         while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || d->reloads > 0)
+            lt_fiber_sleep(DRAIN_POLL_MS);
+        if (d->exporter)
+            lt_fiber_cancel(d->exporter);
+        while (d->exporter)
             lt_fiber_sleep(DRAIN_POLL_MS);
     }
     lt_mcp_hub_end_loop(d->mcp);
@@ -459,6 +472,8 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t n = s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
     d->access_log = (struct lt_access_log){.format = strcmp(s->access_log_format, "json") == 0 ? LT_ACCESS_JSON : LT_ACCESS_COMBINED, .users = s->access_log_users};
+    if (lt_daemon_trace(d, err))
+        return err->code;
     if (s->access_log && lt_line_file_open(s->access_log, &d->access_log.file, err))
         return lt_error_wrap(err, "access_log");
     if (s->demo && lt_demo_prepare(d->engine.store, s, &demo, err))
@@ -512,6 +527,7 @@ static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, stru
     lt_indexer_free(d->indexer);
     lt_tls_free(d->tls);
     lt_engine_close(&d->engine);
+    lt_tracer_free(d->tracer);
     return rc;
 }
 

@@ -1,6 +1,8 @@
 /* Sending a request to a vendor and reading what comes back. */
 #include "providers/wire.h"
 
+#include "core/span.h"
+
 /* A wait in milliseconds within its limits, 0 (the client's default) when not set. */
 static uint32_t wait_ms(const struct lt_json *config, const char *key, int64_t max)
 {
@@ -8,10 +10,22 @@ static uint32_t wait_ms(const struct lt_json *config, const char *key, int64_t m
     return (uint32_t)(ms <= 0 ? 0 : ms < 100 ? 100 : ms > max ? max : ms);
 }
 
+/* Only where the instance says so: whoever has the ids of many requests can tell which belong together. */
+static size_t put_trace_context(const struct lt_wire *w, struct lt_http_field *fields)
+{
+    struct lt_str state;
+    char *parent = lt_json_bool_or(lt_json_get(w->config, "trace_context"), false) ? lt_alloc(w->run->arena, LT_TRACEPARENT_SIZE) : NULL;
+    if (!parent || !lt_span_fields(parent, &state))
+        return 0;
+    fields[0] = (struct lt_http_field){LT_STR("traceparent"), lt_str(parent)};
+    fields[1] = (struct lt_http_field){LT_STR("tracestate"), state};
+    return state.n > 0 ? 2 : 1;
+}
+
 static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const char *accept, size_t max, struct lt_http_reply **ret,
                                  struct lt_error *err)
 {
-    struct lt_http_field fields[LT_COUNT(w->fields) + 2];
+    struct lt_http_field fields[LT_COUNT(w->fields) + 4];
     size_t n = 0;
     bool body = w->body.n > 0;
     uint32_t first_byte_ms = wait_ms(w->config, "first_byte_ms", 600000);
@@ -20,6 +34,7 @@ static enum lt_code send_request(struct lt_wire *w, struct lt_str url, const cha
     fields[n++] = (struct lt_http_field){LT_STR("Accept"), lt_str(accept)};
     for (size_t i = 0; i < w->fields_n; i++)
         fields[n++] = w->fields[i];
+    n += put_trace_context(w, fields + n);
     struct lt_http_call call = {
         .method = w->method ? w->method : body ? "POST" : "GET",
         .url = url,

@@ -56,9 +56,12 @@ enum {
     "\"minimum\":100,\"maximum\":600000,\"default\":60000,\"description\":\"Of images 180000 when it is not set.\"},"         \
     "\"idle_ms\":{\"type\":\"integer\",\"title\":\"Silence within an answer (ms)\","                                          \
     "\"minimum\":100,\"maximum\":600000,\"default\":60000}"
+#define LT_WIRE_SETTING_TRACE_CONTEXT                                                                                         \
+    "\"trace_context\":{\"type\":\"boolean\",\"title\":\"Pass on the trace\",\"default\":false,"                               \
+    "\"description\":\"Sends traceparent and tracestate where traces are on, so that a gateway of your own goes on with them.\"}"
 /* Those that every vendor has. */
 #define LT_WIRE_SETTINGS_COMMON                                                                                               \
-    LT_WIRE_SETTING_HEADERS "," LT_WIRE_SETTING_BODY "," LT_WIRE_SETTING_WAITS "," LT_PROVIDER_TRY_SETTINGS
+    LT_WIRE_SETTING_HEADERS "," LT_WIRE_SETTING_BODY "," LT_WIRE_SETTING_WAITS "," LT_WIRE_SETTING_TRACE_CONTEXT "," LT_PROVIDER_TRY_SETTINGS
 
 /* A header whose value is a setting of the instance; it is sent when that is not empty. */
 struct lt_wire_setting_header {

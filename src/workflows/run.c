@@ -1,6 +1,7 @@
 /* The frame of a run: what may run at all, the steps' way to the manager, the sum of what it came to. */
 #include "base/clock.h"
 #include "core/calls.h"
+#include "core/span.h"
 #include "workflows/orchestrator.h"
 
 enum lt_code lt_workflow_resolve(const struct lt_workflow_set *set, struct lt_scope_set *scopes, const struct lt_scope_context *context,
@@ -363,6 +364,21 @@ static void restore(struct lt_workflow_run *w)
     w->result->response = lt_guard_restore(w->talk, w->result->response);
 }
 
+static void end_span(struct lt_span *span, const struct lt_workflow_run *w, enum lt_code rc)
+{
+    const struct lt_workflow_request *q = w->request;
+    lt_span_name(span, lt_printf(q->arena, "workflow %.*s", LT_FMT(q->profile->slug)));
+    lt_span_text(span, "lectern.site", q->caller->site->slug);
+    lt_span_text(span, "lectern.profile", q->profile->slug);
+    if (w->orchestrator) {
+        lt_span_text(span, "lectern.orchestrator", lt_str(w->orchestrator->class_name));
+        lt_span_text(span, "lectern.workflow.action", q->action);
+    }
+    lt_span_text(span, "lectern.run.id", lt_str(w->result->id_text));
+    lt_span_int(span, "lectern.calls", (int64_t)w->result->calls_n);
+    lt_span_end(span, rc);
+}
+
 enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_workflow_result *ret)
 {
     *ret = (struct lt_workflow_result){
@@ -380,7 +396,8 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_
     w->input = veiled->user_input;
     if (q->manager)
         lt_run_enter(q->manager, ret->id, q->caller, w->running = &running);
-    if (rc == LT_OK)
+    ifstruct lt_span *span = lt_span_begin(q->arena, LT_SPAN_INTERNAL);
+    enum (rc == LT_OK)
         rc = run(w, &err);
     if (q->manager) {
         if (rc && lt_run_stopped(q->manager, &running, &err))
@@ -391,5 +408,7 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_
         ret->error = err;
     ret->completed_at = lt_now_ms();
     restore(w);
+    if (span)
+        end_span(span, w, rc);
     return rc;
 }

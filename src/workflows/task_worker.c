@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/span.h"
 #include "workflows/task_event.h"
 #include "workflows/task_private.h"
 
@@ -315,11 +316,17 @@ void lt_task_job_run(void *arg)
     struct lt_config *config = lt_config_ref(lt_config_current());
     lt_fiber_set_name("task");
     lt_fiber_set_where("task", NULL);
+    struct lt_span *span = lt_span_root(lt_manager_tracer(job->queue->manager), arena, LT_SPAN_INTERNAL, LT_STR_NULL, LT_STR_NULL);
+    lt_span_name(span, LT_STR("task"));
     enum lt_code rc = lt_task_claim(job->queue->store, &job->ref, &err);
     if (rc == LT_OK)
         attempt(job, arena, config);
     else if (rc != LT_ECONFLICT) /* somebody else has it, or it was cancelled */
         lt_log_error("task.claim", &err);
+    if (rc)
+        lt_span_drop(span);
+    else
+        lt_span_end(span, LT_OK);
     lt_config_unref(config);
     lt_arena_free(arena);
     lt_task_job_done(job);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/record.h"
+#include "core/span.h"
 #include "guard/untrusted.h"
 #include "io/loop.h"
 #include "tools/mcp_tools.h"
@@ -195,6 +196,15 @@ static enum lt_code approve(struct loop *l, const struct lt_tool *tool, const st
     return rc;
 }
 
+static void end_span(struct lt_span *span, struct lt_arena *arena, const struct lt_tool *tool, enum lt_code rc)
+{
+    lt_span_name(span, lt_printf(arena, "execute_tool %s", tool->name));
+    lt_span_text(span, "gen_ai.operation.name", LT_STR("execute_tool"));
+    lt_span_text(span, "gen_ai.tool.name", lt_str(tool->name));
+    lt_span_text(span, "gen_ai.tool.type", LT_STR("function"));
+    lt_span_end(span, rc);
+}
+
 /* What the tool gave; the model is told what it failed with. The text of a tool is others' text. */
 static enum lt_code run_tool(struct loop *l, const struct lt_tool *tool, const struct lt_json *arguments, struct lt_record_tool *record,
                              struct lt_str *ret, struct lt_error *err)
@@ -205,7 +215,10 @@ static enum lt_code run_tool(struct loop *l, const struct lt_tool *tool, const s
     if (rc == LT_OK) {
         uint64_t began = lt_mono_ms();
         show(l, tool, "running");
+        struct lt_span *span = lt_span_begin(arena, LT_SPAN_INTERNAL);
         rc = call_tool(l, tool, arguments, &result, err);
+        if (span)
+            end_span(span, arena, tool, rc);
         record->duration_ms = (int64_t)(lt_mono_ms() - began);
     }
     record->code = rc;
