@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
+#include "io/outbound.h"
 #include "io/tls.h"
 
 static void put_settings(struct lt_cli *cli, const char *share)
@@ -83,7 +84,7 @@ static void print_findings(struct lt_cli *cli, const struct lt_finding *list, si
     }
 }
 
-/* As /v1/health, but for what only a running daemon knows. */
+/* As /v1/health, but for what only a running daemon knows; and the machine and the network, which are no site's. */
 int lt_cmd_doctor(struct lt_cli *cli)
 {
     struct lt_finding *list;
@@ -91,9 +92,16 @@ int lt_cmd_doctor(struct lt_cli *cli)
     const struct lt_site *site = lt_cli_site(cli);
     if (!site)
         return LT_EXIT_FAILED;
-    const struct lt_doctor doctor = {.store = cli->store, .config = cli->config, .site = site, .now = lt_now_ms(), .plugins = cli->plugins,
+    struct lt_error err;
+    bool ours;
+    struct lt_deployment deployment = {.master_key_file = lt_store_master_key_file(cli->store, &ours)};
+    if (lt_outbound_setup(&(struct lt_outbound_options){.allow = cli->settings.outbound_allow, .use_environment = true}, &err) ||
+        lt_tls_client_new(cli->settings.tls_ca, &deployment.tls, &err))
+        return lt_cli_fail(cli, &err);
+    const struct lt_doctor doctor = {.deployment = &deployment, .store = cli->store, .config = cli->config, .site = site, .now = lt_now_ms(), .plugins = cli->plugins,
                                      .data_dir = cli->settings.data};
     lt_doctor_run(cli->arena, &doctor, &list, &n);
+    lt_tls_free(deployment.tls);
     for (size_t i = 0; i < n; i++)
         worst = list[i].level > worst ? list[i].level : worst;
     if (cli->json) {

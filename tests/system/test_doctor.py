@@ -1,14 +1,17 @@
 """/v1/health and `lectern doctor`: each check finds what it is for, and nothing when there is nothing."""
 import contextlib
+import http.server
 import json
 import re
 import sqlite3
+import threading
 import time
 
 import pytest
 from conftest import Daemon, check_end, wait_until
 
 DAY = 86400000
+DEPLOYMENT = ["files", "storage", "database", "network", "rules"]  # what only the operator is told, at the command line
 VENDOR = {"endpoint": "http://127.0.0.1:9/v1", "model": "m", "api_key": "sk-very-secret"}
 
 
@@ -61,7 +64,9 @@ def test_all_is_well_at_first_and_each_check_says_so(daemon):
         assert set(f) == {"id", "level", "title", "detail", "advice"} and f["title"] and f["detail"]
         assert f["level"] == "ok" or f["id"] == "disk", f  # how much room the machine has is its own affair
     code, told = doctor(daemon)
-    assert code == (1 if any(level == "error" for _, level, _ in told) else 0) and [id for id, _, _ in told] == ids
+    assert code == (1 if any(level == "error" for _, level, _ in told) else 0)
+    assert list(dict.fromkeys(id for id, _, _ in told)) == ids + DEPLOYMENT
+    assert {level for id, level, _ in told if id in DEPLOYMENT} <= {"ok", "warning"}, told  # tests may lie on a disk of no use for a database
 
 
 def provider(daemon, **more):
@@ -194,3 +199,91 @@ def test_plugins_that_cannot_be_used_are_named_without_their_path(tmp_path):
     assert level == "error" and "'bad.json'" in detail and str(tmp_path) not in detail
     assert health(d)["level"] == "error"
     check_end(d)
+
+
+# ---- the machine and the network: at the command line alone ----
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """An AI service whose clock is an hour behind."""
+
+    def do_GET(self):
+        self.send_response_only(404)
+        self.send_header("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + self.server.skew)))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(skew):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    server.skew = skew
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def with_mode(name, mode):
+    return lambda d: (d.data / name).chmod(mode)
+
+
+def vendor_at(url):
+    return lambda d: provider(d, config={**VENDOR, "endpoint": url})
+
+
+def limit(**members):
+    return lambda d: d.request("POST", "/v1/limits", d.admin_key, {"subject": "site", "unit": "requests", "window": "day", "amount": 5, **members})
+
+
+def no_limits(d):
+    for found in d.request("GET", "/v1/limits", d.admin_key).json["limits"]:
+        assert d.request("DELETE", f"/v1/limits/{found['id']}", d.admin_key).status == 204
+
+
+DEPLOYMENT_CASES = {
+    "a database that others can read": ("files", with_mode("lectern.db", 0o644), with_mode("lectern.db", 0o600), "error", "The database can be read or written by others (mode 644)"),
+    "a master key that others can read": ("files", with_mode("master.key", 0o640), with_mode("master.key", 0o600), "error", "The master key file can be read or written by others"),
+    "a directory that others can write": ("files", with_mode(".", 0o777), with_mode(".", 0o700), "error", "The data directory can be read or written by others (mode 777)"),
+    "a service that is not there": ("network", vendor_at("http://127.0.0.1:9/v1"), remove_provider, "warning", "Provider 'vendor' cannot be reached"),
+    "a limit that allows nothing": ("rules", limit(amount=0), no_limits, "warning", "allows nothing at all"),
+    "a limit of no provider": ("rules", lambda d: (limit(subject="provider", subject_id="1")(d), sql(d, ("UPDATE usage_limit SET subject_id = '999'",),
+                               ("UPDATE meta SET value = value + 1 WHERE name = 'generation'",))), no_limits, "warning", "is of a provider that is not there"),
+    "a policy without the site's language": ("rules", lambda d: patch_site(d, language="fi"), lambda d: patch_site(d, language=None), "warning", "no text in the site's language, 'fi'"),
+}
+
+
+@pytest.mark.parametrize("case", DEPLOYMENT_CASES)
+def test_the_doctor_finds_what_is_wrong_around_the_daemon(daemon, case):
+    check, bring, mend, level, words = DEPLOYMENT_CASES[case]
+    bring(daemon)
+    try:
+        wait_until(lambda: any(id == check and l == level and words in detail for id, l, detail in doctor(daemon)[1]), what=case)
+        assert doctor(daemon)[0] == (1 if level == "error" else doctor(daemon)[0])
+    finally:
+        mend(daemon)
+    wait_until(lambda: not any(words in detail for _, _, detail in doctor(daemon)[1]), what=f"the end of {case}")
+
+
+@pytest.mark.parametrize("skew, words", [(-3600, "s ahead"), (3600, "s behind"), (0, None)])
+def test_a_clock_that_services_do_not_agree_with(daemon, skew, words):
+    with serving(skew) as url:
+        vendor_at(url)(daemon)
+        said = [detail for id, level, detail in doctor(daemon)[1] if id == "network" and level == "error"]
+        remove_provider(daemon)
+    assert (len(said) == 1 and "the clock here is 3" in said[0] and words in said[0]) if words else not said, said
+
+
+def test_a_database_that_is_damaged(tmp_path):
+    d = Daemon(tmp_path / "data")
+    assert d.stop() == 0
+    with contextlib.closing(sqlite3.connect(d.data / "lectern.db")) as db:
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ai_call_attempt'").fetchone()[0]
+    with open(d.data / "lectern.db", "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * 200)
+    code, told = doctor(d)
+    assert code == 1 and any(id == "database" and level == "error" and "damaged" in detail for id, level, detail in told), told
