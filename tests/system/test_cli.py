@@ -44,7 +44,7 @@ def test_help_lists_every_command_of_the_contract():
     for group, verbs in {"site": "list show add set remove", "key": "list add rotate revoke", "permission": "list set reset",
                          "provider": "list show add set remove order plugins",
                          "placement": "list set", "policy": "show set status", "register": "list show verify export",
-                         "limit": "list set remove notices", "price": "list set remove", "privacy": "export erase metadata", "emergency-stop": "set lift show",
+                         "limit": "list set remove notices", "event-destination": "list add set remove", "events": "list test dead retry drop", "price": "list set remove", "privacy": "export erase metadata", "emergency-stop": "set lift show",
                          "report": "usage cost errors latency feedback"}.items():
         assert {f"{group} {verb}" for verb in verbs.split()} <= have
     assert {"serve", "ask", "check-config", "migrate", "version"} <= have

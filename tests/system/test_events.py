@@ -401,6 +401,6 @@ def test_erased_user_is_not_told_of_any_more(rig):
     export = rig.daemon.request("POST", "/v1/privacy/export", rig.daemon.admin_key, {"user_id": USER["id"]}).body.decode()
     assert "event_outbox" in export and "event_actor" in export
     job = rig.daemon.request("POST", "/v1/privacy/erase", rig.daemon.admin_key, {"user_id": USER["id"]}).json["id"]
-    wait_until(lambda: rig.daemon.request("GET", f"/v1/privacy/jobs/{job}", rig.daemon.admin_key).json["state"] == "completed", what="the erasure")
+    wait_until(lambda: rig.daemon.request("GET", f"/v1/privacy/jobs/{job}", rig.daemon.admin_key).json["state"] == "done", what="the erasure")
     assert rig.rows("SELECT user_id FROM event_outbox") == [("other",)] == rig.rows("SELECT user_id FROM event_actor")
     assert rig.state(made)["waiting"] == 1
