@@ -233,7 +233,7 @@ static int print_help(FILE *out, const char *group)
         if (group && strcmp(c->group, group) != 0)
             continue;
         snprintf(left, sizeof(left), "%s%s%s", c->group, c->verb ? " " : "", c->verb ? c->verb : "");
-        fprintf(out, "  %-22s %s\n", left, c->summary);
+        fprintf(out, "  %-25s %s\n", left, c->summary);
     }
     fprintf(out, "\n'lectern COMMAND --help' tells the options. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n");
     return out == stdout ? LT_EXIT_OK : LT_EXIT_USAGE;

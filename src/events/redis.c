@@ -49,7 +49,10 @@ static enum lt_code sign_in(struct lt_redis *r, const struct lt_event_destinatio
     struct lt_str user = setting(to, "username"), password = setting(to, "password");
     struct lt_str db = url->path.n > 1 ? (struct lt_str){url->path.p + 1, url->path.n - 1} : LT_STR("");
     const struct lt_str both[] = {LT_STR("AUTH"), user, password}, alone[] = {LT_STR("AUTH"), password}, choose[] = {LT_STR("SELECT"), db};
-    if (password.n > 0 && simple(r, user.n > 0 ? both : alone, user.n > 0 ? 3 : 2, err))
+    enum lt_code rc = password.n > 0 ? simple(r, user.n > 0 ? both : alone, user.n > 0 ? 3 : 2, err) : LT_OK;
+    if (rc == LT_EUPSTREAM_INVALID) /* its words may quote the command, and with it the password */
+        return lt_fail(err, rc, "Redis does not take the user name and password");
+    if (rc)
         return lt_error_wrap(err, "signing in");
     if (db.n > 0 && simple(r, choose, 2, err))
         return lt_error_wrap(err, "choosing the database");

@@ -106,6 +106,13 @@ def test_request_of_the_real_producer_runs_once_and_its_consumer_is_told(rig, op
     assert PASSWORD not in rig.daemon.log()
 
 
+def test_wrong_password_is_told_without_it(rig):
+    made = rig.tell(f"redis://127.0.0.1:{rig.redis.port}", "redis", config={"password": "not the one"})
+    answer = rig.daemon.request("POST", f"/v1/event-destinations/{made['id']}/test", rig.daemon.admin_key)
+    assert answer.json == {"success": False, "detail": f"destination {made['name']}: Redis does not take the user name and password"}
+    assert "not the one" not in rig.daemon.log()
+
+
 def test_the_plugins_own_class_cannot_be_sent(rig, openedx):
     """Why docs/events.md tells producers to annotate user_input: openedx-events has no schema for a bare dict."""
     set_up(rig)
