@@ -4,25 +4,22 @@
 #include "base/clock.h"
 #include "core/course_role.h"
 
-#define BIT(role) (1u << LT_ROLE_##role)
-
 enum lt_code lt_sight_of(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller, struct lt_str course_id,
                          struct lt_sight *ret, struct lt_error *err)
 {
-    unsigned roles = caller->roles;
+    struct lt_caller in_course = *caller;
     *ret = (struct lt_sight){.now_ms = lt_now_ms()};
     if (caller->only_course.n > 0 && !lt_str_eq(caller->only_course, course_id))
         return lt_fail(err, LT_ENOT_FOUND, "the token is for another course");
-    if (caller->user_id.n > 0 && lt_course_roles(manager, arena, caller, course_id, &roles, err))
+    if (lt_course_roles(manager, arena, caller, course_id, &in_course.roles, err))
         return err->code;
-    bool lms = caller->key && caller->user_id.n == 0;
-    ret->teaches = lms || (roles & (BIT(TEACHER) | BIT(EDITINGTEACHER) | BIT(MANAGER) | BIT(ADMIN))) != 0;
+    ret->sees_all = lt_permitted(&in_course, "view_hidden_content", LT_STR_NULL);
     return LT_OK;
 }
 
 bool lt_sight_sees(const struct lt_sight *sight, bool hidden, int64_t from, int64_t until, struct lt_str groups)
 {
-    if (sight->teaches)
+    if (sight->sees_all)
         return true;
     return !hidden && groups.n == 0 && (from == 0 || sight->now_ms >= from) && (until == 0 || sight->now_ms < until);
 }

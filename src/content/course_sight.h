@@ -1,6 +1,6 @@
 /*
  * Who sees what of an imported course: one rule for all who give out its text (connector, search). What is hidden, is not shown yet or any more,
- * or is for some groups alone hides all that lies in it, too. Whoever teaches sees everything. In which groups of the LMS a learner is, Lectern
+ * or is for some groups alone hides all that lies in it, too. Who has `view_hidden_content` sees everything. In which groups of the LMS a learner is, Lectern
  * does not know: what is for groups is shown to nobody else.
  */
 #pragma once
@@ -8,12 +8,12 @@
 
 /* For whom. */
 struct lt_sight {
-    bool teaches;
+    bool sees_all;
     int64_t now_ms;
 };
 
 /*
- * By the caller's roles in the course (core/course_role.h): teacher, editing teacher, manager, admin, and an LMS that names no user. LT_ENOT_FOUND
+ * By the permission `view_hidden_content` of the caller's roles in the course (core/course_role.h): those who teach, and who runs the site. LT_ENOT_FOUND
  * for a token of another course. Fiber.
  */
 enum lt_code lt_sight_of(struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller, struct lt_str course_id,

@@ -42,7 +42,7 @@ struct job {
 
 static enum lt_code load(struct job *j, struct lt_error *err)
 {
-    const struct lt_sight everything = {.teaches = true};
+    const struct lt_sight everything = {.sees_all = true};
     const struct lt_value course = LT_INT(j->course->id);
     struct lt_rows r;
     if (lt_course_map_load(j->work->store, j->arena, j->course, &everything, &j->map, err) ||
@@ -234,10 +234,19 @@ static enum lt_code remove_gone(struct job *j, struct lt_error *err)
     return LT_OK;
 }
 
+/* The row is there before the first piece: by it what is left of a course that has gone is found. */
+static enum lt_code begin(const struct lt_index_work *work, const struct lt_stored_course *course, struct lt_error *err)
+{
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "INSERT INTO course_index (course, revision, updated_at) VALUES ($1, 0, $2) ON CONFLICT (course) DO NOTHING", LT_INT(course->id),
+          LT_INT(lt_now_ms()));
+    return lt_store_write(work->store, tx, err);
+}
+
 static enum lt_code index_full_text(const struct lt_index_work *work, const struct lt_stored_course *course, struct lt_error *err)
 {
     struct job j = {.work = work, .course = course, .arena = lt_arena_new()};
-    enum lt_code rc = load(&j, err) || index_texts(&j, err) || remove_gone(&j, err) ? err->code : LT_OK;
+    enum lt_code rc = begin(work, course, err) || load(&j, err) || index_texts(&j, err) || remove_gone(&j, err) ? err->code : LT_OK;
     if (rc == LT_OK) {
         struct lt_tx *tx = lt_tx_new();
         LT_TX(tx,

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "content/search_index.h"
 
-enum { LOOK_MS = 1000, COURSES_MAX = 10000 };
+enum { LOOK_MS = 1000, PAUSE_MS = 30000 /* after a failure */, COURSES_MAX = 10000 };
 
 enum lt_code lt_index_state(struct lt_store *store, struct lt_arena *arena, const struct lt_site *site, const struct lt_stored_course *course,
                             struct lt_index_state *ret, struct lt_error *err)
@@ -64,6 +64,7 @@ void lt_index_write(struct lt_jw *w, const struct lt_stored_course *course, cons
 struct lt_indexer {
     struct lt_store *store;
     struct lt_manager *manager;
+    bool failed;                       /* a course could not be indexed at the last look */
 };
 
 struct lt_indexer *lt_indexer_new(struct lt_store *store, struct lt_manager *manager)
@@ -100,6 +101,21 @@ static bool is_due(struct lt_arena *arena, const struct lt_rows *r, size_t i, co
            (!lt_str_eq(lt_rows_str(r, i, 6), source.name) || lt_rows_int(r, i, 7) != revision);
 }
 
+/* Whoever removed the course needs to know nothing of its index. */
+static enum lt_code forget_gone(struct lt_indexer *x, struct lt_arena *arena, struct lt_error *err)
+{
+    struct lt_rows r;
+    if (LT_QUERY(x->store, arena, &r, err, "SELECT i.course FROM course_index i WHERE NOT EXISTS (SELECT 1 FROM course c WHERE c.id = i.course)"))
+        return err->code;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_tx *tx = lt_tx_new();
+        lt_index_forget(tx, lt_rows_int(&r, i, 0));
+        if (lt_store_write(x->store, tx, err))
+            return err->code;
+    }
+    return LT_OK;
+}
+
 static enum lt_code look(struct lt_indexer *x, struct lt_config *config, struct lt_arena *arena, struct lt_error *err)
 {
     struct lt_rows r;
@@ -118,9 +134,10 @@ static enum lt_code look(struct lt_indexer *x, struct lt_config *config, struct 
         enum lt_code rc = lt_index_course(&work, &course, err);
         if (rc == LT_ECANCELLED || rc == LT_ESTORE)
             return rc;
-        if (rc && rc != LT_ECONFLICT)
+        if (rc && rc != LT_ECONFLICT) {
+            x->failed = true;
             lt_log_error("course.index", err);
-        else if (rc == LT_OK)
+        } else if (rc == LT_OK)
             lt_log(LT_LOG_INFO, "course.indexed", LT_SS("course", course.course_id), LT_I("revision", course.revision));
     }
     return LT_OK;
@@ -128,16 +145,17 @@ static enum lt_code look(struct lt_indexer *x, struct lt_config *config, struct 
 
 void lt_indexer_run(struct lt_indexer *x)
 {
-    bool failing = false;
     lt_fiber_set_name("indexer");
-    while (lt_fiber_sleep(LOOK_MS) != LT_ECANCELLED) {
+    while (lt_fiber_sleep(x->failed ? PAUSE_MS : LOOK_MS) != LT_ECANCELLED) {
         struct lt_error err;
         struct lt_arena *arena = lt_arena_new();
         struct lt_config *config = lt_config_ref(lt_config_current());
-        enum lt_code rc = look(x, config, arena, &err);
-        if (rc && rc != LT_ECANCELLED && !failing)
+        x->failed = false;
+        enum lt_code rc = forget_gone(x, arena, &err) ? err.code : look(x, config, arena, &err);
+        if (rc && rc != LT_ECANCELLED) {
+            x->failed = true;
             lt_log_error("course.index", &err);
-        failing = rc != LT_OK;
+        }
         lt_config_unref(config);
         lt_arena_free(arena);
     }

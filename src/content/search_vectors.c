@@ -24,13 +24,19 @@ static struct lt_str model_of(const struct lt_provider_instance *instance)
     return model.n > 0 ? model : text_of(instance->config, "model");
 }
 
+/* Course texts go to a vendor, for money, only where an administrator has said so: a provider's default model is no such word. */
+static bool is_meant(const struct lt_provider_instance *instance)
+{
+    return lt_provider_action_entry(instance, ACTION) || text_of(instance->config, "embedding_model").n > 0;
+}
+
 struct lt_vectors_source lt_vectors_source_of(struct lt_arena *arena, const struct lt_site *site)
 {
     const struct lt_entry *action = lt_registry_find(LT_KIND_ACTION, LT_STR(ACTION));
     struct lt_candidate *list;
     size_t n = action ? lt_provider_candidates(arena, site, action->impl, &list) : 0;
     for (size_t i = 0; i < n; i++)
-        if (!list[i].reason)
+        if (!list[i].reason && is_meant(list[i].instance))
             return (struct lt_vectors_source){list[i].instance->id, lt_printf(arena, "%lld %.*s", (long long)list[i].instance->id,
                                                                               LT_FMT(model_of(list[i].instance)))};
     return (struct lt_vectors_source){0, LT_STR("")};

@@ -11,7 +11,7 @@ enum {
     LT_VECTORS_DIMENSION_MAX = 8192,
 };
 
-/* Who makes vectors for the site: the first instance that may serve embed_text, and its model. id 0: none. */
+/* Who makes vectors for the site: the first instance that may serve embed_text and whose settings name that action or an embedding_model. id 0: none. */
 struct lt_vectors_source {
     int64_t instance_id;
     struct lt_str name;                /* of instance and model as they are set up, for comparing */

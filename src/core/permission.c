@@ -45,6 +45,7 @@ static const struct {
     {"choose_provider", M | A},
     {"review_gradings", T | E | M | A | V},
     {"search_course", T | E | M | A | V},
+    {"view_hidden_content", T | E | M | A},
     {"export_user_data", A | V},
     {"erase_user_data", A | V},
     {"view_register", M | A},

@@ -57,7 +57,7 @@ def test_the_defaults(site):
             "action:generate_question": editors, "action:translate_text": everybody, "action:describe_image": everybody,
             "action:improve_text": staff, "action:moderate_text": staff, "action:improve_text@editor": staff,
             "action:generate_text@editor": staff, "action:summarise_text@course_assist": everybody, "action:continue_conversation@chat": everybody,
-            "review_gradings": staff, "choose_provider": managers, "view_register": managers, "manage_roles": managers, "manage_workflows": managers,
+            "review_gradings": staff, "search_course": staff, "choose_provider": managers, "view_register": managers, "manage_roles": managers, "manage_workflows": managers,
             "manage_placements": managers, "manage_emergency_stop": managers, "view_policy_report": managers, "manage_switches": ROLES[2:5], "manage_providers": admins, "manage_keys": admins, "manage_events": admins,
             "manage_permissions": admins, "view_metrics": admins, "view_trace": admins}.items():
         assert may(found[permission]) == roles, permission

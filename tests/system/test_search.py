@@ -50,7 +50,8 @@ def site(tmp_path_factory):
             "OpenEdXProcessor": {"function": "search_course_content", **content},
             "LLMProcessor": {"function": "answer_question", "provider": provider, "stream": True, "prompt": "Answer."}}}
         assert d.request("POST", "/v1/profiles", d.admin_key, {"slug": slug, "base_filepath": "base/blank.json5", "content_patch": patch}).status == 201
-    assert d.request("POST", "/v1/scopes", d.admin_key, {"profile_id": "direct", "course_id": DEMO, "ui_slot_selector_id": "ask"}).status == 201
+    for course in (DEMO, OWN):
+        assert d.request("POST", "/v1/scopes", d.admin_key, {"profile_id": "direct", "course_id": course, "ui_slot_selector_id": "ask"}).status == 201
     wait_until(lambda: index(d)["state"] == "ready", what="the index")
     yield d
     check_end(d)
@@ -100,7 +101,7 @@ def test_a_course_that_is_not_imported_is_said(site):
 
 def test_doors_that_give_text_list_the_sources_under_it(site):
     answer = site.request("POST", "/openai/v1/chat/completions", site.admin_key, {
-        "model": "profile:direct", "messages": [{"role": "user", "content": QUESTION}]}, headers={COURSE_HEADER: DEMO})
+        "model": "profile:direct", "messages": [{"role": "user", "content": QUESTION}]}, headers={"X-Lectern-Course": DEMO})
     assert answer.status == 200, answer
     text = answer.json["choices"][0]["message"]["content"]
     assert text.startswith(SHOWN + "\n\n\\[1\\] [How plants make food from light](/demo/units/plants)"), text
@@ -206,6 +207,15 @@ def test_vectors_are_made_compared_and_made_anew_for_another_model(daemon, vecto
     assert search(daemon, QUESTION, daemon.teacher).json["fused"]
 
 
+def test_course_texts_go_to_no_vendor_that_was_not_named_for_it(daemon, vectors):
+    body = {"name": "vectors", "plugin": "openai", "config": {"endpoint": vectors.url, "api_key": "k-vectors-1"}}
+    assert daemon.request("POST", "/v1/providers", daemon.admin_key, body).status == 201
+    wait_until(lambda: index(daemon)["state"] == "ready", what="the index")
+    assert index(daemon)["vectors"] == "off" and search(daemon, QUESTION).json["notice"] is None and vectors.texts == []
+    assert daemon.request("PATCH", "/v1/providers/vectors", daemon.admin_key, {"actions": {"embed_text": {"enabled": True, "settings": {"model": "letters"}}}}).status == 200
+    wait_until(lambda: index(daemon)["vectors"] == "ready", what="the vectors")
+
+
 def test_without_the_vendor_full_text_answers_and_says_so(daemon, vectors):
     vectors.down = True
     add_vectors(daemon, vectors)
@@ -236,13 +246,30 @@ def test_what_a_learner_may_not_see_reaches_neither_model_nor_citation(site):
     path = "/v1/courses/" + urllib.parse.quote(OWN, safe="")
     wait_until(lambda: index(site, path)["state"] == "ready", what="the index")
     assert {r["block_id"] for r in search(site, "zebra", site.teacher, path).json["results"]} == {"b-open", "b-shut"}
-    asked = {"profile": "direct", "user_input": "zebra password", "context": {"course_id": OWN}, "user": {"id": "u2", "roles": ["student"]}}
+    asked = {"profile": "direct", "user_input": "zebra password", "context": {"course_id": OWN, "ui_slot_selector_id": "ask"}, "user": {"id": "u2", "roles": ["student"]}}
     answer = site.request("POST", RUN, site.service_key, asked)
     assert answer.status == 200 and "swordfish" not in answer.body.decode(), answer
     assert {c["block_id"] for c in answer.json["response"]["citations"]} == {"b-open"}
     with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
         kept = [str(row) for row in db.execute("SELECT * FROM ai_action_continue_conversation")]
     assert not [row for row in kept if "swordfish" in row]
+
+
+def test_the_index_of_a_course_goes_with_it(site):
+    course = "course-v1:Org+Gone+2026"
+    put_course(site, [("block", "b-gone", -1, 0, "A quagga is no zebra.")], course=course)
+    wait_until(lambda: index(site, "/v1/courses/" + urllib.parse.quote(course, safe="")).get("state") == "ready", what="the index")
+    with sqlite3.connect(site.data / "lectern.db", timeout=30) as db:
+        (id_,) = db.execute("SELECT id FROM course WHERE course_id = ?", (course,)).fetchone()
+        db.execute("DELETE FROM course_block WHERE course = ?", (id_,))
+        db.execute("DELETE FROM course WHERE id = ?", (id_,))
+
+    def left():
+        with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
+            return db.execute("SELECT (SELECT count(*) FROM course_chunk WHERE course = ?) + (SELECT count(*) FROM course_index WHERE course = ?) + "
+                              "(SELECT count(*) FROM course_fulltext WHERE course_fulltext MATCH 'quagga')", (id_, id_)).fetchone()[0]
+
+    wait_until(lambda: left() == 0, what="the end of its index")
 
 
 def test_an_index_goes_on_after_sigkill(tmp_path):

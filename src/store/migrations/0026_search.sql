@@ -1,8 +1,9 @@
 -- What courses are searched by (content/search_*.c). A piece belongs to a text, that is a block's id and sha256, and not to a revision: what an
--- import leaves as it was stays as it is. Pieces of texts that are not in the revision that learners see are not found.
+-- import leaves as it was stays as it is. Pieces of texts that are not in the revision that learners see are not found. `course` is the id of a row
+-- that may be gone already: whoever removes a course need not know of its index, which the indexer removes then.
 CREATE TABLE course_chunk (
     id {serial},
-    course BIGINT NOT NULL REFERENCES course(id),
+    course BIGINT NOT NULL,
     block_id TEXT NOT NULL,
     sha256 TEXT NOT NULL, -- of the block, as course_block has it
     unit_name TEXT NOT NULL, -- that its terms are made with
@@ -17,7 +18,7 @@ CREATE TABLE course_chunk (
 
 -- Of length 1. Floats of four bytes, little-endian, one behind the other.
 CREATE TABLE course_vector (
-    course BIGINT NOT NULL REFERENCES course(id),
+    course BIGINT NOT NULL,
     chunk BIGINT NOT NULL REFERENCES course_chunk(id),
     model TEXT NOT NULL,
     dimension BIGINT NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE course_vector (
 
 -- How far the index of a course is.
 CREATE TABLE course_index (
-    course BIGINT PRIMARY KEY REFERENCES course(id),
+    course BIGINT PRIMARY KEY,
     revision BIGINT NOT NULL, -- whose texts are all in it; 0: of none
     source TEXT NOT NULL DEFAULT '', -- of the vectors: provider instance and model as it is set up; '': they are to be made anew
     model TEXT NOT NULL DEFAULT '', -- as the vendor names it; '': there are no vectors
