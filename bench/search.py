@@ -40,12 +40,12 @@ class Vectors(http.server.BaseHTTPRequestHandler):
 
 
 def rows(pages):
-    """Pages of about 400 words out of 20,000, the more common ones more often."""
+    """Pages of about 400 words out of 20,000, distributed as Zipf and Mandelbrot say of texts without their stop words."""
     chance = random.Random(1)
     words = ["".join(chance.choice("bcdfglmnprst") + chance.choice("aeiou") for _ in range(chance.randint(2, 4))) for _ in range(20000)]
     for i in range(pages):
         yield ("unit", f"u{i}", -1, f"Unit {i}", "")
-        sentences = [" ".join(words[min(int(chance.paretovariate(0.6)) - 1, 19999)] for _ in range(16)).capitalize() + "." for _ in range(25)]
+        sentences = [" ".join(words[int(20 * 1000 ** chance.random()) - 20] for _ in range(16)).capitalize() + "." for _ in range(25)]
         yield ("block", f"b{i}", 2 * i, f"Page {i}", " ".join(sentences))
 
 
