@@ -54,7 +54,8 @@ def site(tmp_path_factory, model, http):
 
 
 def add_server(d, label, status=201, key=None, **settings):
-    answer = d.request("POST", "/v1/mcp-servers", key or d.admin_key, {"label": label, **settings})
+    slow = {"connect_ms": 120000, "call_ms": 120000}  # a busy machine may take its time to start a program
+    answer = d.request("POST", "/v1/mcp-servers", key or d.admin_key, {"label": label, **slow, **settings})
     assert answer.status == status, answer
     return answer.json
 
@@ -277,7 +278,8 @@ def test_the_end_of_the_daemon_leaves_no_process(tmp_path, how):
     d = Daemon(tmp_path / "data", "--mcp-commands", str(tmp_path / "c"))
     d.folder = tmp_path
     add_server(d, "own", transport="stdio", command="own")
-    assert d.request("POST", "/v1/mcp-servers/own/test", d.admin_key, {}).json["success"]
+    probe = d.request("POST", "/v1/mcp-servers/own/test", d.admin_key, {}, timeout=240).json
+    assert probe["success"], probe
     started = pids(d)
     assert len(started) == 2 and all(map(alive, started))
     d.stop(how)
@@ -290,7 +292,8 @@ def test_an_idle_process_is_ended(tmp_path):
     d = Daemon(tmp_path / "data", "--mcp-commands", str(tmp_path / "c"))
     d.folder = tmp_path
     add_server(d, "own", transport="stdio", command="own", idle_ms=1000)
-    assert d.request("POST", "/v1/mcp-servers/own/test", d.admin_key, {}).json["success"]
+    probe = d.request("POST", "/v1/mcp-servers/own/test", d.admin_key, {}, timeout=240).json
+    assert probe["success"], probe
     started = pids(d)
     wait_until(lambda: not any(map(alive, started)), what="the end of the idle process")
     assert d.request("POST", "/v1/mcp-servers/own/test", d.admin_key, {}).json["success"], "it is started again"
@@ -388,8 +391,8 @@ def test_wrong_settings_are_named(site, settings, field):
 
 def test_a_patch_keeps_the_headers_that_it_does_not_name(site, http):
     made = add_server(site, "patched", transport="http", url=http.url, headers={"Authorization": BEARER})
-    changed = site.request("PATCH", f"/v1/mcp-servers/{made['id']}", site.admin_key, {"call_ms": 1000, "headers": {"X-More": "something"}}).json
-    assert changed["call_ms"] == 1000 and set(changed["headers"]) == {"Authorization", "X-More"}
+    changed = site.request("PATCH", f"/v1/mcp-servers/{made['id']}", site.admin_key, {"call_ms": 60000, "headers": {"X-More": "something"}}).json
+    assert changed["call_ms"] == 60000 and set(changed["headers"]) == {"Authorization", "X-More"}
     assert site.request("POST", "/v1/mcp-servers/patched/test", site.admin_key, {}).json["success"]
     changed = site.request("PATCH", "/v1/mcp-servers/patched", site.admin_key, {"headers": {"Authorization": None}, "call_ms": None}).json
     assert changed["call_ms"] == 30000 and set(changed["headers"]) == {"X-More"}
