@@ -219,6 +219,7 @@ enum lt_code lt_mcp_read_tools(struct lt_arena *arena, struct lt_str label, cons
 {
     const struct lt_json *list = lt_json_get(result, "tools");
     struct lt_error why;
+    *ret_cursor = LT_STR_NULL;
     if (!lt_json_is(list, LT_JSON_ARRAY))
         return lt_fail(err, LT_EUPSTREAM_INVALID, "its list of tools is none");
     for (size_t i = 0; i < lt_json_len(list); i++) {
@@ -249,6 +250,7 @@ enum lt_code lt_mcp_read_resources(const struct lt_json *result, const char *mem
 {
     const struct lt_json *list = lt_json_get(result, member);
     bool templates = strcmp(member, "resourceTemplates") == 0;
+    *ret_cursor = LT_STR_NULL;
     if (!lt_json_is(list, LT_JSON_ARRAY))
         return lt_fail(err, LT_EUPSTREAM_INVALID, "its list of resources is none");
     for (size_t i = 0; i < lt_json_len(list); i++) {
