@@ -201,7 +201,7 @@ static void add_row(struct lt_held *h, struct lt_tx *tx)
     if (h->last != 0)
         LT_TX(tx,
               "INSERT INTO usage_counter (limit_id, counter_key, slot, ends_at, used) VALUES ($1, $2, $3, $4, $5)"
-              " ON CONFLICT (limit_id, counter_key, slot) DO UPDATE SET used = used + excluded.used",
+              " ON CONFLICT (limit_id, counter_key, slot) DO UPDATE SET used = usage_counter.used + excluded.used",
               LT_INT(h->limit->id), LT_TEXT(h->key), LT_INT(h->slot), LT_INT(h->ends_at), LT_INT(h->last));
 }
 

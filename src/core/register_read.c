@@ -13,11 +13,12 @@
 #define COLUMNS COLUMNS_WITH("e.partial")
 
 /* $3 to $13: filter_values(). An instance is one that was asked, whether or not it answered. */
-#define FILTER \
-    "($3 = 0 OR b.site_id = $3) AND ($4 IS NULL OR b.user_id = $4) AND ($5 IS NULL OR b.action = $5) AND ($6 IS NULL OR b.course_id = $6)" \
-    " AND ($7 IS NULL OR COALESCE(e.state, 'running') = $7) AND ($8 IS NULL OR EXISTS (SELECT 1 FROM ai_call_attempt t WHERE t.call_id = b.id" \
-    " AND t.instance = $8)) AND ($9 IS NULL OR e.model = $9) AND ($10 IS NULL OR b.placement = $10) AND ($11 IS NULL OR e.code = $11)" \
-    " AND b.created_at >= $12 AND b.created_at < $13"
+#define ANY_IF(n) "CAST($" #n " AS TEXT) IS NULL" /* nothing is asked for; PostgreSQL wants to be told the type */
+#define FILTER                                                                                                                            \
+    "($3 = 0 OR b.site_id = $3) AND (" ANY_IF(4) " OR b.user_id = $4) AND (" ANY_IF(5) " OR b.action = $5) AND (" ANY_IF(6)                      \
+    " OR b.course_id = $6) AND (" ANY_IF(7) " OR COALESCE(e.state, 'running') = $7) AND (" ANY_IF(8) " OR EXISTS (SELECT 1 FROM ai_call_attempt" \
+    " t WHERE t.call_id = b.id AND t.instance = $8)) AND (" ANY_IF(9) " OR e.model = $9) AND (" ANY_IF(10) " OR b.placement = $10)"            \
+    " AND (" ANY_IF(11) " OR e.code = $11) AND b.created_at >= $12 AND b.created_at < $13"
 enum { FILTER_VALUES = 11 };
 static const int64_t id_older_ms = INT64_C(31) * 24 * 3600 * 1000;
 

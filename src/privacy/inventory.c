@@ -83,7 +83,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
      "Until the limit's window is over.", "limit_id, counter_key, slot", OF_COUNTER,
      .before = "INSERT INTO usage_counter (limit_id, counter_key, slot, ends_at, used)"
                " SELECT limit_id, substr(counter_key, 1, length(counter_key) - length({user})) || {key}, slot, ends_at, used FROM usage_counter"
-               " WHERE " OF_COUNTER " ON CONFLICT (limit_id, counter_key, slot) DO UPDATE SET used = used + excluded.used"},
+               " WHERE " OF_COUNTER " ON CONFLICT (limit_id, counter_key, slot) DO UPDATE SET used = usage_counter.used + excluded.used"},
     {"usage_limit", LT_OF_USER, "Limits that an administrator has set for this user alone.", "Until they are removed.", "id",
      BY("subject = 'user' AND subject_id"),
      .before = "DELETE FROM usage_counter WHERE limit_id IN (SELECT id FROM usage_limit WHERE site_id = {site} AND subject = 'user'"

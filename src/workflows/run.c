@@ -396,8 +396,8 @@ enum lt_code lt_workflow_execute(const struct lt_workflow_request *q, struct lt_
     w->input = veiled->user_input;
     if (q->manager)
         lt_run_enter(q->manager, ret->id, q->caller, w->running = &running);
-    ifstruct lt_span *span = lt_span_begin(q->arena, LT_SPAN_INTERNAL);
-    enum (rc == LT_OK)
+    struct lt_span *span = lt_span_begin(q->arena, LT_SPAN_INTERNAL);
+    if (rc == LT_OK)
         rc = run(w, &err);
     if (q->manager) {
         if (rc && lt_run_stopped(q->manager, &running, &err))
