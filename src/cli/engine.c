@@ -31,7 +31,6 @@ enum lt_code lt_engine_register(const struct lt_settings *s, struct lt_plugin_se
 {
     const char *share, *widgets;
     lt_settings_share(s, &share, &widgets);
-    lt_guard_set(lt_guard_compile_settings);
     if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err) || lt_tools_register(err) ||
         lt_content_register(share, err) || lt_workflows_register(err))
         return err->code;
@@ -64,6 +63,7 @@ enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, s
 {
     struct lt_store_options options = {.data_dir = s->data, .url = s->database, .synchronous = s->sqlite_synchronous, .read_only = read_only,
                                        .master_key_file = s->master_key_file};
+    lt_guard_set(lt_guard_compile_settings); /* before anybody reads a site's settings */
     return lt_store_open(&options, ret, err);
 }
 

@@ -13,7 +13,6 @@
 #include "cli/data_dir.h"
 #include "core/placement.h"
 #include "embed/embed.h"
-#include "guard/guard.h"
 #include "io/outbound.h"
 #include "io/worker.h"
 #include "providers/builtin.h"
@@ -267,7 +266,6 @@ static enum lt_code register_once(struct lt_error *err)
 {
     if (registered)
         return LT_OK;
-    lt_guard_set(lt_guard_compile_settings);
     if (lt_placements_register(err) || lt_actions_register(err) || lt_providers_register(err))
         return err->code;
     lt_registry_seal();
