@@ -85,13 +85,14 @@ static void put_call(struct lt_jw *w, const struct lt_neutral_call *call)
     lt_jw_json(w, call->response_format);
 }
 
-/* guards: a digest of the guards' settings that the answer has passed; "" as long as there are none. */
-static bool make_key(const struct lt_process *c, const struct lt_provider_run *run, enum scope scope, struct lt_str guards, uint8_t key[32])
+/* With the digest of the guards' settings that the answer has passed. */
+static bool make_key(const struct lt_process *c, const struct lt_provider_run *run, enum scope scope, uint8_t key[32])
 {
     const struct lt_call_request *q = c->request;
     struct lt_str of = shared_by(q, scope);
     struct lt_buf text;
     struct lt_jw w;
+    char guards[65];
     if (!of.p || !plain(run->call))
         return false;
     lt_buf_init(&text, KEY_TEXT_MAX);
@@ -108,7 +109,8 @@ static bool make_key(const struct lt_process *c, const struct lt_provider_run *r
     lt_jw_json(&w, lt_json_get(run->instance->config, "model"));
     lt_jw_json(&w, run->settings); /* with the model of the action or the profile, and the profile with its version */
     put_call(&w, run->call);
-    lt_jw_str(&w, guards);
+    lt_hex(lt_guard_digest(q->caller->site), 32, guards);
+    lt_jw_strz(&w, guards);
     lt_jw_end(&w);
     bool whole = !text.failed;
     if (whole)
@@ -146,7 +148,7 @@ bool lt_process_cached(struct lt_process *c, struct lt_provider_run *run)
     enum scope scope = scope_of(rule);
     bool fit = run->call && scope < SCOPES && c->cache.ttl_s > 0 && q->caller->site->store_content && !q->test && !q->trace &&
                (!q->profile->thread || scope == SCOPE_USER);
-    c->cache.on = fit && c->misfit_why[0] == '\0' && make_key(c, run, scope, LT_STR(""), c->cache.key);
+    c->cache.on = fit && c->misfit_why[0] == '\0' && make_key(c, run, scope, c->cache.key);
     if (!c->cache.on)
         return false;
     c->cache.hit = find(c, run);

@@ -22,7 +22,7 @@ ALLOWED = {
     "providers": ["base", "text", "io", "store", "core"],
     "api": ["base", "text", "io", "store", "core", "plugin", "content", "events", "guard", "tools", "workflows", "privacy"],
     "cli": ["base", "text", "io", "store", "core", "plugin", "content", "events", "guard", "tools", "workflows", "privacy", "actions", "providers", "api"],
-    "embed": ["base", "text", "io", "store", "core", "plugin", "guard", "actions", "providers", "cli"],
+    "embed": ["base", "text", "io", "store", "core", "plugin", "actions", "providers", "cli"],
     "daemon": ["base", "text", "io", "store", "core", "plugin", "content", "events", "guard", "tools", "workflows", "privacy", "actions", "providers", "api", "cli"],
 }
 
