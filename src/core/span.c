@@ -367,5 +367,5 @@ void lt_manager_set_tracer(struct lt_manager *m, struct lt_tracer *tracer)
 
 struct lt_tracer *lt_manager_tracer(const struct lt_manager *m)
 {
-    return m->tracer;
+    return m ? m->tracer : NULL;
 }
