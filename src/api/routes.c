@@ -708,7 +708,7 @@ const struct lt_route lt_routes[] = {
     {"GET", "/v1/register/{id}", "view_register", "One call with its attempts and content.", NULL, OBJECT(""), 0, 0, lt_get_register_call},
     {"GET", "/v1/reports/guards", "view_register",
      "What guards have found in calls, or would have blocked, by day (UTC), rule and action, newest day first. JSON or CSV.", NULL, guard_report, 0, 0,
-     lt_get_report_guards, .query = "since until format:json|csv"},
+     lt_get_report_guards, .query = "since until format:json|csv", .types = "text/csv"},
     {"GET", "/v1/reports/usage", "caller", "Calls and tokens, of the site, of a course or (?view=own) one's own. JSON or CSV.", NULL, report, 0, 0,
      lt_get_report_usage, .query = REPORT_QUERY, .statuses = REPORT_STATUSES, .types = "text/csv"},
     {"GET", "/v1/reports/cost", "caller", "What calls have cost, in millionths of the currency; those without a price apart.", NULL, report, 0, 0,

@@ -33,7 +33,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
      "As long as the register; arguments as long as contents.", "id", "call_id = {call}", "user_id = {name}, arguments = ''", .as = "approvals",
      .stays = "id run_id call_id site_id tool state asked_at expires_at decided_at", .hidden = "call_id"},
     {"guard_verdict", LT_OF_CALL, "What guards have found in a call: kinds and numbers, never a text.", "As long as the register.", "call_id, n",
-     "call_id = {call}", "counts = '{}'", .as = "guards", .stays = "call_id n site_id action guard rule stage mode verdict checked_by created_at",
+     "call_id = {call}", "counts = 'null'", .as = "guards", .stays = "call_id n site_id action guard rule stage mode verdict checked_by created_at",
      .hidden = "call_id site_id checked_by"},
     {"ai_call_feedback", LT_OF_CALL, "What the user thought of an answer: a rating, a reason and a comment. After an erasure the rating stays.",
      "As long as the register; comments as long as contents.", "call_id", "call_id = {call}", "user_id = {name}, comment = ''", .as = "feedback",

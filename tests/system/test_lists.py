@@ -137,7 +137,7 @@ def lists(site):
     found = {}
     for path, item in site.request("GET", "/v1/openapi.json").json["paths"].items():
         query = {p["name"]: p["schema"] for p in item.get("get", {}).get("parameters", []) if p.get("in") == "query"}
-        if "q" not in query:
+        if not {"q", "format"} <= set(query):  # a search has q, too
             continue
         content = item["get"]["responses"]["200"]["content"]
         arrays = [n for n, s in content["application/json"]["schema"]["properties"].items() if s.get("type") == "array"]

@@ -20,6 +20,7 @@ WHOLE = {
     "/v1/mcp-servers/{id}/tools": "the server's", "/v1/sessions/{id}/thread": "one conversation",
     "/v1/sessions/{id}/messages": "goes by how many the client shows already: ?shown", "/v1/sessions/{id}/collection": "one file",
     "/v1/actions/calls/{id}": "attempts of one call", "/v1/placements/{name}": "actions of one placement", "/v1/scopes/{id}": "warnings of one scope",
+    "/v1/reports/guards": "days, rules and actions of a period",
     **{f"/v1/reports/{kind}": "made anew for each page: test_reports.py" for kind in ("usage", "cost", "errors", "latency", "feedback")},
     "/v1/policy": "languages of one text", "/v1/quota": "what counts for one caller", "/v1/privacy/metadata": "tables that there are",
     "/v1/courses/{id}": "warnings of one import", "/v1/prices": "2,000 at most", "/v1/event-destinations": "20 at most", "/v1/event-destinations/{id}": "events of one destination", "/v1/content-sources": "50 at most", "/v1/site": "settings that there are",
