@@ -59,6 +59,8 @@ RANDOM = {
     "/v1/providers": lambda d, w: add(d, "POST", "/v1/providers", {"name": w.name(), "plugin": "extract", "enabled": w.random.random() < .5}),
     "/v1/content-sources": lambda d, w: add(d, "POST", "/v1/content-sources", {
         "name": w.name(), "kind": "moodle", "base_url": "https://lms.example.org", "client_id": w.text(), "enabled": w.random.random() < .5}),
+    "/v1/mcp-servers": lambda d, w: add(d, "POST", "/v1/mcp-servers", {
+        "label": w.name(), "transport": "http", "url": "https://mcp.example.org", "enabled": w.random.random() < .5}),
     "/v1/switches": lambda d, w: add(d, "PUT", "/v1/switches", {"course_id": w.random.choice([COURSE, w.text()]), "location_id": w.text(),
                                                                 "enabled": w.random.random() < .5}),
     "/v1/tasks": lambda d, w: add(d, "POST", "/v1/workflows/run", {"profile": "mock", "async": True, "user": {"id": w.text(), "roles": ["student"]}}),
@@ -99,7 +101,7 @@ def words():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, words):
     d = Daemon(tmp_path_factory.mktemp("lists") / "data")
-    d.cli("site", "set", "demo", "--json-patch", json.dumps({"policy_by_lms": True}))
+    d.cli("site", "set", "demo", "--json-patch", json.dumps({"policy_by_lms": True, "mcp_hosts": ["mcp.example.org"]}))
     for slug in ("chat", "mock"):
         add(d, "POST", "/v1/profiles", {"slug": slug, "base_filepath": "mock/mock.json5"})
     add(d, "POST", "/v1/profiles", {"slug": "grading", "base_filepath": "base/grading.json5"})
@@ -125,9 +127,9 @@ def get(daemon, path, key=None, **query):
 
 
 PAGED = sorted(MORE)
-WHOLE = sorted(["/v1/actions", "/v1/provider-plugins", "/v1/placements", "/v1/quota", "/v1/prices", "/v1/content-sources", "/v1/permissions", "/v1/services",
+WHOLE = sorted(["/v1/actions", "/v1/mcp-servers", "/v1/event-destinations", "/v1/provider-plugins", "/v1/placements", "/v1/quota", "/v1/prices", "/v1/content-sources", "/v1/permissions", "/v1/services",
                 "/v1/profiles/{id}/diff", "/v1/profiles/{id}/usage", "/v1/privacy/metadata"])
-ASKS_A_VENDOR = "/v1/providers/{id}/models"
+ASKS_OTHERS = {"/v1/providers/{id}/models", "/v1/mcp-servers/{id}/tools"}
 LISTS = sorted(PAGED + WHOLE)
 
 
@@ -148,7 +150,7 @@ def lists(site):
 
 
 def test_every_list_is_looked_at(lists):
-    assert set(lists) == set(LISTS) | {ASKS_A_VENDOR}
+    assert set(lists) == set(LISTS) | ASKS_OTHERS
 
 
 def identity(row):
