@@ -88,7 +88,7 @@ consoleTest("the notices of budgets are all on a page of their own, searched and
         const row = page.getByRole("row").filter({ hasText: course });
         await row.getByText("Used up").first().waitFor();
         await row.getByRole("link", { name: new RegExp(`for the course ${course.replaceAll("+", "\\+")}`) }).first().waitFor();
-        await page.getByLabel("Search").fill("no such notice");
+        await page.getByRole("searchbox", { name: "Search" }).fill("no such notice");
         await page.getByText("No notices match.").waitFor();
         assert.match(await page.getByRole("link", { name: "CSV" }).getAttribute("href"), /\/v1\/limits\/notices\?.*q=no\+such\+notice.*format=csv/);
     } finally {

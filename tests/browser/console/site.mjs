@@ -17,7 +17,7 @@ lookAt("keys", "keys");
 lookAt("new key", "keys/new");
 /* Some of them: axe takes long over all. */
 lookAt("revoking a key", "keys", { prepare: (page) => button(page, "Revoke demo service").click() });
-lookAt("permissions", "permissions", { prepare: (page) => page.getByLabel("Search").fill("generate_text") });
+lookAt("permissions", "permissions", { prepare: (page) => page.getByRole("searchbox", { name: "Search" }).fill("generate_text") });
 lookAt("roles", "roles");
 lookAt("give a role", "roles/new");
 lookAt("import roles", "roles/import");
@@ -122,7 +122,7 @@ consoleTest("keys are searched, sorted and saved as a table", "keys", async (pag
     await eventually(names, ["demo admin", "demo service"]);
     await page.getByRole("button", { name: "Name" }).click();
     await eventually(names, ["demo service", "demo admin"]);
-    await page.getByLabel("Search").fill("ADMIN");
+    await page.getByRole("searchbox", { name: "Search" }).fill("ADMIN");
     await eventually(names, ["demo admin"]);
     await page.reload();
     await eventually(names, ["demo admin"]);
@@ -147,9 +147,9 @@ consoleTest("a permission is given and goes back to the default", "permissions",
     await row(page, "view_register").waitFor();
     await shot(page, "console-permissions-set");
     await expectNoViolation(page, "what the site has set");
-    await page.getByLabel("Search").fill("nothing like it");
+    await page.getByRole("searchbox", { name: "Search" }).fill("nothing like it");
     await page.getByText("No permissions match").waitFor();
-    await page.getByLabel("Search").fill("view_reg");
+    await page.getByRole("searchbox", { name: "Search" }).fill("view_reg");
     await button(page, "Reset View register for Teacher").press("Enter");
     await page.getByText("No permissions match.").waitFor();
     const { roles } = (await stage.api("GET", "/v1/permissions")).permissions.find((one) => one.permission === "view_register");
@@ -157,7 +157,7 @@ consoleTest("a permission is given and goes back to the default", "permissions",
 });
 
 consoleTest("the matrix is saved as CSV as it is shown", "permissions", async (page) => {
-    await page.getByLabel("Search").fill("view_register");
+    await page.getByRole("searchbox", { name: "Search" }).fill("view_register");
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
     const { permissions } = await stage.api("GET", "/v1/permissions"), { roles } = permissions.find((one) => one.permission === "view_register");
     assert.equal(download.suggestedFilename(), "permissions-demo.csv");
@@ -165,7 +165,7 @@ consoleTest("the matrix is saved as CSV as it is shown", "permissions", async (p
         ["permission", ...roles.map(({ role }) => role), "set_by_site"],
         ["view_register", ...roles.map(({ allowed }) => (allowed ? "yes" : "no")), roles.filter(({ by }) => by === "site").map(({ role }) => role).join(" ")],
     ].map((line) => line.join(",") + "\r\n").join(""));
-    await page.getByLabel("Search").fill("no such permission");
+    await page.getByRole("searchbox", { name: "Search" }).fill("no such permission");
     await page.getByText("No permissions match.").waitFor();
     assert.ok(await page.getByRole("button", { name: "CSV" }).isDisabled(), "there is nothing to save");
 });

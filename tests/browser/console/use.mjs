@@ -69,11 +69,11 @@ browserTest("console: the register is searched, filtered, sorted and saved", {},
     const there = async (query = "") => (await stage.api("GET", `/v1/register?limit=1000&${query}`)).calls.length;
     const shown = (query) => there(query).then((n) => Math.min(n, 50));
     await openConsole(page, "register", ".rows");
-    await page.getByLabel("Search").fill("BEN");
+    await page.getByRole("searchbox", { name: "Search" }).fill("BEN");
     await eventually(() => rows(page).count(), 1);
     assert.match(await rows(page).innerText(), /Failed/);
     assert.match(page.url(), /q=BEN/);
-    await page.getByLabel("Search").fill("");
+    await page.getByRole("searchbox", { name: "Search" }).fill("");
     await eventually(() => rows(page).count(), await shown());
     await page.getByLabel("State").selectOption("failed");
     await eventually(() => rows(page).count(), await shown("state=failed"));
