@@ -5,17 +5,27 @@
  */
 #include <stdlib.h>
 
+#include "content/canvas.h"
 #include "content/formats.h"
 #include "content/qti.h"
 #include "io/http1.h"
 
+enum { SETTINGS_MAX = 8 /* files of Canvas's settings of one resource */ };
+#define MODULES LT_STR("course_settings/module_meta.xml")
+
+/* Elements with an identifier, in its order. */
+struct index {
+    const struct lt_xml_node **nodes;
+    bool *shown; /* whether an item has shown it */
+    size_t n;
+};
 struct cartridge {
     const struct lt_archive *archive;
     struct lt_str root;
     struct lt_course_tree *tree;
     const struct lt_xml_node *resources;
-    const struct lt_xml_node **by_id; /* those with an identifier, in its order */
-    size_t by_id_n;
+    struct index by_id;   /* the resources */
+    struct index modules; /* Canvas's modules and items; empty when there are none */
     struct lt_error *err;
 };
 
@@ -53,26 +63,71 @@ static int by_identifier(const void *a, const void *b)
     return lt_str_compare(lt_xml_value(*(const struct lt_xml_node *const *)a, "identifier"), lt_xml_value(*(const struct lt_xml_node *const *)b, "identifier"));
 }
 
-static void index_resources(struct cartridge *c, struct lt_arena *arena)
+static size_t count(const struct lt_xml_node *parent, const char *name)
 {
     size_t n = 0;
-    for (const struct lt_xml_node *r = lt_xml_child(c->resources, "resource"); r; r = lt_xml_next(r, "resource"))
+    for (const struct lt_xml_node *node = lt_xml_child(parent, name); node; node = lt_xml_next(node, name))
         n++;
-    c->by_id = LT_NEW_ARRAY(arena, const struct lt_xml_node *, n);
-    for (const struct lt_xml_node *r = lt_xml_child(c->resources, "resource"); r; r = lt_xml_next(r, "resource"))
-        if (lt_xml_value(r, "identifier").p)
-            c->by_id[c->by_id_n++] = r;
-    if (c->by_id_n > 0)
-        qsort(c->by_id, c->by_id_n, sizeof(c->by_id[0]), by_identifier);
+    return n;
+}
+
+/* Children of that name that have an identifier; there is room for them. */
+static void put_nodes(struct index *index, const struct lt_xml_node *parent, const char *name)
+{
+    for (const struct lt_xml_node *node = lt_xml_child(parent, name); node; node = lt_xml_next(node, name))
+        if (lt_xml_value(node, "identifier").p)
+            index->nodes[index->n++] = node;
+}
+
+static void make_index(struct index *index, struct lt_arena *arena, size_t room)
+{
+    *index = (struct index){.nodes = LT_NEW_ARRAY(arena, const struct lt_xml_node *, room), .shown = LT_NEW_ARRAY(arena, bool, room)};
+}
+
+static void sort_index(struct index *index)
+{
+    if (index->n > 0)
+        qsort(index->nodes, index->n, sizeof(index->nodes[0]), by_identifier);
+}
+
+static void index_resources(struct cartridge *c, struct lt_arena *arena)
+{
+    make_index(&c->by_id, arena, count(c->resources, "resource"));
+    put_nodes(&c->by_id, c->resources, "resource");
+    sort_index(&c->by_id);
+}
+
+/* Canvas names its modules as the manifest names its items. */
+static enum lt_code read_modules(struct cartridge *c, struct lt_arena *arena)
+{
+    struct lt_xml_node *modules;
+    if (!lt_course_file(c->archive, c->root, MODULES))
+        return LT_OK;
+    if (lt_course_xml(arena, c->archive, c->root, MODULES, &modules, c->err))
+        return c->err->code;
+    size_t n = count(modules, "module");
+    for (const struct lt_xml_node *m = lt_xml_child(modules, "module"); m; m = lt_xml_next(m, "module"))
+        n += count(lt_xml_child(m, "items"), "item");
+    make_index(&c->modules, arena, n);
+    put_nodes(&c->modules, modules, "module");
+    for (const struct lt_xml_node *m = lt_xml_child(modules, "module"); m; m = lt_xml_next(m, "module"))
+        put_nodes(&c->modules, lt_xml_child(m, "items"), "item");
+    sort_index(&c->modules);
+    return LT_OK;
+}
+
+static const struct lt_xml_node **find(const struct index *index, struct lt_str id)
+{
+    struct lt_xml_attribute name = {LT_STR("identifier"), id};
+    struct lt_xml_node key = {.name = LT_STR("key"), .attributes = &name, .attributes_n = 1};
+    const struct lt_xml_node *wanted = &key;
+    return id.n > 0 && index->n > 0 ? bsearch(&wanted, index->nodes, index->n, sizeof(wanted), by_identifier) : NULL;
 }
 
 static const struct lt_xml_node *find_resource(const struct cartridge *c, struct lt_str id)
 {
-    struct lt_xml_attribute name = {LT_STR("identifier"), id};
-    struct lt_xml_node key = {.name = LT_STR("resource"), .attributes = &name, .attributes_n = 1};
-    const struct lt_xml_node *wanted = &key;
-    const struct lt_xml_node **found = c->by_id_n > 0 ? bsearch(&wanted, c->by_id, c->by_id_n, sizeof(wanted), by_identifier) : NULL;
-    return found && id.n > 0 ? *found : NULL;
+    const struct lt_xml_node **found = find(&c->by_id, id);
+    return found ? *found : NULL;
 }
 
 /* ---- who sees it ---- */
@@ -118,6 +173,7 @@ static enum lt_code put_file(struct cartridge *c, const struct shown *s)
     static const char *const plain[] = {".txt"};
     if (add_block(c, s, "webcontent", &block))
         return c->err->code;
+    block->hidden |= file && lt_canvas_is_draft(file->bytes);
     if (file && (is_web_text(s->file) || lt_course_ends(s->file, plain, 1)))
         block->text = lt_course_html(c->tree, s->file, file->bytes);
     else if (is_web_text(s->file) || s->file.n == 0)
@@ -228,10 +284,48 @@ static bool is_document(struct lt_str type)
     return has(type, "imswl_") || has(type, "imsdt_") || has(type, "imsqti_") || has(type, "imsbasiclti_") || has(type, "assignment_");
 }
 
+/* One file of a resource, when it is Canvas's settings. */
+static enum lt_code limit_by_file(struct cartridge *c, struct lt_str name, struct lt_course_node *unit)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_xml_node *root;
+    enum lt_code rc = lt_course_leaf(c->tree, arena, c->archive, c->root, name, &root, c->err);
+    if (rc == LT_OK && !root)
+        unit->hidden = true; /* nobody knows what it would have said */
+    else if (rc == LT_OK && lt_canvas_is_settings(root))
+        lt_canvas_limit(c->tree, name, root, unit);
+    lt_arena_free(arena);
+    return rc;
+}
+
+static bool is_settings_file(struct lt_str name)
+{
+    return lt_str_ends(name, LT_STR("/assignment_settings.xml")) || lt_str_ends(name, LT_STR("/assessment_meta.xml"));
+}
+
+/* Canvas's settings lie beside a resource, or in one that it depends on. */
+static enum lt_code limit_by_settings(struct cartridge *c, const struct lt_xml_node *resource, struct lt_course_node *unit)
+{
+    int n = 0;
+    for (const struct lt_xml_node *f = lt_xml_child(resource, "file"); f && n <= SETTINGS_MAX; f = lt_xml_next(f, "file"))
+        if (is_settings_file(lt_xml_value(f, "href")) && ++n <= SETTINGS_MAX && limit_by_file(c, lt_xml_value(f, "href"), unit))
+            return c->err->code;
+    for (const struct lt_xml_node *d = lt_xml_child(resource, "dependency"); d && n <= SETTINGS_MAX; d = lt_xml_next(d, "dependency")) {
+        const struct lt_xml_node *other = find_resource(c, lt_xml_value(d, "identifierref"));
+        struct lt_str name = other && has(lt_xml_value(other, "type"), "learning-application-resource") ? lt_xml_value(other, "href") : LT_STR("");
+        if (lt_str_ends(name, LT_STR(".xml")) && ++n <= SETTINGS_MAX && limit_by_file(c, name, unit))
+            return c->err->code;
+    }
+    unit->hidden |= n > SETTINGS_MAX;
+    return LT_OK;
+}
+
 static enum lt_code put_resource(struct cartridge *c, const struct lt_xml_node *resource, struct lt_course_node *unit)
 {
     struct shown s = {.resource = resource, .id = lt_xml_value(resource, "identifier"), .type = lt_xml_value(resource, "type"), .unit = unit};
     s.file = file_of(c, resource);
+    if (limit_by_settings(c, resource, unit))
+        return c->err->code;
     if (is_document(s.type))
         return put_document(c, &s);
     if (has(s.type, "webcontent") || has(s.type, "associatedcontent") || has(s.type, "learning-application-resource"))
@@ -253,7 +347,8 @@ static bool holds_units(const struct lt_xml_node *item)
 static enum lt_code put_item(struct cartridge *c, const struct lt_xml_node *item, struct lt_course_node *parent)
 {
     struct lt_str id = lt_xml_value(item, "identifier"), ref = lt_xml_value(item, "identifierref"), title = lt_xml_string_of(c->tree->arena, item, "title");
-    const struct lt_xml_node *resource = find_resource(c, ref), *first = lt_xml_child(item, "item");
+    const struct lt_xml_node **found = find(&c->by_id, ref), **module = find(&c->modules, id);
+    const struct lt_xml_node *resource = found ? *found : NULL, *first = lt_xml_child(item, "item");
     struct lt_course_node *node, *unit;
     enum lt_course_kind kind = !first ? LT_COURSE_UNIT : holds_units(item) ? LT_COURSE_SEQUENCE : LT_COURSE_CHAPTER;
     if (id.n == 0)
@@ -261,6 +356,10 @@ static enum lt_code put_item(struct cartridge *c, const struct lt_xml_node *item
     if (lt_course_add(c->tree, parent, kind, id, lt_str(first ? "folder" : "item"), title, &node, c->err))
         return c->err->code;
     node->hidden = is_hidden(item);
+    if (found)
+        c->by_id.shown[found - c->by_id.nodes] = true;
+    if (module)
+        lt_canvas_limit(c->tree, MODULES, *module, node);
     unit = node;
     if (first && resource && lt_course_add(c->tree, node, LT_COURSE_UNIT, id, LT_STR("item"), title, &unit, c->err)) /* a folder with a page of its own */
         return c->err->code;
@@ -274,11 +373,24 @@ static enum lt_code put_item(struct cartridge *c, const struct lt_xml_node *item
     return LT_OK;
 }
 
+/* Pages and the like that stand in no module; files that pages show stand in none either, and are not counted. */
+static void count_left_out(struct cartridge *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->by_id.n; i++) {
+        struct lt_str type = lt_xml_value(c->by_id.nodes[i], "type");
+        bool text = is_document(type) ? !has(type, "question-bank") : is_web_text(file_of(c, c->by_id.nodes[i]));
+        n += text && !c->by_id.shown[i];
+    }
+    if (n > 0)
+        lt_course_warn(c->tree, LT_STR("imsmanifest.xml"), "%zu pages, questions, topics or links were left out: no item of the organization shows them", n);
+}
+
 /* The one item of an organization is its root and no folder (CC 1.3, "Organization"). */
 static enum lt_code put_organization(struct cartridge *c, const struct lt_xml_node *organization)
 {
     const struct lt_xml_node *item = lt_xml_child(organization, "item");
-    bool root = item && !lt_xml_next(item, "item") && !lt_xml_value(item, "identifierref").p && lt_xml_child(item, "item");
+    bool root = item && !lt_xml_next(item, "item") && !lt_xml_value(item, "identifierref").p && (lt_xml_child(item, "item") || !lt_xml_child(item, "title"));
     if (root)
         item = lt_xml_child(item, "item");
     for (; item; item = lt_xml_next(item, "item"))
@@ -327,8 +439,9 @@ static enum lt_code read_manifest(struct cartridge *c, struct lt_arena *arena, c
     if (c->tree->course_id.n == 0)
         c->tree->course_id = lt_str_copy(c->tree->arena, lt_xml_value(manifest, "identifier"));
     put_texts(c, manifest);
-    if (put_organization(c, lt_xml_find(manifest, "organizations/organization")) || put_banks(c))
+    if (read_modules(c, arena) || put_organization(c, lt_xml_find(manifest, "organizations/organization")) || put_banks(c))
         return c->err->code;
+    count_left_out(c);
     return LT_OK;
 }
 

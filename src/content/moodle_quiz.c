@@ -217,7 +217,7 @@ enum lt_code lt_moodle_quiz(struct lt_course_tree *tree, struct lt_str file, con
 {
     struct lines lines = {.tree = tree, .file = file};
     int64_t opens = number_of(tree->arena, quiz, "timeopen");
-    bool locked = lt_moodle_string(tree, quiz, "quizpassword").n > 0 || lt_moodle_string(tree, quiz, "subnet").n > 0;
+    bool locked = lt_moodle_string(tree, quiz, "password").n > 0 || lt_moodle_string(tree, quiz, "subnet").n > 0;
     struct lt_course_node *block;
     size_t missing = 0;
     if (locked)

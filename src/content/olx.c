@@ -327,8 +327,9 @@ static enum lt_code put_child(struct olx *o, struct lt_str from, const struct lt
     if (e.url_name.n == 0)
         e.url_name = lt_printf(o->tree->arena, "%.*s_%zu", LT_FMT(e.category), o->tree->n);
     else if (!child->first && !lt_xml_value(child, "filename").p) {
-        e.file = file_of(o, e.category, e.url_name);
-        if (lt_course_file(o->archive, o->root, e.file) || holds_blocks(e.category) || child->attributes_n == 1) {
+        struct lt_str file = file_of(o, e.category, e.url_name);
+        if (lt_course_file(o->archive, o->root, file) || holds_blocks(e.category) || child->attributes_n == 1) {
+            e.file = file;
             rc = lt_course_leaf(o->tree, arena, o->archive, o->root, e.file, &own, o->err);
             e.own = own;
         }

@@ -15,12 +15,12 @@ struct reading {
 
 static bool is_aside(struct lt_str name)
 {
-    static const char *const names[] = {"solution", "demandhint", "choicehint", "optionhint", "correcthint", "stringequalhint", "compoundhint", "hint",
-                                        "hintgroup", "script", "style", "responseparam", "additional_answer", "answer"};
+    static const char *const names[] = {"solution", "hintgroup", "script", "style", "responseparam", "additional_answer", "answer",
+                                        "answer_display", "initial_display", "grader_payload"};
     for (size_t i = 0; i < LT_COUNT(names); i++)
         if (lt_str_is(name, names[i]))
             return true;
-    return false;
+    return lt_str_ends(name, LT_STR("hint")) || lt_str_ends(name, LT_STR("rubric"));
 }
 
 static struct lt_str html_of(struct reading *r, const struct lt_xml_node *node, bool (*skip)(struct lt_str name))

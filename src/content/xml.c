@@ -29,6 +29,20 @@ static struct lt_str copy(struct reading *r, const void *p, size_t n)
     return lt_str_copy(r->arena, (struct lt_str){p, n});
 }
 
+/* An attribute's value, in which libxml2 leaves each "&" as "&#38;" when it expands no entities. */
+static struct lt_str copy_value(struct reading *r, const xmlChar *p, size_t n)
+{
+    static const struct lt_str written = LT_STR("&#38;");
+    char *out = lt_alloc(r->arena, n + 1);
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        out[used++] = (char)p[i];
+        if (n - i >= written.n && memcmp(p + i, written.p, written.n) == 0)
+            i += written.n - 1;
+    }
+    return (struct lt_str){out, used};
+}
+
 static struct lt_xml_node *add(struct reading *r)
 {
     struct lt_xml_node *node = LT_NEW(r->arena, struct lt_xml_node);
@@ -78,7 +92,8 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
         const xmlChar **a = &attributes[5 * i]; /* local name, prefix, address, value, its end */
         if (a[4] - a[3] > LT_XML_VALUE_MAX)
             return stop(r, LT_ETOO_LARGE, "has an attribute of more than 1048576 bytes");
-        node->attributes[node->attributes_n++] = (struct lt_xml_attribute){copy(r, a[0], strlen((const char *)a[0])), copy(r, a[3], (size_t)(a[4] - a[3]))};
+        node->attributes[node->attributes_n++] = (struct lt_xml_attribute){copy(r, a[0], strlen((const char *)a[0])),
+                                                                           copy_value(r, a[3], (size_t)(a[4] - a[3]))};
     }
     r->at = node;
 }

@@ -75,8 +75,9 @@ def olx_files(pages=0, words=400, start="2020-01-01T00:00:00Z", extra_chapters="
                                     '<sequential url_name="teachers"/></chapter>',
         "course/sequential/clouds.xml": '<sequential display_name="Clouds"><vertical url_name="intro"/><vertical url_name="quiz"/>'
                                         '<vertical url_name="film"/><vertical url_name="secret"/><vertical url_name="groups"/></sequential>',
-        "course/vertical/intro.xml": '<vertical display_name="Introduction"><html url_name="hello"/><discussion url_name="talk" display_name="Talk"/></vertical>',
-        "course/html/hello.xml": '<html filename="hello" display_name="Hello"/>',
+        "course/vertical/intro.xml": '<vertical display_name="Introduction"><html url_name="hello"/><discussion url_name="talk" display_name="Talk"/>'
+                                       '<drag-and-drop-v2 url_name="drag" xblock-family="xblock.v1" display_name="Drag" data="{&quot;zones&quot;: []}"/></vertical>',
+        "course/html/hello.xml": '<html filename="hello" display_name="Hello &amp; welcome"/>',
         "course/html/hello.html": "<p>Clouds are made of <em>droplets</em> &amp; ice.</p><img src=\"/static/cloud.png\" alt=\"A cloud\"/>",
         "course/discussion/talk.xml": '<discussion discussion_id="1" display_name="Talk"/>',
         "course/vertical/quiz.xml": '<vertical display_name="Quiz"><problem url_name="choice"/><problem url_name="number" showanswer="always"/></vertical>',
@@ -186,7 +187,7 @@ def cc_files(pages=0, words=400, version="1.3", identifier="cc-rain"):
         "notes.html": "<p>Notes of the teacher.</p>",
         "quiz.xml": QTI.format(outer="assessment", title=' title="Quiz"', open='<section ident="root_section">', close="</section>"),
         "bank.xml": QTI.format(outer="objectbank", title="", open="", close="").replace("What makes rain?", "A question of the bank?"),
-        "link.xml": f'<webLink xmlns="http://www.imsglobal.org/xsd/{namespace}/{weblink}"><title>Weather</title><url href="https://weather.example/rain" target="_blank"/></webLink>',
+        "link.xml": f'<webLink xmlns="http://www.imsglobal.org/xsd/{namespace}/{weblink}"><title>Weather</title><url href="https://weather.example/rain?of=clouds&amp;in=spring" target="_blank"/></webLink>',
         "talk.xml": f'<topic xmlns="http://www.imsglobal.org/xsd/{namespace}/{topic}"><title>Talk</title><text texttype="text/html">&lt;p&gt;Why does it rain?&lt;/p&gt;</text></topic>',
         "tool.xml": '<cartridge_basiclti_link xmlns:blti="http://www.imsglobal.org/xsd/imsbasiclti_v1p0"><blti:title>Simulator</blti:title>'
                     '<blti:description>Makes rain.</blti:description><blti:launch_url>https://tool.example/launch</blti:launch_url></cartridge_basiclti_link>',
@@ -199,6 +200,49 @@ def cc_files(pages=0, words=400, version="1.3", identifier="cc-rain"):
 
 def write_cc(pages=0, **options):
     return zipped(cc_files(pages, **options))
+
+
+# ---- Canvas ----
+
+def canvas_settings(root, identifier, **values):
+    """Settings as Canvas writes them: empty elements for what is not set, times without a zone."""
+    inside = "".join(f"<{name}>{value}</{name}>" if value else f"<{name}/>" for name, value in values.items())
+    return (f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} identifier="{identifier}" xmlns="http://canvas.instructure.com/xsd/cccv1p0"'
+            f' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{inside}</{root}>')
+
+
+def canvas_page(identifier, title, body, state="active"):
+    return (f'<html>\n<head>\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>\n<title>{title}</title>\n<meta name="identifier" '
+            f'content="{identifier}"/>\n<meta name="editing_roles" content="teachers"/>\n<meta name="workflow_state" content="{state}"/>\n</head>\n<body>\n'
+            f'{body}\n</body>\n</html>')
+
+
+def canvas_files(pages=(), resources=(), files=(), unpublished=()):
+    """
+    An .imscc of Canvas: CC 1.1, a root item "LearningModules", one module of these items. pages: (identifier, title, body, state); resources: (identifier, XML of
+    the resource and of what it depends on); unpublished: identifiers of items, and "module".
+    """
+    found = {f"wiki_content/{identifier}.html": canvas_page(identifier, title, body, state) for identifier, title, body, state in pages}
+    listed = [(i, f'<resource identifier="{i}" type="webcontent" href="wiki_content/{i}.html"><file href="wiki_content/{i}.html"/></resource>') for i, *_ in pages]
+    listed += list(resources)
+    items = "".join(f'<item identifier="item-{i}" identifierref="{i}"><title>{i}</title></item>' for i, _ in listed)
+    def state(name):
+        return f"<workflow_state>{'unpublished' if name in unpublished else 'active'}</workflow_state>"
+    meta = "".join(f'<item identifier="item-{i}"><content_type>WikiPage</content_type>{state(i)}<title>{i}</title><identifierref>{i}</identifierref><position>1</position>'
+                   "</item>" for i, _ in listed)
+    found["imsmanifest.xml"] = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<manifest identifier="canvas-rain" xmlns="http://www.imsglobal.org/xsd/imsccv1p1/imscp_v1p1"'
+        ' xmlns:lomimscc="http://ltsc.ieee.org/xsd/imsccv1p1/LOM/manifest"><metadata><schema>IMS Common Cartridge</schema><schemaversion>1.1.0</schemaversion>'
+        '<lomimscc:lom><lomimscc:general><lomimscc:title><lomimscc:string>Rain in Canvas</lomimscc:string></lomimscc:title></lomimscc:general></lomimscc:lom></metadata>'
+        '<organizations><organization identifier="org_1" structure="rooted-hierarchy"><item identifier="LearningModules">'
+        f'<item identifier="module"><title>Module</title>{items}</item></item></organization></organizations><resources>'
+        '<resource identifier="settings" type="associatedcontent/imscc_xmlv1p1/learning-application-resource" href="course_settings/canvas_export.txt">'
+        '<file href="course_settings/module_meta.xml"/></resource>' + "".join(xml for _, xml in listed) + "</resources></manifest>")
+    found["course_settings/canvas_export.txt"] = "exported"
+    found["course_settings/module_meta.xml"] = (
+        f'<modules xmlns="http://canvas.instructure.com/xsd/cccv1p0"><module identifier="module"><title>Module</title>{state("module")}<position>1</position>'
+        f"<items>{meta}</items></module></modules>")
+    return {**found, **dict(files)}
 
 
 # ---- Moodle ----
@@ -225,7 +269,7 @@ QUESTION = ('<question id="{id}"><parent>0</parent><name>First</name><questionte
             '</feedback></answer></answers><multichoice id="1"><single>1</single></multichoice></plugin_qtype_multichoice_question></question>')
 
 
-def moodle_files(pages=0, words=400, old=False, modules=(), sections_more=(), course_id=7):
+def moodle_files(pages=0, words=400, old=False, modules=(), sections_more=(), course_id=7, password=""):
     """old: as Moodle up to 3.11 writes questions. modules, sections_more: (cmid, name, section, module.xml, activity.xml) and (id, number, section.xml) more."""
     bulk = sections_of(pages)
     date = json.dumps({"op": "&", "c": [{"type": "date", "d": ">=", "t": 4070908800}], "showc": [True]})
@@ -247,7 +291,7 @@ def moodle_files(pages=0, words=400, old=False, modules=(), sections_more=(), co
         (11, "page", 10, module_xml(11, "page", 10), activity_xml(11, "page", "<name>Introduction</name>" + field("intro", "<p>Read this.</p>") +
          field("content", "<p>Clouds are made of <em>droplets</em> &amp; ice.</p><img src=\"@@PLUGINFILE@@/cloud.png\" alt=\"A cloud\">"))),
         (12, "quiz", 10, module_xml(12, "quiz", 10), activity_xml(12, "quiz", "<name>Quiz</name>" + field("intro", "") + "<timeopen>0</timeopen><timeclose>0</timeclose>"
-         "<reviewrightanswer>4352</reviewrightanswer><quizpassword></quizpassword><subnet></subnet><question_instances>" + slot + "</question_instances>"
+         "<reviewrightanswer>4352</reviewrightanswer>" + field("password", password) + "<subnet></subnet><question_instances>" + slot + "</question_instances>"
          "<attempts><attempt id=\"1\"><userid>99</userid></attempt></attempts>")),
         (13, "label", 10, module_xml(13, "label", 10), activity_xml(13, "label", "<name>Label</name>" + field("intro", "<p>Look here.</p>"))),
         (14, "book", 10, module_xml(14, "book", 10), activity_xml(14, "book", "<name>Book</name>" + field("intro", "<p>A book.</p>") + "<chapters>"
@@ -299,13 +343,17 @@ def moodle_files(pages=0, words=400, old=False, modules=(), sections_more=(), co
     for cmid, name, _, module, activity in activities:
         files[f"activities/{name}_{cmid}/module.xml"] = module
         files[f"activities/{name}_{cmid}/{name}.xml"] = activity
-        files[f"activities/{name}_{cmid}/inforef.xml"] = "<inforef/>"
+        files[f"activities/{name}_{cmid}/inforef.xml"] = "<inforef><fileref><file><id>1</id></file></fileref></inforef>"
         files[f"activities/{name}_{cmid}/roles.xml"] = "<roles/>"
     return files
 
 
 def write_moodle(pages=0, packed="tar", **options):
     files = moodle_files(pages, **options)
+    if packed == "tar":  # its first entry says what is in it, folders with a slash
+        folders = sorted({name.rpartition("/")[0] for name in files if "/" in name})
+        lines = [f"{folder}/\td\t0\t?" for folder in folders] + [f"{name}\tf\t{len(content)}\t1751300396" for name, content in files.items()]
+        files = {".ARCHIVE_INDEX": f"Moodle archive file index. Count: {len(lines)}\n" + "\n".join(lines) + "\n", **files}
     return tar_gz(files) if packed == "tar" else zipped(files)
 
 

@@ -6,11 +6,12 @@ import http.client
 import json
 import re
 import sqlite3
+import time
 import urllib.parse
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
-from course_packages import (WRITERS, cc_files, moodle_files, olx_files, tar_gz, write_cc, write_moodle, write_olx, zipped)
+from course_packages import (QTI, WRITERS, canvas_files, canvas_settings, cc_files, moodle_files, olx_files, tar_gz, write_cc, write_moodle, write_olx, zipped)
 
 pytestmark = pytest.mark.usefixtures("as_before")
 OLX = "course-v1:School+Rain+2026"
@@ -22,6 +23,7 @@ PLACES = {
     "common_cartridge": ("cc-rain", "intro", "off", None, None),
     "moodle_backup": ("7", "11", "16", "17", "18"),
 }
+WEATHER = "https://weather.example/rain?of=clouds&in=spring"
 CLOUDS = "Clouds are made of\ndroplets\n& ice."
 
 
@@ -179,7 +181,7 @@ def test_questions_of_old_and_new_moodle_come_in_their_newest_version(site, old)
 def test_each_version_of_common_cartridge_is_read(site, version):
     imported(site, write_cc(version=version), course_id=f"cc-{version}")
     rows = blocks(site, f"cc-{version}")
-    assert rows["r_intro"]["text"].endswith(CLOUDS) and rows["r_talk"]["text"] == "Why does it rain?" and rows["r_link"]["url"] == "https://weather.example/rain"
+    assert rows["r_intro"]["text"].endswith(CLOUDS) and rows["r_talk"]["text"] == "Why does it rain?" and rows["r_link"]["url"] == WEATHER
     assert rows["r_tool"]["text"] == "Simulator\n\nMakes rain." and rows["r_notes"]["hidden"] == 1
 
 
@@ -198,17 +200,85 @@ def test_a_course_tells_of_itself_and_its_outline_has_what_the_user_sees(site, s
 @pytest.mark.parametrize("course,place,url", [
     (OLX, BLOCK + "vertical+block@intro", f"https://lms.example/courses/{OLX}/jump_to/{BLOCK}vertical+block@intro"),
     ("7", "11", "https://moodle.example/mod/page/view.php?id=11"), ("7", "section-10", "https://moodle.example/course/section.php?id=10"),
-    ("cc-rain", "link", "https://weather.example/rain")])
+    ("cc-rain", "link", WEATHER)])
 def test_links_lead_to_where_the_source_says(site, service, course, place, url):
     run(site, course, place, profile="ask-link")
     assert url in material(service)
+
+
+def test_what_graders_of_programs_are_told_is_not_asked(site):
+    files = olx_files()
+    files["course/problem/choice.xml"] = ('<problem display_name="Program"><p>Write a program.</p><coderesponse queuename="q"><textbox/><codeparam><initial_display>'
+                                          'begin</initial_display><answer_display>print(42)</answer_display><grader_payload>{"secret": 7}</grader_payload></codeparam>'
+                                          '</coderesponse><solution>Print it.</solution></problem>')
+    imported(site, tar_gz(files), course_id="programs")
+    row = next(r for r in blocks(site, "programs").values() if r["display_name"] == "Program")
+    assert row["text"] == "Write a program." and row["answers"] == "Print it."
+
+
+def test_names_have_their_ampersands(site):
+    assert blocks(site, OLX)[BLOCK + "html+block@hello"]["display_name"] == "Hello & welcome"
+
+
+def test_questions_behind_a_password_are_for_teachers(site):
+    imported(site, write_moodle(password="sesame"), course_id="locked")
+    assert blocks(site, "locked")["12#question-9"]["hidden"] == 1 and blocks(site, "7")["12#question-9"]["hidden"] == 0
+
+
+# ---- Canvas ----
+
+def canvas_sees(site, course, identifier):
+    """May learners see the item, now?"""
+    rows = blocks(site, course)
+    row, by_position = rows[f"item-{identifier}"], {r["position"]: r for r in rows.values()}
+    inside = [r for r in rows.values() if r["parent"] == row["position"]]
+    way = [row, by_position[row["parent"]], *inside]
+    return all(not r["hidden"] and r["visible_from"] < time.time() * 1000 and not 0 < r["visible_until"] < time.time() * 1000 for r in way)
+
+
+@pytest.mark.parametrize("unpublished,state,seen", [((), "active", True), (("page",), "active", False), (("module",), "active", False), ((), "unpublished", False)])
+def test_drafts_of_canvas_are_for_teachers(site, unpublished, state, seen):
+    imported(site, zipped(canvas_files(pages=[("page", "Rain", "<p>Drops.</p>", state)], unpublished=unpublished)))
+    assert canvas_sees(site, "canvas-rain", "page") == seen and blocks(site, "canvas-rain")["page"]["text"] == "Rain\nDrops."
+
+
+@pytest.mark.parametrize("values,seen", [
+    ({"workflow_state": "published", "unlock_at": ""}, True), ({"workflow_state": "unpublished"}, False), ({"unlock_at": "2018-01-04T14:00:00"}, True),
+    ({"unlock_at": "2099-01-04T14:00:00"}, False), ({"unlock_at": "soon"}, False), ({"lock_at": "2018-01-04T14:00:00"}, "others"),
+    ({"only_visible_to_overrides": "true"}, False), ({"available": "false"}, "others"), ({"access_code": "sesame"}, "others"),
+    ({"delayed_post_at": "2099-01-04T14:00:00"}, False)], ids=str)
+@pytest.mark.parametrize("root", ["assignment", "quiz", "topicMeta"])
+def test_settings_of_canvas_say_who_sees_what(site, root, values, seen):
+    lar = "associatedcontent/imscc_xmlv1p1/learning-application-resource"
+    resource, files = {
+        "assignment": (f'<resource identifier="r" type="{lar}" href="r/r.html"><file href="r/r.html"/><file href="r/assignment_settings.xml"/></resource>',
+                       {"r/r.html": "<p>Write.</p>", "r/assignment_settings.xml": canvas_settings("assignment", "r", **values)}),
+        "quiz": (f'<resource identifier="r" type="imsqti_xmlv1p2/imscc_xmlv1p1/assessment"><file href="r/assessment_qti.xml"/><dependency identifierref="m"/></resource>'
+                 f'<resource identifier="m" type="{lar}" href="r/assessment_meta.xml"><file href="r/assessment_meta.xml"/></resource>',
+                 {"r/assessment_qti.xml": QTI.format(outer="assessment", title="", open='<section ident="root_section">', close="</section>"),
+                  "r/assessment_meta.xml": canvas_settings("quiz", "r", **values)}),
+        "topicMeta": (f'<resource identifier="r" type="imsdt_xmlv1p1"><file href="r.xml"/><dependency identifierref="m"/></resource>'
+                      f'<resource identifier="m" type="{lar}" href="m.xml"><file href="m.xml"/></resource>',
+                      {"r.xml": '<topic><title>r</title><text texttype="text/html">&lt;p&gt;Talk.&lt;/p&gt;</text></topic>', "m.xml": canvas_settings("topicMeta", "m", **values)}),
+    }[root]
+    imported(site, zipped(canvas_files(resources=[("r", resource)], files=files)))
+    if seen == "others":  # what closes a quiz leaves the others to be read
+        seen = root != "quiz"
+    assert canvas_sees(site, "canvas-rain", "r") == seen
+
+
+def test_pages_that_no_module_of_canvas_shows_are_counted(site):
+    files = canvas_files(pages=[("page", "Rain", "<p>Drops.</p>", "active")])
+    files["imsmanifest.xml"] = files["imsmanifest.xml"].replace("<resources>", '<resources><resource identifier="x" type="webcontent" href="x.html"><file href="x.html"/></resource>')
+    reasons = [w["reason"] for w in imported(site, zipped({**files, "x.html": "<p>Beside.</p>"}))["warnings"]]
+    assert reasons == ["1 pages, questions, topics or links were left out: no item of the organization shows them"]
 
 
 def test_what_is_left_out_is_told_with_its_file_and_reason(site):
     found = {w["file"]: w["reason"] for course in (OLX, "cc-rain", "7") for w in
              site.request("GET", "/v1/courses/" + urllib.parse.quote(course, safe=""), site.admin_key).json["warnings"]}
     assert {"drafts", "tabs", "tool.xml", "web/paper.pdf", "activities/quiz_12/quiz.xml", "activities/page_19/page.xml",
-            "activities/resource_24/resource.xml", "discussion/talk.xml"} == set(found)
+            "activities/resource_24/resource.xml", "discussion/talk.xml", "vertical/intro.xml"} == set(found)
 
 
 # ---- the store ----
