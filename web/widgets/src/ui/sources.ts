@@ -9,8 +9,8 @@ export function sourcesView({ sources, linkOpens }: Strings, citations: readonly
         <p>${sources}</p>
         <ol>
             ${citations.map(
-                ({ title, url, quote }) =>
-                    html`<li dir="auto" lang="">
+                ({ n, title, url, quote }) =>
+                    html`<li dir="auto" lang="" value=${n || nothing}>
                         ${url ? html`<a href=${url} target="_blank" rel="noopener noreferrer" title=${`${url} (${linkOpens})`}>${title}</a>` : title}
                         ${quote ? html`<q>${quote}</q>` : nothing}
                     </li>`,
