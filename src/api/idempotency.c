@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/guard.h"
+#include "core/sealed_rows.h"
 
 enum { RETRY_S = 2 };
 
@@ -156,7 +157,7 @@ static bool worth_keeping(enum lt_code code)
 /* Where an answer with personal data is sealed to. */
 static struct lt_str place_of(const struct lt_key_id *id, struct lt_arena *arena)
 {
-    return lt_printf(arena, "idempotency key %lld %zu:%.*s %.*s", (long long)id->site_id, id->caller.n, LT_FMT(id->caller), LT_FMT(id->name));
+    return lt_sealed_place_answer(arena, id->site_id, id->caller, id->name);
 }
 
 static void finish(struct lt_idempotent *k, bool keep)

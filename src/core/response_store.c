@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/guard.h"
+#include "core/sealed_rows.h"
 
 enum { SWEEP_UNIT = 100, DAY_MS = 24 * 3600 * 1000 };
 
@@ -45,23 +46,16 @@ static enum lt_code not_found(struct lt_error *err)
 
 /* ---- sealed texts, where personal data are not to lie in clear ---- */
 
-static struct lt_str place_of(struct lt_arena *arena, const struct lt_uuid *id, const char *column)
-{
-    char text[37];
-    lt_uuid_format(*id, text);
-    return lt_printf(arena, "openai_response %s %s", text, column);
-}
-
 static struct lt_value sealed(const struct lt_response_owner *o, struct lt_arena *arena, const struct lt_uuid *id, const char *column, struct lt_str text)
 {
-    return lt_value_text(lt_guard_seal(o->site, arena, text, place_of(arena, id, column)));
+    return lt_value_text(lt_guard_seal(o->site, arena, text, lt_sealed_place_response(arena, *id, column)));
 }
 
 /* What cannot be opened any more is as if it were empty. */
 static struct lt_str opened(struct lt_store *store, struct lt_arena *arena, const struct lt_uuid *id, const char *column, struct lt_str text,
                             struct lt_str otherwise)
 {
-    struct lt_str plain = lt_guard_open(store, arena, text, place_of(arena, id, column));
+    struct lt_str plain = lt_guard_open(store, arena, text, lt_sealed_place_response(arena, *id, column));
     return plain.p ? plain : otherwise;
 }
 

@@ -179,7 +179,7 @@ enum lt_code lt_config_unseal(const struct lt_keyring *ring, struct lt_arena *ar
 
 /* ---- all of them ---- */
 
-static void count(struct lt_secrets_view *view, const struct lt_keyring *ring, struct lt_str text)
+void lt_secrets_count(struct lt_secrets_view *view, const struct lt_keyring *ring, struct lt_str text)
 {
     if (!lt_is_sealed(text)) {
         view->plain++;
@@ -195,7 +195,7 @@ static void count(struct lt_secrets_view *view, const struct lt_keyring *ring, s
 
 static bool look(struct walk *walk, struct lt_str text, struct lt_str place, struct lt_str *ret)
 {
-    count(walk->view, walk->ring, text);
+    lt_secrets_count(walk->view, walk->ring, text);
     *ret = text;
     return true;
 }

@@ -44,6 +44,8 @@ struct lt_secrets_view {
     size_t plain, lost;                  /* not sealed; sealed with a key that is not on the ring */
     size_t by_key[LT_KEYRING_MAX];       /* in the order of the ring */
 };
+/* Adds one stored text. */
+void lt_secrets_count(struct lt_secrets_view *view, const struct lt_keyring *ring, struct lt_str text);
 enum lt_code lt_secrets_look(struct lt_store *store, const struct lt_keyring *ring, struct lt_secrets_view *ret, struct lt_error *err);
 /*
  * Seals with the ring's first key whatever is not. One unit: all or nothing. A secret that cannot be opened stays as it is and is

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/seal.h"
+#include "core/sealed_rows.h"
 #include "guard/guard.h"
 #include "guard/restore.h"
 
@@ -142,7 +143,7 @@ static const char *placeholder_of(struct lt_talk *t, enum lt_pii_kind kind, stru
 static struct lt_str place_of(const struct lt_talk *t, const char *placeholder)
 {
     const struct lt_site_guard *g = (const struct lt_site_guard *)t->head.guard;
-    return lt_printf(t->head.arena, "guard value %lld %s %.*s", (long long)g->site_id, placeholder, LT_FMT(t->caller->user_id));
+    return lt_sealed_place_value(t->head.arena, g->site_id, t->caller->user_id, lt_str(placeholder));
 }
 
 /* Without waiting: what is not there yet is in memory, and what gets lost leaves a placeholder that nobody can restore. */
