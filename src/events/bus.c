@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "events/avro.h"
+#include "events/entry.h"
 #include "events/private.h"
 #include "events/redis.h"
 #include "events/xapi.h"
@@ -37,7 +38,7 @@ static size_t write_again(const struct lt_event_sender *s, const struct lt_json 
     const struct lt_json *headers = lt_json_get(data, "headers");
     struct lt_str body = LT_STR("");
     size_t n = begin_entry(s, lt_bus_topic(s->arena, s->to, "request_topic", LT_BUS_REQUEST_TOPIC), argv);
-    for (size_t i = 0; i < lt_json_len(headers) && i < LT_BUS_HEADERS_MAX; i++) {
+    for (size_t i = 0; i < lt_json_len(headers) && i < LT_STREAM_FIELDS_MAX; i++) {
         argv[n++] = lt_json_key_at(headers, i);
         argv[n++] = lt_json_str(lt_json_at(headers, i));
     }
@@ -71,7 +72,7 @@ static size_t write_event(const struct lt_event_sender *s, const struct lt_event
 
 static enum lt_code write_row(const struct lt_event_sender *s, struct lt_redis *redis, const struct lt_event_row *row, struct lt_error *err)
 {
-    struct lt_str argv[6 + 2 * LT_BUS_HEADERS_MAX + 2];
+    struct lt_str argv[6 + 2 * LT_STREAM_FIELDS_MAX + 2];
     const struct lt_json *data = NULL;
     lt_json_parse(s->arena, row->data, LT_JSON_STRICT, &data, NULL);
     bool again = lt_str_is(row->kind, LT_BUS_REQUEST_KIND);

@@ -9,11 +9,12 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "events/avro.h"
+#include "events/entry.h"
 #include "events/private.h"
 #include "events/redis.h"
 #include "io/loop.h"
 
-enum { AT_ONCE = 10, BLOCK_MS = 1000, CLAIM_MS = 60000, CLAIM_EVERY_MS = 15000, ANSWER_MS = 10000, KEPT_MAX = 64 * 1024 /* bytes of a message that is given up */ };
+enum { AT_ONCE = 10, BLOCK_MS = 1000, CLAIM_MS = 60000, CLAIM_EVERY_MS = 15000, ANSWER_MS = 10000, KEPT_MAX = 1 << 20 /* bytes of JSON of a message that is given up */ };
 
 struct consumer {
     struct lt_events *events;
@@ -27,77 +28,23 @@ struct consumer {
 
 /* ---- one entry ---- */
 
-struct entry {
-    struct lt_str id;                  /* in the stream */
-    struct lt_str names[LT_BUS_HEADERS_MAX + 1], values[LT_BUS_HEADERS_MAX + 1];
-    size_t n;
-};
-
-static struct lt_str text_of(const redisReply *r)
-{
-    return r && r->type == REDIS_REPLY_STRING ? (struct lt_str){r->str, (size_t)r->len} : LT_STR_NULL;
-}
-
-/* [id, [name, value, …]]; false: it is something else. An entry that was deleted has no fields. */
-static bool read_entry(const redisReply *r, struct entry *ret)
-{
-    *ret = (struct entry){0};
-    if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != 2 || !text_of(r->element[0]).p)
-        return false;
-    ret->id = text_of(r->element[0]);
-    const redisReply *fields = r->element[1];
-    if (!fields || fields->type != REDIS_REPLY_ARRAY)
-        return true;
-    for (size_t i = 0; i + 1 < fields->elements && ret->n < LT_COUNT(ret->names); i += 2) {
-        ret->names[ret->n] = text_of(fields->element[i]);
-        ret->values[ret->n++] = text_of(fields->element[i + 1]);
-    }
-    return true;
-}
-
-static struct lt_str value_of(const struct entry *e, const char *name)
-{
-    for (size_t i = 0; i < e->n; i++)
-        if (lt_str_is(e->names[i], name))
-            return e->values[i];
-    return LT_STR("");
-}
-
-/* What a person needs to judge it, and `retry` to put it back. */
-static void write_kept(struct lt_jw *w, struct lt_arena *arena, const struct entry *e, struct lt_str body)
-{
-    lt_jw_obj(w);
-    lt_jw_kstr(w, "entry", e->id);
-    lt_jw_key(w, "headers");
-    lt_jw_obj(w);
-    for (size_t i = 0; i < e->n; i++)
-        if (!lt_str_is(e->names[i], "event_data")) {
-            lt_jw_key_str(w, e->names[i]);
-            lt_jw_str(w, e->values[i]);
-        }
-    lt_jw_end(w);
-    if (body.n <= KEPT_MAX)
-        lt_jw_kstr(w, "event_data", lt_base64(arena, body.p, body.n));
-    lt_jw_end(w);
-}
-
 /* Once, however often the entry comes. */
-static enum lt_code give_up(struct consumer *c, struct lt_arena *arena, const struct entry *e, const struct lt_bus_request *q, const struct lt_error *why,
+static enum lt_code give_up(struct consumer *c, struct lt_arena *arena, const struct lt_stream_entry *e, const struct lt_bus_request *q, const struct lt_error *why,
                             struct lt_error *err)
 {
     struct lt_buf out;
     struct lt_jw w;
     int64_t now = lt_now_ms();
     struct lt_str user = q->action.p ? lt_printf(arena, "%lld", (long long)q->user_id) : LT_STR("");
-    lt_buf_init(&out, 16 * KEPT_MAX);
+    lt_buf_init(&out, KEPT_MAX);
     lt_jw_init(&w, &out);
-    write_kept(&w, arena, e, value_of(e, "event_data"));
+    lt_stream_entry_keep(&w, arena, e);
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at, reason) SELECT $1, $2, $3, $4, $5, $6, $7,"
           " $8, $9, $10 FROM meta WHERE name = 'generation' AND NOT EXISTS (SELECT 1 FROM event_outbox WHERE destination_id = $1 AND dead_at > 0 AND kind = $5"
           " AND subject = $6)",
-          LT_INT(c->to->id), LT_INT(c->site->id), LT_TEXT(user), LT_TEXT(value_of(e, "id")), LT_TEXTZ(LT_BUS_REQUEST_KIND), LT_TEXT(e->id), LT_INT(now * 1000),
+          LT_INT(c->to->id), LT_INT(c->site->id), LT_TEXT(user), LT_TEXT(lt_stream_entry_get(e, "id")), LT_TEXTZ(LT_BUS_REQUEST_KIND), LT_TEXT(e->id), LT_INT(now * 1000),
           LT_TEXT(out.failed ? LT_STR("{}") : lt_buf_str(&out)), LT_INT(now), LT_TEXT(lt_str(why->detail)));
     lt_buf_free(&out);
     atomic_fetch_add(&c->events->stats.died, 1);
@@ -105,7 +52,7 @@ static enum lt_code give_up(struct consumer *c, struct lt_arena *arena, const st
     return lt_store_write(c->events->options.store, tx, err);
 }
 
-static enum lt_code acknowledge(struct consumer *c, const struct entry *e, struct lt_error *err)
+static enum lt_code acknowledge(struct consumer *c, const struct lt_stream_entry *e, struct lt_error *err)
 {
     redisReply *reply;
     const struct lt_str argv[] = {LT_STR("XACK"), c->topic, c->group, e->id};
@@ -115,27 +62,17 @@ static enum lt_code acknowledge(struct consumer *c, const struct entry *e, struc
     return LT_OK;
 }
 
-/* Headers and values must be text that can be kept. */
-static enum lt_code check_entry(const struct entry *e, struct lt_uuid *ret_id, struct lt_error *err)
-{
-    if (e->n > LT_BUS_HEADERS_MAX)
-        return lt_fail(err, LT_EINVALID_INPUT, "it has more than %d fields", LT_BUS_HEADERS_MAX);
-    if (!lt_uuid_parse(value_of(e, "id"), ret_id))
-        return lt_fail(err, LT_EINVALID_INPUT, "id: must be a UUID");
-    return LT_OK;
-}
-
 /* LT_OK: it may be acknowledged. Else it stays and comes again. */
-static enum lt_code handle(struct consumer *c, struct lt_arena *arena, const struct entry *e, struct lt_error *err)
+static enum lt_code handle(struct consumer *c, struct lt_arena *arena, const struct lt_stream_entry *e, struct lt_error *err)
 {
     struct lt_bus_request q = {0};
     struct lt_error why = {0};
     struct lt_uuid id;
     uint8_t hash[32];
-    struct lt_str body = value_of(e, "event_data");
-    if (!lt_str_is(value_of(e, "type"), LT_BUS_REQUEST_TYPE)) /* another event of the same topic, or an entry that was deleted */
+    struct lt_str body = lt_stream_entry_get(e, "event_data");
+    if (!lt_str_is(lt_stream_entry_get(e, "type"), LT_BUS_REQUEST_TYPE)) /* another event of the same topic, or an entry that was deleted */
         return LT_OK;
-    enum lt_code rc = check_entry(e, &id, &why);
+    enum lt_code rc = lt_stream_entry_check(e, &id, &why);
     if (rc == LT_OK)
         rc = lt_avro_read_request(arena, body, &q, &why);
     if (rc == LT_OK) {
@@ -153,10 +90,10 @@ static enum lt_code handle(struct consumer *c, struct lt_arena *arena, const str
 
 static enum lt_code handle_all(struct consumer *c, const redisReply *list, size_t *ret_n, struct lt_error *err)
 {
-    struct entry e;
+    struct lt_stream_entry e;
     *ret_n = 0;
-    for (size_t i = 0; list && list->type == REDIS_REPLY_ARRAY && i < list->elements; i++) {
-        if (!read_entry(list->element[i], &e))
+    for (size_t i = 0; list && i < list->elements; i++) {
+        if (!lt_stream_entry_read(list->element[i], &e))
             continue;
         struct lt_arena *arena = lt_arena_new();
         lt_fiber_shield(); /* what was stored is acknowledged, also when we are to end */
@@ -190,9 +127,7 @@ static enum lt_code read_some(struct consumer *c, const char *id, size_t *ret_n,
     *ret_n = 0;
     if (lt_redis_ask(c->redis, argv, n, lt_loop_now(lt_loop_self()) + BLOCK_MS + ANSWER_MS, &reply, err))
         return err->code;
-    enum lt_code rc = LT_OK; /* [[topic, [entry, …]]], or nil */
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 && reply->element[0]->type == REDIS_REPLY_ARRAY && reply->element[0]->elements == 2)
-        rc = handle_all(c, reply->element[0]->element[1], ret_n, err);
+    enum lt_code rc = handle_all(c, lt_stream_entries_read(reply), ret_n, err);
     freeReplyObject(reply);
     return rc;
 }
@@ -206,9 +141,7 @@ static enum lt_code claim(struct consumer *c, struct lt_error *err)
                                   LT_STR("0-0"), LT_STR("COUNT"), lt_printf(c->arena, "%d", AT_ONCE)};
     if (lt_redis_ask(c->redis, argv, LT_COUNT(argv), lt_loop_now(lt_loop_self()) + ANSWER_MS, &reply, err))
         return err->code;
-    enum lt_code rc = LT_OK; /* [cursor, [entry, …], [deleted, …]] */
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2)
-        rc = handle_all(c, reply->element[1], &n, err);
+    enum lt_code rc = handle_all(c, lt_stream_entries_claimed(reply), &n, err);
     freeReplyObject(reply);
     return rc;
 }

@@ -19,7 +19,8 @@ static enum lt_code deliver_some(struct lt_events *e, struct lt_config *config, 
     const struct lt_site *site = NULL;
     const struct lt_event_destination *to = lt_events_find(config, id, &site);
     enum lt_event_fate fates[LT_EVENTS_BATCH];
-    struct lt_event_sent sent = {.fates = fates};
+    struct lt_str reasons[LT_EVENTS_BATCH];
+    struct lt_event_sent sent = {.fates = fates, .reasons = reasons};
     struct lt_event_row *rows;
     size_t n;
     bool paused = false;

@@ -1,5 +1,5 @@
 /*
- * Delivery of what core/outbox.h has written: at least once, to each destination in the order in which it was written. One fiber looks for
+ * Delivery of what core/outbox.h has written: at least once, to each destination in the order in which it was written, user by user. One fiber looks for
  * destinations with something to deliver and starts a fiber for each, so that a dead or slow receiver keeps nobody else waiting. Which process delivers to
  * a destination says a lease in the store: several may run over one database.
  */
@@ -54,12 +54,17 @@ struct lt_event_row {                  /* as it waits */
     int64_t id, at_us, attempts;
     struct lt_str event_id, kind, subject, user_id, actor, data;
 };
-enum lt_event_fate { LT_EVENT_AGAIN, LT_EVENT_DELIVERED, LT_EVENT_REFUSED };
+enum lt_event_fate {
+    LT_EVENT_AGAIN,                    /* not tried, or nobody was there */
+    LT_EVENT_DELIVERED,
+    LT_EVENT_REFUSED,                  /* never: the event is at fault */
+    LT_EVENT_UNWANTED,                 /* the receiver was there and did not want it: again, LT_EVENTS_ATTEMPTS_MAX times in all */
+};
 struct lt_event_sent {
-    enum lt_event_fate *fates;         /* of each row, by the caller; what was not tried is LT_EVENT_AGAIN */
+    enum lt_event_fate *fates;         /* of each row, by the caller */
+    struct lt_str *reasons;            /* why, of each row, by the caller; NULL strings: what error says. In the sender's arena */
     struct lt_error error;             /* of the last that was refused, or that is to be tried again */
     bool trouble;                      /* the receiver is to be left alone for a while */
-    bool counts;                       /* the receiver was there and did not want it: one of LT_EVENTS_ATTEMPTS_MAX */
     int64_t retry_after_s;             /* 0: it did not say */
 };
 struct lt_event_sender {               /* what sending needs */
@@ -69,7 +74,10 @@ struct lt_event_sender {               /* what sending needs */
     const struct lt_site *site;
     const struct lt_event_destination *to;
 };
-/* Tries rows in order and stops at the first that is to be tried again. The caller clears *ret, but for fates. */
+/*
+ * Tries rows and stops where one is to be tried again: rows of one user (of one call, where nobody was named) are delivered in order, so one behind it may
+ * be delivered that is another user's. The caller clears *ret, but for fates and reasons.
+ */
 void lt_events_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret);
 /* Sends a made-up event, as `lectern events test` does: LT_OK when the receiver has taken it. */
 enum lt_code lt_events_test(const struct lt_event_sender *s, struct lt_error *err);

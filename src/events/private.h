@@ -60,13 +60,21 @@ enum lt_code lt_events_post(const struct lt_event_sender *s, const struct lt_eve
 /* What an answer's status says of an event: taken, at fault, or to be tried again. Fills sent's error and counts. */
 enum lt_event_fate lt_events_judge(int status, struct lt_event_sent *sent);
 
+/* ---- lanes.c ---- */
+/* Sends one row and says what came of it; fills *ret, but for fates and reasons. */
+typedef enum lt_event_fate (*lt_event_send_one_fn)(const struct lt_event_sender *s, const struct lt_event_row *row, struct lt_event_sent *ret);
+/* The first row alone, the rest with as many requests in flight as there are lanes; ends before a lease does. n at least 1. */
+void lt_events_send_in_lanes(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, lt_event_send_one_fn send_one,
+                             struct lt_event_sent *ret);
+/* Which lane it is in: the same for all rows of a user, or of a call where nobody was named. */
+unsigned lt_events_lane(const struct lt_event_row *row);
+
 /* ---- consume.c ---- */
 #define LT_BUS_REQUEST_TYPE "org.openedx.ai_extensions.orchestration.requested.v1"
 #define LT_BUS_REQUEST_TOPIC "ai-orchestration-requests"
 #define LT_BUS_REQUEST_KIND "orchestration.requested" /* in the list of what was given up */
 #define LT_BUS_GROUP "ai-extensions-orchestrator"
 #define LT_BUS_TOPIC "lectern-events"
-enum { LT_BUS_HEADERS_MAX = 16 };
 bool lt_bus_consumes(const struct lt_event_destination *to);
 /* Fiber: takes requests until the destination is gone or it is cancelled. */
 void lt_bus_consume(void *job);

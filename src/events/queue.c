@@ -74,16 +74,25 @@ int64_t lt_events_pause(int64_t failures, uint32_t chance)
     return whole / 2 + chance % (uint32_t)(whole / 2 + 1);
 }
 
-static struct lt_str kept(const struct lt_error *error)
+static struct lt_str kept(struct lt_str text)
 {
-    struct lt_str text = lt_str(error->detail);
     return text.n > ERROR_KEPT ? (struct lt_str){text.p, lt_utf8_whole(text.p, ERROR_KEPT)} : text;
 }
 
-static void give_up(struct lt_events *e, struct lt_tx *tx, const struct lt_event_row *row, int64_t now, const struct lt_error *why)
+static void give_up(struct lt_events *e, struct lt_tx *tx, const struct lt_event_row *row, int64_t now, struct lt_str why)
 {
-    LT_TX(tx, "UPDATE event_outbox SET dead_at = $1, attempts = attempts + 1, reason = $2 WHERE id = $3", LT_INT(now), LT_TEXT(kept(why)), LT_INT(row->id));
+    LT_TX(tx, "UPDATE event_outbox SET dead_at = $1, attempts = attempts + 1, reason = $2 WHERE id = $3", LT_INT(now), LT_TEXT(why), LT_INT(row->id));
     atomic_fetch_add(&e->stats.died, 1);
+}
+
+static void settle_row(struct lt_events *e, struct lt_tx *tx, const struct lt_event_row *row, enum lt_event_fate fate, int64_t now, struct lt_str why)
+{
+    if (fate == LT_EVENT_DELIVERED)
+        LT_TX(tx, "DELETE FROM event_outbox WHERE id = $1", LT_INT(row->id));
+    else if (fate == LT_EVENT_REFUSED || (fate == LT_EVENT_UNWANTED && row->attempts + 1 >= LT_EVENTS_ATTEMPTS_MAX))
+        give_up(e, tx, row, now, why);
+    else if (fate == LT_EVENT_UNWANTED)
+        LT_TX(tx, "UPDATE event_outbox SET attempts = attempts + 1 WHERE id = $1", LT_INT(row->id));
 }
 
 /* The failures in a row so far. */
@@ -105,32 +114,22 @@ static void pause_destination(struct lt_events *e, struct lt_tx *tx, int64_t des
     if (pause < sent->retry_after_s * 1000)
         pause = sent->retry_after_s * 1000;
     LT_TX(tx, "UPDATE event_delivery SET failures = $1, paused_until = $2, last_error = $3, lease_until = 0, last_at = $4 WHERE destination_id = $5",
-          LT_INT(failures), LT_INT(now + pause / e->options.pace), LT_TEXT(kept(&sent->error)), LT_INT(now), LT_INT(destination_id));
+          LT_INT(failures), LT_INT(now + pause / e->options.pace), LT_TEXT(kept(lt_str(sent->error.detail))), LT_INT(now), LT_INT(destination_id));
 }
 
 enum lt_code lt_events_settle(struct lt_events *e, int64_t destination_id, const struct lt_event_row *rows, size_t n, const struct lt_event_sent *sent,
                               bool *ret_paused, struct lt_error *err)
 {
     int64_t now = lt_now_ms(), delivered = 0, failures = 0;
-    bool given_up = false;
     if (sent->trouble && failures_of(e, destination_id, &failures, err))
         return err->code;
     struct lt_tx *tx = lt_tx_new();
-    size_t i = 0;
-    for (; i < n && sent->fates[i] != LT_EVENT_AGAIN; i++)
-        if (sent->fates[i] == LT_EVENT_DELIVERED) {
-            LT_TX(tx, "DELETE FROM event_outbox WHERE id = $1", LT_INT(rows[i].id));
-            delivered++;
-        } else
-            give_up(e, tx, &rows[i], now, &sent->error);
-    if (i < n && sent->trouble) {
-        given_up = sent->counts && rows[i].attempts + 1 >= LT_EVENTS_ATTEMPTS_MAX;
-        if (given_up)
-            give_up(e, tx, &rows[i], now, &sent->error);
-        else
-            LT_TX(tx, "UPDATE event_outbox SET attempts = attempts + $1 WHERE id = $2", LT_INT(sent->counts), LT_INT(rows[i].id));
-        atomic_fetch_add(&e->stats.failed, 1);
+    for (size_t i = 0; i < n; i++) {
+        settle_row(e, tx, &rows[i], sent->fates[i], now, kept(sent->reasons[i].p ? sent->reasons[i] : lt_str(sent->error.detail)));
+        delivered += sent->fates[i] == LT_EVENT_DELIVERED;
     }
+    if (sent->trouble)
+        atomic_fetch_add(&e->stats.failed, 1);
     LT_TX(tx, "UPDATE event_delivery SET delivered = delivered + $1, lease_until = $2, failures = CASE WHEN $1 > 0 THEN 0 ELSE failures END, last_at = $3"
               " WHERE destination_id = $4 AND owner = $5",
           LT_INT(delivered), LT_INT(now + LT_EVENTS_LEASE_MS), LT_INT(now), LT_INT(destination_id), LT_TEXTZ(e->owner));

@@ -14,8 +14,10 @@ static const send_fn senders[LT_DESTINATION_KINDS] = {[LT_DESTINATION_XAPI] = lt
 
 void lt_events_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         ret->fates[i] = LT_EVENT_AGAIN;
+        ret->reasons[i] = LT_STR_NULL;
+    }
     if (s->to->config)
         senders[s->to->kind](s, rows, n, ret);
     else {
@@ -73,18 +75,19 @@ enum lt_event_fate lt_events_judge(int status, struct lt_event_sent *sent)
     for (size_t i = 0; i < LT_COUNT(at_fault); i++)
         if (status == at_fault[i])
             return LT_EVENT_REFUSED;
-    sent->trouble = sent->counts = true;
+    sent->trouble = true;
     for (size_t i = 0; i < LT_COUNT(passing); i++)
         if (status == passing[i])
-            sent->counts = false;
-    return LT_EVENT_AGAIN;
+            return LT_EVENT_AGAIN;
+    return LT_EVENT_UNWANTED;
 }
 
 enum lt_code lt_events_test(const struct lt_event_sender *s, struct lt_error *err)
 {
     char id[37];
     enum lt_event_fate fate;
-    struct lt_event_sent sent = {.fates = &fate};
+    struct lt_str reason;
+    struct lt_event_sent sent = {.fates = &fate, .reasons = &reason};
     lt_uuid_format(lt_uuid_new(), id);
     const struct lt_event_row row = {
         .at_us = lt_now_ms() * 1000,

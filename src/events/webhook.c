@@ -89,6 +89,7 @@ static enum lt_event_fate send_one(const struct lt_event_sender *s, const struct
     struct lt_str signature = lt_webhook_sign(s->arena, member(s->to->config, "secret"), row->event_id, now, body);
     struct lt_str old = lt_webhook_sign(s->arena, member(s->to->config, "old_secret"), row->event_id, now, body);
     if (signature.n == 0) { /* it came without its master key */
+        ret->trouble = true;
         lt_fail(&ret->error, LT_ECONFIG, "the destination has no secret to sign with");
         return LT_EVENT_AGAIN;
     }
@@ -105,9 +106,5 @@ static enum lt_event_fate send_one(const struct lt_event_sender *s, const struct
 
 void lt_webhook_send(const struct lt_event_sender *s, const struct lt_event_row *rows, size_t n, struct lt_event_sent *ret)
 {
-    for (size_t i = 0; i < n; i++) {
-        ret->fates[i] = send_one(s, &rows[i], ret);
-        if (ret->fates[i] == LT_EVENT_AGAIN)
-            return;
-    }
+    lt_events_send_in_lanes(s, rows, n, send_one, ret);
 }

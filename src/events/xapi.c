@@ -296,13 +296,16 @@ void lt_xapi_send(const struct lt_event_sender *s, const struct lt_event_row *ro
     enum lt_event_fate all = judge(status, n == 1, ret);
     for (size_t i = 0; i < n && (all == LT_EVENT_DELIVERED || n == 1); i++)
         ret->fates[i] = all;
+    if (all == LT_EVENT_UNWANTED)
+        ret->fates[0] = all; /* each in its turn, should it last */
     if (all != LT_EVENT_REFUSED || n == 1)
         return;
     for (size_t i = 0; i < n; i++) { /* one of them is at fault, and an LRS takes all of a batch or nothing */
         if (post(s, &rows[i], 1, &status, ret))
             return;
         ret->fates[i] = judge(status, true, ret);
-        if (ret->fates[i] == LT_EVENT_AGAIN)
+        if (ret->trouble)
             return;
+        ret->reasons[i] = lt_str_copy(s->arena, lt_str(ret->error.detail));
     }
 }

@@ -11,6 +11,7 @@ import pytest
 from conftest import wait_until
 from openai_packages import install_python
 from test_events import Rig
+from test_tls_upstream import authority, certificate  # noqa: F401
 
 HERE = pathlib.Path(__file__).resolve().parent / "openedx_bus"
 COURSE, SLOT = "course-v1:Org+Bus+R", "org.openedx.frontend.slot.v1"
@@ -18,8 +19,10 @@ TOPIC, GROUP, PASSWORD = "stage-ai-orchestration-requests", "ai-extensions-orche
 
 
 class Redis:
-    def __init__(self, folder):
-        self.folder = folder
+    """`tls`: certificate, key and authority; then it speaks nothing else."""
+
+    def __init__(self, folder, tls=None):
+        self.folder, self.tls = folder, tls
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
@@ -27,7 +30,9 @@ class Redis:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--requirepass", PASSWORD, "--appendonly", "yes",
+        cert, key, authority = self.tls or (None, None, None)
+        ports = ["--port", "0", "--tls-port", str(self.port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", authority, "--tls-auth-clients", "no"]
+        self.process = subprocess.Popen(["redis-server", *(ports if self.tls else ["--port", str(self.port)]), "--bind", "127.0.0.1", "--dir", self.folder, "--requirepass", PASSWORD, "--appendonly", "yes",
                                          "--appendfsync", "always", "--save", ""], stdout=subprocess.DEVNULL)
         wait_until(lambda: self.ask("PING") == "PONG", what="redis-server")
 
@@ -36,7 +41,8 @@ class Redis:
         self.process.wait(30)
 
     def ask(self, *words):
-        done = subprocess.run(["redis-cli", "-p", str(self.port), "-a", PASSWORD, "--no-auth-warning", *words], capture_output=True, text=True, timeout=60)
+        tls = ["--tls", "--cacert", self.tls[2]] if self.tls else []
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *tls, "-a", PASSWORD, "--no-auth-warning", *words], capture_output=True, text=True, timeout=60)
         return done.stdout.strip()
 
     def pending(self):
@@ -111,6 +117,31 @@ def test_wrong_password_is_told_without_it(rig):
     answer = rig.daemon.request("POST", f"/v1/event-destinations/{made['id']}/test", rig.daemon.admin_key)
     assert answer.json == {"success": False, "detail": f"destination {made['name']}: Redis does not take the user name and password"}
     assert "not the one" not in rig.daemon.log()
+
+
+def test_over_tls_only_a_redis_of_a_known_authority_is_spoken_with(tmp_path, authority):  # noqa: F811
+    (tmp_path / "redis").mkdir()
+    redis = Redis(tmp_path / "redis", (*certificate(authority, "redis", "IP:127.0.0.1"), authority / "ca.pem"))
+    rig = Rig(tmp_path, "100", "--tls-ca", str(authority / "ca.pem"))
+    rig.redis = redis
+    made = rig.tell(f"rediss://127.0.0.1:{redis.port}", "redis", config={"password": PASSWORD, "topic_prefix": "stage", "consume": True}, events=["call.completed"])
+    assert rig.daemon.request("POST", f"/v1/event-destinations/{made['id']}/test", rig.daemon.admin_key).json["success"]
+    wait_until(lambda: GROUP in redis.ask("XINFO", "GROUPS", TOPIC), what="the consumer's group")
+    call = rig.summarise()
+    wait_until(lambda: rig.state(made)["delivered"] == 1, what="the event")
+    assert redis.ask("XLEN", "stage-lectern-events") == "2" and call in redis.ask("XREVRANGE", "stage-lectern-events", "+", "-", "COUNT", "1")
+    plain = rig.tell(f"redis://127.0.0.1:{redis.port}", "redis", config={"password": PASSWORD}, events=["call.failed"])
+    assert not rig.daemon.request("POST", f"/v1/event-destinations/{plain['id']}/test", rig.daemon.admin_key).json["success"]
+    redis.stop()
+    wrong = certificate(authority, "elsewhere", "DNS:other.example")
+    redis.tls = (*wrong, authority / "ca.pem")
+    redis.process = subprocess.Popen(["redis-server", "--port", "0", "--tls-port", str(redis.port), "--bind", "127.0.0.1", "--dir", redis.folder, "--tls-cert-file", wrong[0],
+                                      "--tls-key-file", wrong[1], "--tls-ca-cert-file", authority / "ca.pem", "--tls-auth-clients", "no", "--save", ""], stdout=subprocess.DEVNULL)
+    told = wait_until(lambda: (lambda a: a if "certificate" in a["detail"] or "mismatch" in a["detail"] else None)(
+        rig.daemon.request("POST", f"/v1/event-destinations/{made['id']}/test", rig.daemon.admin_key).json), what="a word of the certificate")
+    assert not told["success"] and PASSWORD not in rig.daemon.log()
+    rig.end()
+    redis.stop()
 
 
 def test_the_plugins_own_class_cannot_be_sent(rig, openedx):

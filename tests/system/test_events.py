@@ -1,6 +1,7 @@
 """Events: what other systems are told, in the unit of the record it tells of, at least once, in order, and by nobody's waiting."""
 import contextlib
 import json
+import random
 import sqlite3
 import threading
 import time
@@ -10,6 +11,8 @@ import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
 from openai_packages import install_python
 from receiver import Receiver
+from test_grading import DECISION, TEXT as TEXT_OF_SUBMISSION, request_of, verdict
+from test_tools import Model
 
 USER = {"id": "learner-7", "roles": ["student"]}
 TEXT = {"input": {"text": "Plants make sugar from light. Leaves are green. Roots drink water."}}
@@ -19,9 +22,9 @@ PACE = "100"  # pauses between attempts are a hundredth of what they are
 class Rig:
     """A daemon that asks nobody for consent, and receivers that end with the test."""
 
-    def __init__(self, folder, pace=PACE):
-        self.folder, self.pace, self.receivers = folder, pace, []
-        self.daemon = Daemon(folder / "data", "--events-pace", pace)
+    def __init__(self, folder, pace=PACE, *options):
+        self.folder, self.pace, self.options, self.receivers = folder, pace, options, []
+        self.daemon = Daemon(folder / "data", "--events-pace", pace, *options)
         self.daemon.cli("site", "set", "demo", "policy_by_lms=true")
         self.daemon.wait_for_config()
 
@@ -51,7 +54,7 @@ class Rig:
 
     def again(self):
         """The daemon is started anew on what the one before has left."""
-        self.daemon = Daemon(self.folder / "data", "--events-pace", self.pace)
+        self.daemon = Daemon(self.folder / "data", "--events-pace", self.pace, *self.options)
 
     def end(self):
         check_end(self.daemon)
@@ -270,6 +273,93 @@ def test_flapping_receiver_gets_each_at_least_once_and_in_order(rig):
     taken = [post.json["data"]["id"] for post in receiver.all()]
     assert list(dict.fromkeys(taken)) == calls and rig.dead() == []
     assert {post.headers["webhook-id"] for post in receiver.all("posts")} == {post.headers["webhook-id"] for post in receiver.all()}
+
+
+USERS = [{"id": f"u{i}", "roles": ["student"]} for i in range(12)]
+
+
+def told_in_order(posts, made):
+    """Whoever is told of each user's calls, by the time they came first, is told in the order in which they were made."""
+    told = [(post.json["data"]["user_id"], post.json["data"]["id"]) for post in posts]
+    return {user: list(dict.fromkeys(id for name, id in told if name == user)) for user in made} == made
+
+
+def test_receiver_that_fails_now_and_then_is_told_of_each_users_calls_in_order(rig):
+    seed = random.randrange(10**9)
+    print("seed", seed)
+    chance, lock = random.Random(seed), threading.Lock()
+
+    def answer(post):
+        with lock:
+            return chance.choice((204, 204, 204, 503, 500, None))
+
+    receiver, made = rig.receiver(lambda post: 503), {user["id"]: [] for user in USERS}
+    to = rig.tell(receiver.url, config={"include_user": True})
+    for user in chance.choices(USERS, k=60):
+        made[user["id"]].append(rig.summarise(user))
+    receiver.answer = answer
+    until_empty(rig, to)
+    assert told_in_order(receiver.all(), made) and rig.dead() == [] and rig.state(to)["delivered"] == 60
+
+
+def test_far_receiver_gets_several_at_once_and_each_users_in_order(rig):
+    """Each request takes a fifth of a second: one at a time, 61 would take twelve."""
+    lock, flying, most = threading.Lock(), [0], [0]
+    open_, far = threading.Event(), 0.2
+
+    def answer(post):
+        if not open_.is_set():
+            return 503
+        with lock:
+            flying[0] += 1
+            most[0] = max(most[0], flying[0])
+        time.sleep(far)
+        with lock:
+            flying[0] -= 1
+        return 204
+
+    receiver, made = rig.receiver(answer), {user["id"]: [] for user in USERS}
+    to = rig.tell(receiver.url, config={"include_user": True})
+    for i in range(61):
+        user = USERS[i % len(USERS)]
+        made[user["id"]].append(rig.summarise(user))
+    open_.set()
+    until_empty(rig, to)
+    posts = receiver.all()
+    print(f"61 events, {far} s each: {posts[-1].at - posts[0].at + far:.1f} s, at most {most[0]} at once")
+    assert told_in_order(posts, made) and len(posts) == 61 and 2 <= most[0] <= 8
+    most[0] = 0
+    of_one = [rig.summarise(USERS[0]) for _ in range(6)]
+    until_empty(rig, to)
+    assert [post.json["data"]["id"] for post in receiver.all()[61:]] == of_one and most[0] == 1
+
+
+def test_grading_is_told_when_a_model_proposes_and_when_staff_decide(rig):
+    model, receiver = Model(), rig.receiver()
+    model.script = lambda body: verdict()
+    add_vendor(rig.daemon, model)
+    patch = {"processor_config": {"GradingProcessor": {"mode": "scoring"}}}
+    for path, body in (("profiles", {"slug": "g", "base_filepath": "base/grading.json5", "content_patch": patch}), ("scopes", {"profile_id": "g", "ui_slot_selector_id": "g"})):
+        assert rig.daemon.request("POST", f"/v1/{path}", rig.daemon.admin_key, body).status == 201
+    to = rig.tell(receiver.url, events=["grading.proposed", "grading.decided"], config={"include_user": True})
+    asked = {"profile": "g", "context": {"ui_slot_selector_id": "g", "course_id": "course-v1:Org+C+R", "location_id": "block-v1:Org+C+R+type@openassessment+block@a"}, "user": USER}
+    for name, words in (("one", TEXT_OF_SUBMISSION), ("two", "")):
+        done = rig.daemon.request("POST", "/v1/workflows/run", rig.daemon.service_key, {**asked, "user_input": {**request_of(text=words), "submission_id": name}})
+        assert done.status == 200, done
+    found = rig.daemon.request("GET", "/v1/gradings/one", rig.daemon.admin_key).json
+    decision = rig.daemon.request("PUT", "/v1/gradings/one/decision", rig.daemon.admin_key, {"decision": DECISION})
+    assert decision.status == 200, decision
+    assert rig.daemon.request("PUT", "/v1/gradings/one/decision", rig.daemon.admin_key, {"decision": {}}).status == 400  # no decision: nothing is told
+    until_empty(rig, to)
+    told = [post.json for post in receiver.all()]
+    assert sorted((t["type"], t["data"]["state"]) for t in told) == [("grading.decided", "ok"), ("grading.proposed", "abstained"), ("grading.proposed", "ok")], told
+    of_one = [t for t in told if t["data"]["id"] == found["id"]]
+    assert [t["type"] for t in of_one] == ["grading.proposed", "grading.decided"]
+    for t in of_one:
+        assert t["data"] | {"user_id": USER["id"], "course_id": "course-v1:Org+C+R", "location_id": asked["context"]["location_id"]} == t["data"]
+        assert not {"usage", "content", "profile", "points_earned"} & set(t["data"])
+    assert all(TEXT_OF_SUBMISSION[:20] not in post.body.decode() for post in receiver.all())
+    model.shutdown()
 
 
 def test_slow_receiver_keeps_neither_callers_nor_others_waiting(rig):
