@@ -10,11 +10,13 @@
 
 #include "base/clock.h"
 #include "core/limit.h"
+#include "core/period.h"
 #include "core/policy.h"
 #include "core/policy_text.h"
 #include "core/price.h"
 #include "core/sealed.h"
 #include "core/stop.h"
+#include "events/events.h"
 #include "io/worker.h"
 #include "plugin/plugin.h"
 #include "workflows/workflow_set.h"
@@ -322,6 +324,43 @@ static void look_at_plugins(struct lt_check_run *r)
         lt_check_say(r, LT_FINDING_WARNING, "Look again.", "The plugins could not be looked at: the workers have too much to do.");
 }
 
+/* One that has failed once or twice may be being restarted. */
+static void look_at_destination(struct lt_check_run *r, const struct lt_event_destination *to)
+{
+    enum { FAILURES = 3 };
+    struct lt_error err;
+    struct lt_event_state s;
+    if (lt_events_state(r->d->store, r->arena, to->id, &s, &err)) {
+        cannot(r, &err);
+        return;
+    }
+    if (to->enabled && !to->config)
+        lt_check_say(r, LT_FINDING_ERROR, "Put the master key back that sealed its secrets, or enter them again.", "The settings of destination '%.*s' cannot be read.",
+                     LT_FMT(to->name));
+    else if (to->enabled && s.failures >= FAILURES)
+        lt_check_say(r, LT_FINDING_WARNING, "See what the receiver says (lectern events test). It is tried again of itself, for three days.",
+                     "Destination '%.*s' has taken nothing in %lld attempts in a row; %lld events wait. %.*s", LT_FMT(to->name), (long long)s.failures, (long long)s.waiting,
+                     LT_FMT(s.last_error));
+    if (s.dead > 0)
+        lt_check_say(r, LT_FINDING_WARNING, "`lectern events dead` says why; `lectern events retry` sends them again, `drop` forgets them.",
+                     "%lld events for destination '%.*s' were given up.", (long long)s.dead, LT_FMT(to->name));
+}
+
+static void look_at_events(struct lt_check_run *r)
+{
+    for (size_t i = 0; i < r->d->site->destinations_n; i++)
+        look_at_destination(r, &r->d->site->destinations[i]);
+}
+
+/* Without its zone, days of limits and reports are those of UTC. */
+static void look_at_time_zone(struct lt_check_run *r)
+{
+    struct lt_str zone = r->d->site->time_zone;
+    if (!lt_zone_known(zone))
+        lt_check_say(r, LT_FINDING_ERROR, "Install the time zone database (package tzdata), or correct time_zone.",
+                     "The machine does not know the site's time zone '%.*s': days and months of limits and reports are those of UTC.", LT_FMT(zone));
+}
+
 /* ---- the table ---- */
 
 static const struct lt_check checks[] = {
@@ -341,6 +380,8 @@ static const struct lt_check checks[] = {
     {"register", "Chain of the register", look_at_register, "All records are in the chain; `lectern register verify` checks it."},
     {"tasks", "Background tasks", look_at_tasks, "None is late."},
     {"queues", "Deletions", look_at_queues, "None is late."},
+    {"events", "Events", look_at_events, "Every destination takes what it is told, or there is none."},
+    {"time_zone", "Time zone", look_at_time_zone, "The site's time zone is known."},
     {"plugins", "Plugins", look_at_plugins, "None is at fault."},
 };
 

@@ -59,7 +59,7 @@ def test_all_is_well_at_first_and_each_check_says_so(daemon):
     answer = health(daemon)
     ids = [f["id"] for f in answer["findings"]]
     assert ids == ["store", "disk", "clock", "master_key", "listener", "providers", "circuits", "prices", "stop", "policy", "limits", "keys", "profiles", "register",
-                   "tasks", "queues", "plugins"]
+                   "tasks", "queues", "events", "time_zone", "plugins"]
     for f in answer["findings"]:
         assert set(f) == {"id", "level", "title", "detail", "advice"} and f["title"] and f["detail"]
         assert f["level"] == "ok" or f["id"] == "disk", f  # how much room the machine has is its own affair
@@ -101,6 +101,27 @@ def expiring_key(daemon):
     return answer.json["id"]
 
 
+CHANGED = ("UPDATE meta SET value = value + 1 WHERE name = 'generation'",)
+
+
+def destination(daemon, **more):
+    """A receiver at an address where nobody listens; something for it to be told."""
+    answer = daemon.request("POST", "/v1/event-destinations", daemon.admin_key, {"name": "own", "kind": "webhook", "url": "http://127.0.0.1:9", "events": ["call.completed"], **more})
+    assert answer.status == 201, answer
+    daemon.accept_policy(daemon.teacher)
+    assert daemon.request("POST", "/v1/actions/summarise_text", daemon.teacher, {"input": {"text": "Plants make sugar. Leaves are green."}}).status == 200
+
+
+def no_destination(daemon):
+    [own] = daemon.request("GET", "/v1/event-destinations", daemon.admin_key).json["destinations"]
+    assert daemon.request("DELETE", f"/v1/event-destinations/{own['id']}", daemon.admin_key).status == 204
+
+
+def given_up(n):
+    return [("INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at, reason)"
+             " SELECT id, 1, 'u', 'e', 'call.failed', 'c', 1, '{}', ?, 'no' FROM event_destination WHERE name = 'own'", now())] * n
+
+
 # check: what brings it about, what takes it away, level, what is said of it
 CASES = {
     "an unfinished provider": ("providers", lambda d: provider(d, config={}), remove_provider, "warning", "'vendor' cannot be used"),
@@ -127,6 +148,12 @@ CASES = {
                                                                            ("UPDATE meta SET value = value + 1 WHERE name = 'generation'",)), "warning", "'rotten' cannot run"),
     "tasks that run too long": ("tasks", lambda d: sql(d, task("running", attempt=1, started_at=1)), lambda d: sql(d, ("DELETE FROM workflow_task",)), "warning",
                                 "run for longer than they may"),
+    "a receiver that is away": ("events", destination, no_destination, "warning", "'own' has taken nothing in "),
+    "events that were given up": ("events", lambda d: (destination(d, enabled=False), sql(d, *given_up(3))), no_destination, "warning",
+                                  "3 events for destination 'own' were given up"),
+    "a time zone that is not there": ("time_zone", lambda d: sql(d, ("UPDATE site SET settings = json_set(settings, '$.time_zone', 'Mars/Base') WHERE id = 1",), CHANGED),
+                                      lambda d: sql(d, ("UPDATE site SET settings = json_remove(settings, '$.time_zone') WHERE id = 1",), CHANGED), "error",
+                                      "does not know the site's time zone 'Mars/Base'"),
     "deletions at vendors that failed": ("queues", lambda d: sql(d, ("INSERT INTO privacy_vendor_deletion (site_id, job_id, instance_id, response_id, state, not_before,"
                                                                      " give_up_at, created_at) VALUES (1, 0, 1, 'r', 'failed', 1, 1, 1)",)),
                                          lambda d: sql(d, ("DELETE FROM privacy_vendor_deletion",)), "warning", "have failed for good"),
