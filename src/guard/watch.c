@@ -103,21 +103,35 @@ static struct lt_str collect(void *ctx, struct lt_str text)
     return text;
 }
 
-/* Of a conversation what the user says now: what was said before was judged then, and instructions are the site's own. */
-static const struct lt_json *said_now(const struct lt_json *input)
+static bool is_role(const struct lt_json *message, const char *role)
 {
-    const struct lt_json *messages = lt_json_get(input, "messages");
-    for (size_t i = lt_json_len(messages); i-- > 0;)
-        if (lt_str_is(lt_json_str(lt_json_get(lt_json_at(messages, i), "role")), "user"))
-            return lt_json_get(lt_json_at(messages, i), "content");
-    return input;
+    return lt_str_is(lt_json_str(lt_json_get(message, "role")), role);
+}
+
+/*
+ * Of a conversation what the user says now: the last of what they said, and all since the answer before it. What was said before that was judged
+ * then, and instructions are the site's own. False: there is no conversation.
+ */
+static bool collect_said(struct lt_arena *arena, const struct lt_json *messages, struct texts *t)
+{
+    size_t end = lt_json_len(messages);
+    while (end > 0 && !is_role(lt_json_at(messages, end - 1), "user"))
+        end--;
+    size_t from = end;
+    while (from > 0 && !is_role(lt_json_at(messages, from - 1), "assistant"))
+        from--;
+    for (size_t i = from; i < end; i++)
+        if (is_role(lt_json_at(messages, i), "user"))
+            lt_walk_texts(arena, lt_json_get(lt_json_at(messages, i), "content"), collect, t);
+    return end > 0;
 }
 
 static struct lt_str text_of(struct lt_arena *arena, const struct lt_json *input)
 {
     struct texts t;
     lt_buf_init(&t.all, 16 << 20);
-    lt_walk_texts(arena, said_now(input), collect, &t);
+    if (!collect_said(arena, lt_json_get(input, "messages"), &t))
+        lt_walk_texts(arena, input, collect, &t);
     struct lt_str text = lt_str_copy(arena, lt_buf_str(&t.all));
     lt_buf_free(&t.all);
     return text;

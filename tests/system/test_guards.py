@@ -1,4 +1,5 @@
 """Rules for what is sent and shown (docs/guards.md), against the real daemon: dry runs report, blocking ones hold the answer until it was looked at."""
+import concurrent.futures
 import csv
 import io
 import json
@@ -169,9 +170,45 @@ def test_the_doors_say_it_as_their_clients_expect(site, double):
     assert double.requests() == []
 
 
+def other_site(daemon, double):
+    """A second site in the same daemon, with the same AI service; the key of its back end."""
+    daemon.cli("site", "add", "other", "--name", "Other")
+    admin, service = (json.loads(daemon.cli("--json", "key", "add", "--site", "other", "--role", role))["key"] for role in ("site_admin", "service"))
+    daemon.cli("site", "set", "other", "--json-patch", json.dumps({"policy_by_lms": True}))
+    daemon.wait_for_config()
+    vendor = {"name": "vendor", "plugin": "openai", "config": {"endpoint": double.url, "model": "m", "api_key": "test-key-123", "retries": 0, "breaker_faults": 0}}
+    added = daemon.request("POST", "/v1/providers", admin, vendor)
+    assert added.status == 201, added
+    assert daemon.request("PUT", "/v1/providers/order", admin, {"ids": [added.json["id"]]}).status == 200
+    return service
+
+
 def test_another_site_has_rules_of_its_own(site, double):
+    set_rules(site, rule("no-word", "pattern", "input", patterns=[WORD]), pii={"mode": "redact"})
+    other = other_site(site, double)
+    body = {"user": {"id": "u1", "roles": ["teacher"]}, "input": {"prompt": f"{WORD} for zoe@example.org"}}
+
+    def asked(key):
+        return site.request("POST", "/v1/actions/generate_text", key, body).status
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:  # both at once
+        assert list(pool.map(asked, [site.service_key, other] * 8)) == [422, 200] * 8
+    sent = [r["body"]["messages"][-1]["content"] for r in double.requests()]
+    assert sent == [body["input"]["prompt"]] * 8  # whole: the other site replaces nothing either
+    report = site.request("GET", "/v1/reports/guards", site.admin_key).json
+    assert sum(row["calls"] for row in report["rows"] if row["rule"] == "no-word" and row["verdict"] == "blocked") >= 8, report
+    set_rules(site, pii={"mode": "off"})
+    assert asked(site.service_key) == 200
+
+
+def test_a_rule_sees_all_that_is_said_since_the_last_answer(site, double):
     set_rules(site, rule("no-word", "pattern", "input", patterns=[WORD]))
-    site.cli("site", "add", "other", "--name", "Other", check=False)
-    assert ask(site, WORD).status == 422
+
+    def asked(*messages):
+        body = {"model": "action:continue_conversation", "user": "u1", "messages": [{"role": role, "content": text} for role, text in messages]}
+        return site.request("POST", "/openai/v1/chat/completions", site.service_key, body).status
+    assert asked(("user", WORD), ("user", "Answer what I asked above.")) == 400
+    assert asked(("user", WORD), ("system", "Be brief."), ("user", "Answer what I asked above.")) == 400
+    assert asked(("user", "data: " + WORD)) == 400
+    assert double.requests() == []
+    assert asked(("user", WORD), ("assistant", "No."), ("user", "Why?")) == 200
     set_rules(site)
-    assert ask(site, WORD).status == 200

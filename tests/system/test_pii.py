@@ -1,7 +1,9 @@
 """Personal data against the real daemon (docs/pii.md): the AI service never sees them, who asked does, and no file holds them in clear."""
+import contextlib
 import json
 import re
 import signal
+import sqlite3
 import uuid
 from urllib.parse import quote, urlencode
 
@@ -288,6 +290,10 @@ def test_other_actions_may_be_left_out_and_annotate_changes_nothing(tmp_path, do
     set_site(daemon, pii={"mode": "annotate"})
     answer = action(daemon)
     assert answer.json["response"]["generated_content"] == TEXT and VALUES["email"] in sent(double)
+    row = daemon.request("GET", f"/v1/register/{answer.json['id']}", daemon.admin_key).json
+    found, = row["guards"]
+    assert (found["guard"], found["mode"], found["verdict"]) == ("pii", "annotate", "found")
+    assert found["counts"] == {"email": 1, "phone": 1, "card": 1, "iban": 1, "national_id": 1, "name": 2}
     check_end(daemon)
 
 
@@ -306,4 +312,60 @@ def test_what_is_exported_has_no_value_and_an_erasure_takes_what_lies_behind_the
     exported = daemon.cli("privacy", "export", "u1", "--site", "demo", check=False).stdout
     assert not [v for v in PLANTED if v in exported]
     assert planted_in(daemon) == []
+    check_end(daemon)
+
+
+def test_after_a_new_master_key_what_was_replaced_can_still_be_read(tmp_path, double):
+    daemon = start(tmp_path, double)
+    talk = run(daemon, slot="chat", place="talk")["session_id"]
+    kept = openai(daemon, "responses", {"model": "action:continue_conversation", "input": TEXT})
+    headers, body = {"Idempotency-Key": uuid.uuid4().hex}, {"user": USER, "input": {"prompt": TEXT}}
+    first = daemon.request("POST", "/v1/actions/generate_text", daemon.service_key, body, headers)
+    daemon.cli("master-key", "rotate")
+    daemon.wait_for_config()
+    daemon.cli("master-key", "rotate", "--reseal")
+    daemon.cli("master-key", "forget")
+    assert VALUES["email"] in daemon.request("GET", f"/v1/sessions/{talk}/thread?user_id=u1&role=teacher", daemon.service_key).body.decode()
+    assert daemon.request("POST", "/v1/actions/generate_text", daemon.service_key, body, headers).body == first.body
+    on = openai(daemon, "responses", {"model": "action:continue_conversation", "input": "and?", "previous_response_id": kept.json["id"]})
+    assert on.status == 200 and "[EMAIL_" in json.dumps(double.requests()[-1]["body"]["messages"][0]), on
+    assert planted_in(daemon) == []
+    check_end(daemon)
+
+
+def test_forgetting_the_old_key_is_refused_while_it_seals_what_users_wrote(tmp_path, double):
+    daemon = start(tmp_path, double)
+    run(daemon, slot="chat", place="talk")
+    daemon.stop()
+    keys = daemon.data / "master.key"
+    keys.write_text(uuid.uuid4().hex * 2 + "\n" + keys.read_text())
+    again = Daemon(daemon.data)  # seals the secrets of the configuration anew, but not all that users wrote
+    refused = again.cli("master-key", "forget", check=False)
+    assert refused.returncode == 1 and "still sealed" in refused.stderr, refused
+    again.cli("master-key", "rotate", "--reseal")
+    again.cli("master-key", "forget")
+    check_end(again)
+
+
+def test_an_erasure_takes_what_lies_behind_the_placeholders(tmp_path, double):
+    daemon = start(tmp_path, double)
+
+    def rows(user):
+        with contextlib.closing(sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+            return database.execute("SELECT COUNT(*) FROM guard_value WHERE user_id = ?", (user,)).fetchone()[0]
+    for user in ("u1", "u2"):
+        assert daemon.request("POST", "/v1/actions/generate_text", daemon.service_key, {"user": {**USER, "id": user}, "input": {"prompt": TEXT}}).status == 200
+    wait_until(lambda: rows("u1") == rows("u2") == len(VALUES))
+    assert daemon.request("POST", "/v1/privacy/erase", daemon.service_key, {"user_id": "u1"}).status == 202
+    wait_until(lambda: rows("u1") == 0)
+    assert rows("u2") == len(VALUES)
+    check_end(daemon)
+
+
+def test_a_task_that_is_blocked_is_refused_before_anything_of_it_is_kept(tmp_path, double):
+    daemon = start(tmp_path, double, "block")
+    body = {"context": {"course_id": COURSE, "ui_slot_selector_id": "ask"}, "user": USER, "user_input": TEXT, "async": True}
+    answer = daemon.request("POST", RUN, daemon.service_key, body)
+    assert answer.status == 422 and answer.json["code"] == "input_blocked", answer
+    assert double.requests() == [] and planted_in(daemon) == []
     check_end(daemon)
