@@ -4,6 +4,8 @@
  */
 #include "content/fulltext.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 
 enum { EXPRESSION_MAX = 64 * 1024 };
@@ -67,6 +69,60 @@ struct lt_str lt_fulltext_expression(struct lt_arena *arena, int64_t course, con
     return ret;
 }
 
+/* In how many pieces of the course a term stands; more than LT_FULLTEXT_ROWS_MAX are not counted. Nothing is ranked for it. */
+static enum lt_code count_pieces(struct lt_store *store, struct lt_arena *arena, int64_t course, struct lt_str term, int64_t *ret,
+                                 struct lt_error *err)
+{
+    struct lt_rows r;
+    struct lt_str expression = lt_fulltext_expression(arena, course, &term, 1);
+    *ret = 0;
+    if (expression.n == 0)
+        return LT_OK;
+    if (LT_QUERY(store, arena, &r, err,
+                 "SELECT COUNT(*) FROM (SELECT rowid FROM course_fulltext WHERE course_fulltext MATCH $1 LIMIT $2) f", LT_TEXT(expression),
+                 LT_INT(LT_FULLTEXT_ROWS_MAX + 1)))
+        return lt_error_wrap(err, "full text");
+    *ret = lt_rows_int(&r, 0, 0);
+    return LT_OK;
+}
+
+struct counted {
+    struct lt_str term;
+    int64_t pieces;
+    size_t at;                         /* in the question */
+};
+
+static int compare_counted(const void *a, const void *b)
+{
+    const struct counted *x = a, *y = b;
+    if (x->pieces != y->pieces)
+        return x->pieces < y->pieces ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+enum lt_code lt_fulltext_choose(struct lt_store *store, struct lt_arena *arena, int64_t course, const struct lt_str *terms, size_t n,
+                                struct lt_str **ret, size_t *ret_n, struct lt_error *err)
+{
+    struct counted list[LT_FULLTEXT_TERMS_MAX];
+    size_t known = 0;
+    int64_t pieces = 0;
+    for (size_t i = 0; i < n && i < LT_FULLTEXT_TERMS_MAX; i++) {
+        list[known] = (struct counted){.term = terms[i], .at = i};
+        if (count_pieces(store, arena, course, terms[i], &list[known].pieces, err))
+            return err->code;
+        known += list[known].pieces > 0;
+    }
+    qsort(list, known, sizeof(*list), compare_counted);
+    *ret = LT_NEW_ARRAY(arena, struct lt_str, known);
+    for (*ret_n = 0; *ret_n < known; ++*ret_n) {
+        pieces += list[*ret_n].pieces;
+        if (*ret_n > 0 && pieces > LT_FULLTEXT_ROWS_MAX)
+            break;
+        (*ret)[*ret_n] = list[*ret_n].term;
+    }
+    return LT_OK;
+}
+
 /*
  * The best pieces first and then their blocks: so only those are looked up. A word in a name counts twice.
  */
@@ -79,11 +135,12 @@ enum lt_code lt_fulltext_search(struct lt_store *store, struct lt_arena *arena, 
     if (expression.n == 0)
         return LT_OK;
     if (LT_QUERY(store, arena, &r, err,
-                 "SELECT f.id, b.position, f.score FROM (SELECT rowid AS id, bm25(course_fulltext, 0.0, 2.0, 1.0) AS score FROM course_fulltext "
-                 "WHERE course_fulltext MATCH $1 ORDER BY 2, 1 LIMIT $2 OFFSET $3) f JOIN course_chunk k ON k.id = f.id "
-                 "LEFT JOIN course_block b ON b.course = k.course AND b.revision = $4 AND b.block_id = k.block_id AND b.sha256 = k.sha256 "
+                 "SELECT f.id, b.position, f.score FROM (SELECT c.id, c.score FROM (SELECT rowid AS id, bm25(course_fulltext, 0.0, 2.0, 1.0) AS score "
+                 "FROM course_fulltext WHERE course_fulltext MATCH $1 LIMIT $2) c ORDER BY c.score, c.id LIMIT $3 OFFSET $4) f "
+                 "JOIN course_chunk k ON k.id = f.id "
+                 "LEFT JOIN course_block b ON b.course = k.course AND b.revision = $5 AND b.block_id = k.block_id AND b.sha256 = k.sha256 "
                  "ORDER BY f.score, f.id",
-                 LT_TEXT(expression), LT_INT(max), LT_INT(offset), LT_INT(revision)))
+                 LT_TEXT(expression), LT_INT(LT_FULLTEXT_ROWS_MAX), LT_INT(max), LT_INT(offset), LT_INT(revision)))
         return lt_error_wrap(err, "full text");
     *ret = LT_NEW_ARRAY(arena, struct lt_fulltext_hit, r.rows);
     for (size_t i = 0; i < r.rows; i++)

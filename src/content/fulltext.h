@@ -8,6 +8,7 @@
 enum {
     LT_FULLTEXT_TERMS_MAX = 64,        /* of a question: more of them say nothing more */
     LT_FULLTEXT_QUERY_MAX = 4000,      /* bytes of a question that are looked at */
+    LT_FULLTEXT_ROWS_MAX = 5000,       /* pieces that are ranked for a question; above it, those with its rarest words */
 };
 
 /* Makes what is missing in the store. Start-up. */
@@ -20,13 +21,20 @@ void lt_fulltext_add(struct lt_tx *tx, int64_t course, struct lt_str block_id, s
 /* Takes all pieces of a course out of it. */
 void lt_fulltext_clear(struct lt_tx *tx, int64_t course);
 
+/*
+ * What of the terms is worth looking for: the rarest in the course first, as long as all that hold them are at most LT_FULLTEXT_ROWS_MAX pieces
+ * together, and the rarest in any case. A term that stands nowhere is left out, and so are those above LT_FULLTEXT_TERMS_MAX. In the arena.
+ */
+enum lt_code lt_fulltext_choose(struct lt_store *store, struct lt_arena *arena, int64_t course, const struct lt_str *terms, size_t n,
+                                struct lt_str **ret, size_t *ret_n, struct lt_error *err);
+
 struct lt_fulltext_hit {
     int64_t chunk, position;           /* of its block in the revision; -1: it is not in it (any more) */
     double score;                      /* the more the better */
 };
 /*
  * Pieces that hold one of the terms, best first, from the one at `offset` on, at most `max`. terms: as lt_text_terms() makes them;
- * others find nothing. The hits lie in the arena.
+ * others find nothing. Ranked are the LT_FULLTEXT_ROWS_MAX pieces that came first into the index. The hits lie in the arena.
  */
 enum lt_code lt_fulltext_search(struct lt_store *store, struct lt_arena *arena, int64_t course, int64_t revision, const struct lt_str *terms,
                                 size_t terms_n, int64_t offset, int64_t max, struct lt_fulltext_hit **ret, size_t *ret_n, struct lt_error *err);

@@ -7,7 +7,7 @@
 #include "content/fulltext.h"
 #include "content/search_index.h"
 
-enum { PAGE = 200, PAGES_MAX = 25 /* so many candidates are looked through for what may be seen */ };
+enum { PAGE = 200, PAGES_MAX = LT_FULLTEXT_ROWS_MAX / PAGE /* so many candidates are looked through for what may be seen */ };
 
 struct candidate {
     int64_t chunk, position;
@@ -39,7 +39,8 @@ static enum lt_code rank_by_text(struct work *w, struct lt_error *err)
     size_t terms_n;
     if (text.n > LT_FULLTEXT_QUERY_MAX)
         text.n = lt_utf8_whole(text.p, LT_FULLTEXT_QUERY_MAX);
-    if (lt_search_terms(q->arena, text, w->course.language, &terms, &terms_n, err))
+    if (lt_search_terms(q->arena, text, w->course.language, &terms, &terms_n, err) ||
+        lt_fulltext_choose(q->store, q->arena, w->course.id, terms, terms_n, &terms, &terms_n, err))
         return err->code;
     for (int64_t page = 0, more = 1; more && page < PAGES_MAX && w->n < LT_SEARCH_DEPTH; page++) {
         struct lt_fulltext_hit *hits;

@@ -355,6 +355,45 @@ static void a_place_narrows_the_search(void **state)
 }
 
 /* Whether or not two courses hold the same words, each search sees its own. */
+static struct lt_str chosen(struct world *w, const char *const words[], size_t n)
+{
+    struct lt_error err;
+    struct lt_str terms[LT_FULLTEXT_TERMS_MAX], *ret, text = LT_STR("");
+    size_t ret_n;
+    for (size_t i = 0; i < n; i++)
+        terms[i] = lt_str(words[i]);
+    OK(lt_fulltext_choose(w->store, w->arena, 1, terms, n, &ret, &ret_n, &err));
+    for (size_t i = 0; i < ret_n; i++)
+        text = lt_printf(w->arena, "%.*s%s%.*s", LT_FMT(text), i ? " " : "", LT_FMT(ret[i]));
+    return text;
+}
+
+/* One piece more than is ranked, all with the words `all` and `every`; one in a hundred has `some`, the last one `last`. */
+static void words_that_stand_everywhere_are_passed_over_for_rarer_ones(void **state)
+{
+    static const char *const words[] = {"all", "last", "nowhere", "every", "some"}, *const common[] = {"all", "every"};
+    struct world *w = *state;
+    struct lt_error err;
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx,
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= $1) "
+          "INSERT INTO course_chunk (course, block_id, sha256, unit_name, seq, begins, bytes, heading, names, terms) SELECT 1, 'b' || i, 'x', '', 0, 0, 1, '', '', "
+          "'all every' || CASE i % 100 WHEN 0 THEN ' some' ELSE '' END || CASE i WHEN $1 + 1 THEN ' last' ELSE '' END FROM n",
+          LT_INT(LT_FULLTEXT_ROWS_MAX));
+    LT_TX(tx, "INSERT INTO course_fulltext(rowid, course, names, terms) SELECT id, course, names, terms FROM course_chunk");
+    OK(lt_store_write(w->store, tx, &err));
+    assert_string_equal(lt_strz(w->arena, chosen(w, words, LT_COUNT(words))), "last some");
+    assert_string_equal(lt_strz(w->arena, chosen(w, common, LT_COUNT(common))), "all");
+
+    struct lt_str all = LT_STR("all"), last[] = {LT_STR("all"), LT_STR("last")};
+    struct lt_fulltext_hit *hits;
+    size_t n;
+    OK(lt_fulltext_search(w->store, w->arena, 1, 1, &all, 1, LT_FULLTEXT_ROWS_MAX - 3, 10, &hits, &n, &err));
+    assert_int_equal(n, 3); /* no more than so many are ranked */
+    OK(lt_fulltext_search(w->store, w->arena, 1, 1, &last[1], 1, 0, 10, &hits, &n, &err));
+    assert_int_equal(n, 1);
+}
+
 static void sites_are_apart(void **state)
 {
     struct world *w = *state;
@@ -559,6 +598,7 @@ int main(void)
         cmocka_unit_test(passages_are_left_out_whole_where_they_do_not_fit),
         cmocka_unit_test_setup_teardown(nobody_finds_what_they_may_not_see, setup, teardown),
         cmocka_unit_test_setup_teardown(a_place_narrows_the_search, setup, teardown),
+        cmocka_unit_test_setup_teardown(words_that_stand_everywhere_are_passed_over_for_rarer_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(sites_are_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(only_what_has_changed_is_indexed_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_off_index_goes_on, setup, teardown),

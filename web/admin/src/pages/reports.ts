@@ -72,6 +72,8 @@ const KINDS: readonly Kind[] = [
             ["calls", "Calls", number],
             ["priced_calls", "With a price", number],
             ["unpriced_calls", "Without", number],
+            ["cached_calls", "From the cache", number],
+            ["saved_cost", "Saved by it", cost],
         ],
         plots: [["Cost", "cost"]],
         permission: "view_cost",
