@@ -62,26 +62,40 @@ def measure(daemon, questions, fused):
     return {"recall@1": sum(r == 1 for r in ranks) / n, "recall@5": sum(0 < r <= 5 for r in ranks) / n, "MRR": sum(1 / r for r in ranks if r) / n}, missed
 
 
-def main():
-    questions = json.loads((HERE / "search_questions.json").read_text())
+def run(folder, questions):
+    """Figures by name, and what was not found among five."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Vectors)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(pathlib.Path(folder) / "data")
-        daemon.cli("site", "set", "demo", "policy_by_lms=true")
-        daemon.wait_for_config()
-        state = lambda: daemon.request("GET", f"{COURSE}/index", daemon.admin_key).json  # noqa: E731
-        wait_until(lambda: state()["state"] == "ready", what="the index")
-        figures = {"full text": measure(daemon, questions, False)}
-        config = {"endpoint": f"http://127.0.0.1:{server.server_address[1]}/v1", "embedding_model": "runs-of-three", "api_key": "k-vectors-1"}
-        assert daemon.request("POST", "/v1/providers", daemon.admin_key, {"name": "vectors", "plugin": "openai", "config": config}).status == 201
-        wait_until(lambda: state()["vectors"] == "ready", what="the vectors")
-        figures["fused"] = measure(daemon, questions, True)
-        check_end(daemon)
+    daemon = Daemon(pathlib.Path(folder) / "data")
+    daemon.cli("site", "set", "demo", "policy_by_lms=true")
+    daemon.wait_for_config()
+    state = lambda: daemon.request("GET", f"{COURSE}/index", daemon.admin_key).json  # noqa: E731
+    wait_until(lambda: state()["state"] == "ready", what="the index")
+    figures = {"full text": measure(daemon, questions, False)}
+    config = {"endpoint": f"http://127.0.0.1:{server.server_address[1]}/v1", "embedding_model": "runs-of-three", "api_key": "k-vectors-1"}
+    assert daemon.request("POST", "/v1/providers", daemon.admin_key, {"name": "vectors", "plugin": "openai", "config": config}).status == 201
+    wait_until(lambda: state()["vectors"] == "ready", what="the vectors")
+    figures["fused"] = measure(daemon, questions, True)
+    check_end(daemon)
     server.shutdown()
+    return figures
+
+
+def show(questions, figures):
     print(f"{len(questions)} questions")
     for name, (values, missed) in figures.items():
         print(f"{name:10}", "  ".join(f"{key} {value:.3f}" for key, value in values.items()), *(f"\n  not among five: {q}" for q in missed))
+
+
+def read_questions():
+    return json.loads((HERE / "search_questions.json").read_text())
+
+
+def main():
+    questions = read_questions()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = run(folder, questions)
+    show(questions, figures)
     return figures["full text"][0]["recall@5"] >= LEAST
 
 
