@@ -3,24 +3,15 @@
 
 #include "api/request.h"
 #include "content/search_index.h"
-#include "core/course_role.h"
+#include "content/search_tool.h"
+#include "core/course_permission.h"
 
 enum { QUERY_MAX = 1000 /* bytes of ?q */ };
 
 /* A course that the caller may not search is told from none by nobody. */
 static enum lt_code check(struct lt_request *r, struct lt_error *err)
 {
-    struct lt_str course = r->params[0], only = r->caller.only_course;
-    struct lt_caller there = r->caller;
-    if (only.n > 0 && !lt_str_eq(only, course))
-        return lt_fail(err, LT_EPERMISSION, "the token is for another course");
-    if (lt_permitted(&r->caller, "search_course", LT_STR_NULL))
-        return LT_OK;
-    if (r->caller.user_id.n > 0 && lt_course_roles(r->api->options.manager, r->arena, &r->caller, course, &there.roles, err))
-        return err->code;
-    return lt_permitted(&there, "search_course", LT_STR_NULL)
-               ? LT_OK
-               : lt_fail(err, LT_EPERMISSION, "no role of the caller has the permission 'search_course' here");
+    return lt_course_permitted(r->api->options.manager, r->arena, &r->caller, r->params[0], lt_tool_search_course.client_permission, err);
 }
 
 static enum lt_code read_search(struct lt_request *r, struct lt_search *ret, struct lt_error *err)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "core/action.h"
+#include "core/course_permission.h"
 #include "io/loop.h"
 #include "workflows/tool_loop.h"
 
@@ -96,6 +97,15 @@ static enum lt_code check_course(const struct lt_mcp *mcp, const struct lt_mcp_u
     return lt_fail_field(err, LT_EPERMISSION, "/course_id", "the token is for course '%.*s'", LT_FMT(only));
 }
 
+/* What a profile decides in a workflow a permission decides here. Without a course the tool says what is missing, if that is so. */
+static enum lt_code check_permission(const struct lt_mcp *mcp, const struct lt_mcp_use *use, struct lt_error *err)
+{
+    struct lt_request *r = mcp->r;
+    if (!use->tool->client_permission)
+        return LT_OK;
+    return lt_course_permitted(r->api->options.manager, r->arena, &r->caller, use->place.course_id, use->tool->client_permission, err);
+}
+
 static void call_tool(const struct lt_mcp *mcp, const struct lt_mcp_use *use, struct outcome *ret)
 {
     struct lt_request *r = mcp->r;
@@ -111,7 +121,8 @@ static void call_tool(const struct lt_mcp *mcp, const struct lt_mcp_use *use, st
                                       .content = LT_STR(""),
                                       .deadline_ms = lt_loop_now(r->http->loop) + r->caller.site->tool_time_ms};
     ret->text = LT_STR("");
-    if (check_course(mcp, use, &ret->error) == LT_OK && lt_tool_call(&context, use->arguments, &ret->text, &ret->error) == LT_OK)
+    if (check_course(mcp, use, &ret->error) == LT_OK && check_permission(mcp, use, &ret->error) == LT_OK &&
+        lt_tool_call(&context, use->arguments, &ret->text, &ret->error) == LT_OK)
         ret->error = (struct lt_error){0};
 }
 

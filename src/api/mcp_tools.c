@@ -2,6 +2,7 @@
 #include "api/mcp.h"
 
 #include "core/action.h"
+#include "core/course_permission.h"
 #include "core/tool.h"
 
 #define PLACE_TEXT "{\"type\":\"string\",\"maxLength\":255,\"description\":\""
@@ -34,6 +35,16 @@ static bool shows_tool(const struct lt_mcp *mcp, const struct lt_entry *entry)
 {
     const struct lt_tool *tool = entry->impl;
     return tool->for_clients && mcp->r->caller.site->enabled && !lt_registry_find(LT_KIND_ACTION, lt_str(entry->name));
+}
+
+/* What needs a permission is shown to who has it on the site, or in the course that the client is set to; it may be called for other courses. */
+static bool lists_tool(const struct lt_mcp *mcp, const struct lt_entry *entry)
+{
+    struct lt_request *r = mcp->r;
+    struct lt_error err;
+    const char *permission = ((const struct lt_tool *)entry->impl)->client_permission;
+    return shows_tool(mcp, entry) &&
+           (!permission || lt_course_permitted(r->api->options.manager, r->arena, &r->caller, mcp->place.course_id, permission, &err) == LT_OK);
 }
 
 static void put_properties(struct lt_jw *w, const struct lt_json *properties)
@@ -136,7 +147,7 @@ bool lt_mcp_list(const struct lt_mcp *mcp, const struct lt_mcp_message *m, struc
     lt_jw_arr(w);
     for (; i < all && !next; i++) {
         const struct lt_entry *entry = entry_at(i);
-        if (!(entry->kind == LT_KIND_ACTION ? shows_action(mcp, entry) : shows_tool(mcp, entry)))
+        if (!(entry->kind == LT_KIND_ACTION ? shows_action(mcp, entry) : lists_tool(mcp, entry)))
             continue;
         if (shown++ == LT_MCP_PAGE) {
             next = last;

@@ -33,6 +33,7 @@ struct lt_tool {
     const char *name, *description;    /* the model reads both */
     const char *parameters;            /* JSON Schema text of the arguments, an object */
     bool for_clients;                  /* reads only, and needs no conversation: clients that bring a model of their own may call it (/mcp) */
+    const char *client_permission;    /* that a client's caller needs in the course; NULL: none. In a workflow the profile says who has the tool */
     bool foreign;                      /* the schema is others': keywords of it that we do not know are annotations */
     bool asks;                         /* waits for the user's word, whatever the profile says of it */
     /* arguments: valid by the schema. The result is text for the model, in the context's arena; of a call that fails what it says of it, or "". Fiber. */

@@ -66,7 +66,7 @@ def test_the_official_client(npm, name):
 
 
 def test_every_case_ran(npm):
-    assert list(npm) == NPM_CASES and len(NPM_CASES) == 10
+    assert list(npm) == NPM_CASES and len(NPM_CASES) == 11
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ docs/mcp-server.md says what each part does."""
 import base64
 import http.client
 import json
+import sqlite3
 
 import pytest
 
@@ -256,7 +257,7 @@ def test_each_caller_sees_and_does_what_is_theirs(site):
     mine, all_of_them = set(tools(site, student)), set(tools(site))
     allowed = {a["name"] for a in site.request("GET", "/v1/actions", student).json["actions"] if a["available"]}
     readers = {name for name, tool in tools(site).items() if "outputSchema" not in tool}
-    assert mine == allowed | readers and mine < all_of_them
+    assert mine == allowed | readers - {"search_course"} and mine < all_of_them
     hidden = sorted(all_of_them - mine)[0]
     found = call(site, hidden, {"text": "x"} if hidden != "generate_image" else {"prompt": "x"}, student)
     assert said(found) and found["_meta"]["lectern/code"] in ("permission_denied", "invalid_input")
@@ -292,6 +293,112 @@ def test_course_tools_read(site):
     assert found["isError"] is False and "title" in found["content"][0]["text"], found
     assert "structuredContent" not in found and not site.double.requests()
     assert "fields" in said(call(site, "get_course_info", {"fields": "title"}))
+
+
+# ---- search_course ----
+
+OWN = "course-v1:Org+Own+2026"
+
+
+def put_course(daemon, blocks, slug="demo", course=OWN):
+    """Rows as an import writes them: (kind, id, parent, hidden, text)."""
+    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+        (id_,) = db.execute("INSERT INTO course (site_id, course_id, title, language, format, sha256, revision, imported_at) SELECT id, ?, 'T', 'en', 'olx', '', 1, 1 "
+                            "FROM site WHERE slug = ? RETURNING id", (course, slug)).fetchone()
+        db.executemany("INSERT INTO course_block (course, revision, position, parent, kind, block_id, category, display_name, text, hidden, sha256) "
+                       "VALUES (?, 1, ?, ?, ?, ?, 'html', ?, ?, ?, ?)",
+                       [(id_, i, parent, kind, name, name, text, hidden, f"{slug} {name}") for i, (kind, name, parent, hidden, text) in enumerate(blocks)])
+
+    def pieces():
+        with sqlite3.connect(f"file:{daemon.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
+            return db.execute("SELECT count(DISTINCT block_id) FROM course_chunk WHERE course = ?", (id_,)).fetchone()[0]
+
+    wait_until(lambda: pieces() == sum(kind == "block" for kind, *_ in blocks), what="the index")
+
+
+@pytest.fixture(scope="module")
+def own(site):
+    """A course with a hidden unit, one of the same name on another site, and who teaches and learns there by the site's table alone."""
+    put_course(site, [("unit", "open", -1, 0, ""), ("block", "b-open", 0, 0, "The zebra stands in the open field."),
+                      ("unit", "shut", -1, 1, ""), ("block", "b-shut", 2, 0, "The zebra password is swordfish-7.")])
+    site.cli("site", "add", "elsewhere")
+    put_course(site, [("block", "b-else", -1, 0, "The zebra of the other site is a tapir.")], "elsewhere")
+    keys = {name: token(SECRET, "HS256", claims(aud="mcp", sub=f"mcp-{name}", roles=[])) for name in ("teaches", "teaches-another", "learns")}
+    for user, course, role in (("teaches", OWN, "teacher"), ("teaches-another", COURSE, "teacher"), ("learns", OWN, "student")):
+        assert site.request("PUT", "/v1/roles", site.admin_key, {"user_id": f"mcp-{user}", "course_id": course, "role": role}).status in (200, 201, 204)
+    return keys
+
+
+def search(site, key, q="zebra", course=OWN, **more):
+    arguments = {"query": q, **({"course_id": course} if course else {}), **more}
+    return call(site, "search_course", arguments, key)
+
+
+def test_a_course_is_searched_with_numbers_that_say_where_they_stand(site):
+    found = search(site, site.teacher, "Why do leaves look green to us?", COURSE, top_k=2)
+    assert found["isError"] is False, found
+    text, passages = found["content"][0]["text"].split("\n\nPassages: ")
+    assert text.startswith("[1] How plants make food from light\n")
+    first, second = json.loads(passages)
+    assert (first["n"], first["course_id"], first["unit_id"], first["block_id"], first["url"]) == (1, COURSE, "plants", "plants-text", "/demo/units/plants")
+    assert second["n"] == 2
+    narrow = search(site, site.teacher, "Why do leaves look green to us?", COURSE, location_id="membrane", search_in="location")
+    assert {p["unit_id"] for p in json.loads(narrow["content"][0]["text"].split("Passages: ")[1])} == {"membrane"}
+    assert not rows(site) or rows(site)[0]["action"] != "search_course"
+
+
+def test_who_teaches_finds_what_is_hidden(site, own):
+    found = search(site, own["teaches"])["content"][0]["text"]
+    assert "b-open" in found and "swordfish-7" in found and "tapir" not in found
+
+
+def test_who_may_search_but_not_see_hidden_parts_does_not_find_them(site, own):
+    body = {"role": "student", "permission": "search_course", "allowed": True}
+    assert site.request("PUT", "/v1/permissions", site.admin_key, body).status == 200
+    try:
+        site.wait_for_config()
+        found = search(site, own["learns"], "zebra password swordfish")
+        text = found["content"][0]["text"]
+        assert found["isError"] is False and "b-open" in text and "swordfish" not in text and "shut" not in text, found
+    finally:
+        assert site.request("PUT", "/v1/permissions", site.admin_key, {**body, "allowed": None}).status == 200
+        site.wait_for_config()
+
+
+@pytest.mark.parametrize("who, course", [("learns", OWN), ("teaches-another", OWN), ("teaches", COURSE), ("teaches", "course-v1:No+Such+One")])
+def test_who_may_not_search_finds_nothing_and_is_not_told_whether_the_course_is_there(site, own, who, course):
+    found = search(site, own[who], course=course)
+    assert found["_meta"]["lectern/code"] == "permission_denied" and "zebra" not in said(found) and "search_course" in said(found), found
+
+
+def test_the_other_site_has_its_own_course_of_that_name(site, own):
+    key = json.loads(site.cli("--json", "key", "add", "--site", "elsewhere", "--role", "site_admin"))["key"]
+    site.wait_for_config()
+    found = search(site, key)["content"][0]["text"]
+    assert "tapir" in found and "b-open" not in found and "swordfish" not in found
+    assert search(site, key, course=COURSE)["_meta"]["lectern/code"] == "not_found"
+
+
+def test_a_bound_token_searches_its_own_course(site, own):
+    bound = token(SECRET, "HS256", claims(aud="mcp", sub="mcp-teaches", roles=["teacher"], course_id=COURSE))
+    assert "the token is for course" in said(search(site, bound))
+
+
+def test_search_is_listed_for_who_may_search_where_the_client_is_set(site, own):
+    def listed(who, course=None):
+        headers = {"X-Lectern-Course": course} if course else {}
+        return "search_course" in {t["name"] for t in result(post(site, message("tools/list"), who, headers=headers))["tools"]}
+
+    assert listed(site.admin_key) and listed(site.teacher)
+    assert not listed(site.learner) and not listed(own["teaches"]) and not listed(own["learns"], OWN)
+    assert listed(own["teaches"], OWN) and not listed(own["teaches"], COURSE)
+
+
+def test_what_is_wrong_with_a_search_is_said(site):
+    assert said(search(site, site.teacher, course=None)).startswith("course_id: ")
+    assert said(search(site, site.teacher, q="")).startswith("query: ")
+    assert said(search(site, site.teacher, top_k=21)).startswith("top_k: ")
+    assert said(search(site, site.teacher, course=COURSE, search_in="location")).startswith("search_in: ")
 
 
 # ---- what the gates say, in words ----

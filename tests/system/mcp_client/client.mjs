@@ -53,6 +53,21 @@ const cases = {
       assert.ok(got.structuredContent.generated_content.length > 10);
     });
   },
+  async 'searches a course, and is refused where its user may not'() {
+    await using(keys.admin, async (client) => {
+      const { tools } = await client.listTools();
+      assert.ok(tools.find((t) => t.name === 'search_course').inputSchema.properties.course_id);
+      const got = await client.callTool({ name: 'search_course', arguments: { query: 'Why do leaves look green to us?', course_id: keys.course } });
+      assert.equal(got.isError, false);
+      const [first] = JSON.parse(got.content[0].text.split('Passages: ')[1]);
+      assert.deepEqual([first.unit_id, first.block_id], ['plants', 'plants-text']);
+    });
+    await using(keys.student, async (client) => {
+      const got = await client.callTool({ name: 'search_course', arguments: { query: 'leaves', course_id: keys.course } });
+      assert.equal(got.isError, true);
+      assert.match(got.content[0].text, /search_course/);
+    });
+  },
   async 'is told how a call goes on'() {
     await using(keys.admin, async (client) => {
       const seen = [];
