@@ -334,6 +334,7 @@ static void run_profile(struct lt_request *r, const struct lt_door_run *run, str
                                       .stream = run->stream,
                                       .sources_as_text = true,
                                       .policy_by_lms = vouched_for(r),
+                                      .no_store = lt_request_no_store(r),
                                       .on_start = run->on_start,
                                       .on_text = run->stream ? run->on_text : NULL,
                                       .ctx = run->ctx};

@@ -23,7 +23,8 @@ static enum lt_code read_request(struct lt_request *r, struct lt_workflow_reques
                                       .action = action,
                                       .user_input = lt_json_get(r->body, "user_input"),
                                       .sources_as_text = true,
-                                      .policy_by_lms = !r->caller.site->openedx_policy_by_lectern};
+                                      .policy_by_lms = !r->caller.site->openedx_policy_by_lectern,
+                                      .no_store = lt_request_no_store(r)};
     return lt_openedx_resolve(r, &context, &q->scope, &q->profile, err);
 }
 

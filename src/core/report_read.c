@@ -14,7 +14,8 @@ static const struct lt_report_column usage[] = {
     {"prompt_tokens", LT_REPORT_NUMBER}, {"completion_tokens", LT_REPORT_NUMBER}, {"total_tokens", LT_REPORT_NUMBER},
     {"unknown_token_calls", LT_REPORT_NUMBER}};
 static const struct lt_report_column cost[] = {
-    {"calls", LT_REPORT_NUMBER}, {"priced_calls", LT_REPORT_NUMBER}, {"unpriced_calls", LT_REPORT_NUMBER}, {"cost", LT_REPORT_NUMBER}};
+    {"calls", LT_REPORT_NUMBER}, {"priced_calls", LT_REPORT_NUMBER}, {"unpriced_calls", LT_REPORT_NUMBER}, {"cost", LT_REPORT_NUMBER},
+    {"cached_calls", LT_REPORT_NUMBER}, {"saved_cost", LT_REPORT_NUMBER}};
 static const struct lt_report_column errors[] = {{"count", LT_REPORT_NUMBER}, {"last_seen", LT_REPORT_TIME}, {"example", LT_REPORT_CALL_ID}};
 static const struct lt_report_column latency[] = {
     {"count", LT_REPORT_NUMBER},  {"min_ms", LT_REPORT_NUMBER}, {"mean_ms", LT_REPORT_NUMBER}, {"p50_ms", LT_REPORT_NUMBER},

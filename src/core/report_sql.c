@@ -26,7 +26,8 @@ static const char *const value_sql[LT_REPORT_KINDS] = {
                         ", SUM(CASE WHEN e.call_id IS NULL THEN 1 ELSE 0 END), COALESCE(SUM(e.prompt_tokens), 0),"
                         " COALESCE(SUM(e.completion_tokens), 0), COALESCE(SUM(e.total_tokens), 0),"
                         " SUM(CASE WHEN e.total_tokens IS NULL AND e.state <> 'refused' THEN 1 ELSE 0 END)",
-    [LT_REPORT_COST] = "COUNT(*), COUNT(e.cost), COUNT(*) - COUNT(e.cost), COALESCE(SUM(e.cost), 0)",
+    [LT_REPORT_COST] = "COUNT(*), COUNT(e.cost), COUNT(*) - COUNT(e.cost), COALESCE(SUM(e.cost), 0), COUNT(h.call_id),"
+                       " COALESCE(SUM(h.saved_cost), 0)",
     [LT_REPORT_ERRORS] = "COUNT(*), MAX(b.created_at), MAX(b.id)",
     [LT_REPORT_LATENCY] = "COUNT(*)",
     [LT_REPORT_FEEDBACK] = "COUNT(*), " RATED("f.rating = 'up'") ", " RATED("f.rating = 'down'") ", " RATED("f.comment <> ''"),
@@ -35,7 +36,8 @@ static const char *const duration_sql[2] = {"e.completed_at - b.created_at", "a.
 /* The order in which the tables are walked is part of it: the calls of the portion, and of each what belongs to it. */
 static const char *const from_sql[LT_REPORT_KINDS][2] = {
     [LT_REPORT_USAGE] = {" FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id WHERE 1 = 1", NULL},
-    [LT_REPORT_COST] = {" FROM ai_call b CROSS JOIN ai_call_end e WHERE e.call_id = b.id AND e.state <> 'refused'", NULL},
+    [LT_REPORT_COST] = {" FROM ai_call b CROSS JOIN ai_call_end e LEFT JOIN answer_cache_hit h ON h.call_id = b.id"
+                        " WHERE e.call_id = b.id AND e.state <> 'refused'", NULL},
     [LT_REPORT_ERRORS] = {" FROM ai_call b CROSS JOIN ai_call_end e WHERE e.call_id = b.id AND e.code <> ''",
                           " FROM ai_call b CROSS JOIN ai_call_attempt a LEFT JOIN ai_call_end e ON e.call_id = b.id"
                           " WHERE a.call_id = b.id AND a.success = 0"},
@@ -120,7 +122,7 @@ static const char *const kept_key_sql[LT_REPORT_KEYS] = {
 static const char *const kept_value_sql[LT_REPORT_KINDS] = {
     [LT_REPORT_USAGE] = "SUM(calls), " KEPT("completed") ", " KEPT("failed") ", " KEPT("refused") ", " KEPT("cancelled") ", " KEPT("interrupted")
                         ", 0, SUM(prompt_tokens), SUM(completion_tokens), SUM(total_tokens), 0",
-    [LT_REPORT_COST] = "SUM(calls), SUM(calls - unpriced), SUM(unpriced), SUM(cost)",
+    [LT_REPORT_COST] = "SUM(calls), SUM(calls - unpriced), SUM(unpriced), SUM(cost), 0, 0",
 };
 
 bool lt_report_keeps(const struct lt_report_query *q)

@@ -139,16 +139,16 @@ static struct lt_tx *tx_add(const struct lt_workflow_request *q, const char *uui
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "INSERT INTO workflow_task (uuid, site_id, user_id, roles, locale, only_course, is_user, key_id, policy_by_lms, profile_id, profile_slug,"
-          " scope_id, course_id, location_id, ui_slot_selector_id, placement, action, idempotency_key, request_hash, state, not_before, created_at)"
-          " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'queued', $20, $21"
+          " scope_id, course_id, location_id, ui_slot_selector_id, placement, action, idempotency_key, request_hash, no_store, state, not_before, created_at)"
+          " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, 'queued', $21, $22"
           " FROM meta WHERE name = 'generation' AND"
-          " ($3 = '' OR (SELECT COUNT(*) FROM workflow_task WHERE state = 'queued' AND site_id = $2 AND user_id = $3) < $22) AND"
-          " (SELECT COUNT(*) FROM workflow_task WHERE state = 'queued' AND site_id = $2) < $23",
+          " ($3 = '' OR (SELECT COUNT(*) FROM workflow_task WHERE state = 'queued' AND site_id = $2 AND user_id = $3) < $23) AND"
+          " (SELECT COUNT(*) FROM workflow_task WHERE state = 'queued' AND site_id = $2) < $24",
           LT_TEXTZ(uuid), LT_INT(c->site->id), lt_value_text(c->user_id), LT_TEXT(roles_text(c->roles, roles)), lt_value_text(c->locale),
           lt_value_text(c->only_course), LT_INT(c->is_user), LT_INT(c->key ? c->key->id : 0), LT_INT(q->policy_by_lms), LT_INT(q->profile->id),
           lt_value_text(q->profile->slug), LT_INT(q->scope ? q->scope->id : 0), lt_value_text(q->course_id), lt_value_text(q->location_id),
           lt_value_text(q->ui_slot_selector_id), lt_value_text(q->placement), lt_value_text(q->action), lt_value_text(key), LT_BLOB(hash, 32),
-          LT_INT(now), LT_INT(now), LT_INT(c->site->tasks_queued_per_user), LT_INT(c->site->tasks_queued_per_site));
+          LT_INT(q->no_store), LT_INT(now), LT_INT(now), LT_INT(c->site->tasks_queued_per_user), LT_INT(c->site->tasks_queued_per_site));
     lt_tx_expect(tx, 1);
     LT_TX(tx, "INSERT INTO workflow_task_input (task_id, user_input, content, prompt) SELECT id, $1, $2, $3 FROM workflow_task WHERE uuid = $4",
           input.p ? LT_TEXT(input) : LT_NULL, lt_value_text(q->content), lt_value_text(q->prompt), LT_TEXTZ(uuid));
@@ -346,7 +346,7 @@ enum lt_code lt_task_load(struct lt_store *store, struct lt_arena *arena, int64_
     enum { OWN = COLUMNS_N };
     if (LT_QUERY(store, arena, &r, err,
                  "SELECT " COLUMNS ", t.roles, t.locale, t.only_course, t.is_user, t.key_id, t.policy_by_lms, t.ui_slot_selector_id, t.placement,"
-                 " i.user_input, i.content, (SELECT MAX(e.number) FROM workflow_task_event e WHERE e.task_id = t.id), i.prompt"
+                 " i.user_input, i.content, (SELECT MAX(e.number) FROM workflow_task_event e WHERE e.task_id = t.id), i.prompt, t.no_store"
                  " FROM workflow_task t JOIN workflow_task_input i ON i.task_id = t.id WHERE t.id = $1",
                  LT_INT(id)))
         return err->code;
@@ -358,7 +358,8 @@ enum lt_code lt_task_load(struct lt_store *store, struct lt_arena *arena, int64_
                                   .placement = lt_rows_str(&r, 0, OWN + 7),
                                   .content = lt_rows_str(&r, 0, OWN + 9),
                                   .events = lt_rows_int(&r, 0, OWN + 10),
-                                  .prompt = lt_rows_str(&r, 0, OWN + 11)};
+                                  .prompt = lt_rows_str(&r, 0, OWN + 11),
+                                  .no_store = lt_rows_int(&r, 0, OWN + 12) != 0};
     fill(&ret->task, &r, 0);
     ret->caller = (struct lt_caller){.user_id = ret->task.user_id,
                                      .roles = roles_of(lt_rows_str(&r, 0, OWN)),

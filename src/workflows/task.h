@@ -110,6 +110,7 @@ struct lt_task_order {
     struct lt_caller caller;
     int64_t key_id;
     bool policy_by_lms;
+    bool no_store;
     struct lt_str ui_slot_selector_id, placement, content, prompt;
     const struct lt_json *user_input;  /* NULL: none */
     int64_t events;                    /* number of the last event so far */

@@ -244,6 +244,7 @@ static enum lt_code prepare(struct lt_task_job *job, struct lt_arena *arena, str
                                       .action = o->task.action,
                                       .user_input = o->user_input,
                                       .policy_by_lms = o->policy_by_lms,
+                                      .no_store = o->no_store,
                                       .stream = lt_workflow_streams(profile, o->task.action),
                                       .veiled = true,
                                       .on_text = on_text,

@@ -137,7 +137,8 @@ def sums_of(kind, calls):
     if kind == "cost":
         calls = [c for c in calls if c["state"] not in ("refused", "running")]
         priced = [c["cost"] for c in calls if "cost" in c]
-        return {"currency": CURRENCY, "calls": len(calls), "priced_calls": len(priced), "unpriced_calls": len(calls) - len(priced), "cost": sum(priced)}
+        return {"currency": CURRENCY, "calls": len(calls), "priced_calls": len(priced), "unpriced_calls": len(calls) - len(priced), "cost": sum(priced),
+                "cached_calls": 0, "saved_cost": 0}
     states = collections.Counter(c["state"] for c in calls)
     tokens = {name: sum(c[name] or 0 for c in calls) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
     unknown = sum(c["total_tokens"] is None and c["state"] not in ("refused", "running") for c in calls)
@@ -564,7 +565,7 @@ def test_summaries_of_removed_calls_are_counted_in(school, removed):
     paid = [row for row in removed if row[3] != "refused"]
     alone = sums_of("cost", school.register)
     assert cost == {"currency": CURRENCY, "calls": alone["calls"] + sum(r[4] for r in paid), "unpriced_calls": alone["unpriced_calls"] + sum(r[7] for r in paid),
-                    "priced_calls": alone["priced_calls"] + sum(r[4] - r[7] for r in paid), "cost": alone["cost"] + sum(r[6] for r in paid)}
+                    "priced_calls": alone["priced_calls"] + sum(r[4] - r[7] for r in paid), "cost": alone["cost"] + sum(r[6] for r in paid), "cached_calls": 0, "saved_cost": 0}
 
 
 def test_summaries_are_left_out_where_they_cannot_be_told_apart(school, removed):
