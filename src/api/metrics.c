@@ -402,7 +402,6 @@ static void core_figures(struct lt_metric_out *o, struct lt_request *r)
     lt_metric_one(o, LT_METRIC_SCOPE_LIMITS, scopes.pattern_limits);
     lt_metric_one(o, LT_METRIC_SCOPE_BUILDS, scopes.rebuilds);
     lt_metric_one(o, LT_METRIC_SCOPE_BUILD_US, scopes.rebuild_us);
-    lt_metric_one(o, LT_METRIC_FIBERS, (uint64_t)lt_fiber_count());
     uint64_t hits, misses;
     lt_answer_cache_counts(r->api->options.manager, &hits, &misses);
     lt_metric_one(o, LT_METRIC_CACHE_HITS, hits);
@@ -477,6 +476,7 @@ void lt_get_metrics(struct lt_request *r)
     store_figures(&o, api->options.store);
     core_figures(&o, r);
     event_figures(&o, api->options.events);
+    lt_metric_one(&o, LT_METRIC_FIBERS, (uint64_t)lt_fiber_count());
     lt_metrics_process(&o);
     if (o.open)
         lt_buf_put_str(&o.text, LT_STR("# EOF\n"));
