@@ -244,7 +244,7 @@ def test_a_stream_whose_client_leaves_is_not_kept(site):
         connection, response = site.d.open("POST", RUN, site.d.admin_key, body)
         assert response.status == 200 and response.read1(200)
         response.close(), connection.close()
-        calls = lambda: site.d.request("GET", "/v1/register?user_id=cache-left", site.d.admin_key).json["calls"]  # noqa: E731
+        calls = lambda: site.d.request("GET", "/v1/register?user=cache-left", site.d.admin_key).json["calls"]  # noqa: E731
         wait_until(lambda: [c["state"] for c in calls()] == ["cancelled"], what="the end of the call")
     finally:
         site.double.default = "ok"
