@@ -88,6 +88,14 @@ static enum lt_code check_type(struct lt_request *r, struct lt_error *err)
     return lt_fail(err, LT_EMEDIA_TYPE, "the body must be the package itself, as application/octet-stream");
 }
 
+/* A key stands for one body, and this one is never kept whole in memory to be compared. */
+static enum lt_code check_key(struct lt_request *r, struct lt_error *err)
+{
+    if (!lt_http_field(&r->http->head, "Idempotency-Key", NULL).p)
+        return LT_OK;
+    return lt_fail(err, LT_EINVALID_INPUT, "Idempotency-Key is not taken here: importing the same file again leaves the course as it is");
+}
+
 static enum lt_code check_names(const struct lt_course_read *read, struct lt_error *err)
 {
     if (read->course_id.n > LT_COURSE_ID_MAX)
@@ -103,7 +111,7 @@ static enum lt_code import(struct lt_request *r, struct lt_course_read *read, st
     struct upload upload = {.fd = -1};
     int64_t site = r->caller.site->id;
     struct lt_store *store = r->api->options.store;
-    if (check_type(r, err) || check_names(read, err))
+    if (check_type(r, err) || check_key(r, err) || check_names(read, err))
         return err->code;
     enum lt_code rc = receive(r, &upload, err);
     if (rc == LT_OK) {

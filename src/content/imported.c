@@ -1,8 +1,7 @@
 /* Rows of course_block: what lies in a row stands from its position to its ending. */
 #include "content/imported.h"
 
-#include "base/clock.h"
-#include "core/course_role.h"
+#include "content/course_sight.h"
 #include "core/manager_private.h"
 #include "text/json.h"
 
@@ -18,8 +17,7 @@ struct asked {
     struct lt_store *store;
     int64_t course, revision;
     struct lt_str format, title, about;
-    bool sees_hidden;
-    int64_t now;
+    struct lt_sight sight;
 };
 
 static bool is_kind(const struct lt_rows *r, size_t i, const char *kind)
@@ -30,10 +28,7 @@ static bool is_kind(const struct lt_rows *r, size_t i, const char *kind)
 /* May the caller see the row, as far as it speaks for itself? */
 static bool visible(const struct asked *a, const struct lt_rows *r, size_t i)
 {
-    int64_t until = lt_rows_int(r, i, 9);
-    if (a->sees_hidden)
-        return true;
-    return lt_rows_int(r, i, 7) == 0 && lt_rows_int(r, i, 8) <= a->now && (until == 0 || a->now < until) && lt_rows_str(r, i, 10).n == 0;
+    return lt_sight_sees(&a->sight, lt_rows_int(r, i, 7) != 0, lt_rows_int(r, i, 8), lt_rows_int(r, i, 9), lt_rows_str(r, i, 10));
 }
 
 static enum lt_code no_place(struct lt_error *err)
@@ -62,15 +57,13 @@ static enum lt_code read_course(struct asked *a, struct lt_error *err)
 
 static enum lt_code begin(struct asked *a, const struct lt_content_query *query, struct lt_error *err)
 {
-    struct lt_caller in_course = *query->caller;
-    *a = (struct asked){.query = query, .now = lt_now_ms()};
+    *a = (struct asked){.query = query};
     if (!query->manager)
         return lt_fail(err, LT_ENOT_FOUND, "there is no store to ask");
     a->store = query->manager->store;
-    if (read_course(a, err) || lt_course_roles(query->manager, query->arena, query->caller, query->course_id, &in_course.roles, err))
+    if (read_course(a, err))
         return err->code;
-    a->sees_hidden = lt_permitted(&in_course, "view_hidden_content", LT_STR_NULL);
-    return LT_OK;
+    return lt_sight_of(query->manager, query->arena, query->caller, query->course_id, &a->sight, err);
 }
 
 /* ---- a place ---- */

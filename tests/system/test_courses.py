@@ -348,6 +348,14 @@ def test_what_is_no_package_is_refused(site, body, headers, status):
     assert site.request("POST", "/v1/courses", site.admin_key, body, headers).status == status
 
 
+def test_a_key_of_idempotency_is_refused_since_no_file_is_compared_with_another(site):
+    before = site.request("GET", "/v1/courses", site.admin_key).json
+    for package in (write_cc(), write_cc(version="1.1")):
+        answer = site.request("POST", "/v1/courses?course_id=keyed", site.admin_key, package, {"Content-Type": "application/octet-stream", "Idempotency-Key": "k1"})
+        assert answer.status == 400 and "Idempotency-Key is not taken here" in answer.json["detail"]
+    assert site.request("GET", "/v1/courses", site.admin_key).json == before
+
+
 def test_a_learner_imports_nothing(site):
     assert post(site, write_cc(), site.learner).status == 403
     assert post(site, write_cc(), site.teacher).status == 403
