@@ -4,6 +4,7 @@
 
 #include "content/fulltext.h"
 #include "content/search_index.h"
+#include "text/sentences.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
