@@ -147,6 +147,7 @@ def test_after_random_calls_the_figures_are_what_the_register_says(tmp_path, ups
     for name in ("one", 'two "quoted" \\ back'):
         add_vendor(d, upstream, name, first=False)
     d.request("POST", "/v1/prices", d.admin_key, {"model": "*", "input": 3, "output": 7})
+    d.wait_for_config()
     upstream.choose = lambda request: dice.choice(SCENARIOS)
     actions = {"generate_text": {"prompt": "What is water?"}, "summarise_text": {"text": "Water moves. It rains. It flows."}, "explain_text": {"text": "Osmosis."}}
     for _ in range(150):
