@@ -49,8 +49,8 @@ static void look(struct lt_arena *arena, const redisReply *list)
 {
     struct lt_stream_entry e;
     struct lt_uuid id;
-    struct lt_error err = {0};
     for (size_t i = 0; list && i < list->elements; i++) {
+        struct lt_error err = {0};
         if (!lt_stream_entry_read(list->element[i], &e))
             continue;
         must(e.id.p && e.n <= LT_STREAM_FIELDS_MAX + 1);
