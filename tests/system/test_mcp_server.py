@@ -496,12 +496,14 @@ def test_what_is_refused_at_once_is_no_stream(site):
 
 
 def begun(site, **more):
-    """A call whose answer is on its way: connection, response, its id."""
+    """A call whose answer is on its way and whose row is durable, which may come after its first event: connection, response, its id."""
     connection, response = stream(site, **more)
     first = b""
     while b"\n\n" not in first:
         first += response.read1(4096)
-    return connection, response, parts(first)[0][0].split(":")[0], first
+    call_id = parts(first)[0][0].split(":")[0]
+    wait_until(lambda: site.request("GET", f"/v1/actions/calls/{call_id}", site.admin_key).status == 200, what="the call's row")
+    return connection, response, call_id, first
 
 
 def state(site, call_id):
