@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import sqlite3
+from urllib.parse import quote
 
 import pytest
 
@@ -31,6 +32,8 @@ def site(tmp_path_factory):
         daemon.accept_policy(daemon.teacher)
         daemon.cli("issuer", "set", "https://lms.example/oauth2", "mcp", "--site", "demo", "--secret-file", "-", stdin=SECRET)
         daemon.wait_for_config()
+        index = f"/v1/courses/{quote(COURSE, safe='')}/index"
+        wait_until(lambda: daemon.request("GET", index, daemon.admin_key).json.get("state") == "ready", what="the demo course's index")
         yield daemon
         check_end(daemon)
 
