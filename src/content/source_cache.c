@@ -1,8 +1,9 @@
-/* The table of answers: chains by hash, a ring from the most to the least recently used. An entry that is being asked for is never dropped. */
+/* The table of answers, the most recently used ones. An entry that is being asked for is never dropped. */
 #include "content/source_cache.h"
 
 #include <stdlib.h>
 
+#include "base/lru.h"
 #include "base/secret.h"
 #include "io/fiber.h"
 
@@ -16,9 +17,7 @@ struct waiter {                  /* on the stack of its fiber, which takes it ou
 };
 
 struct entry {
-    struct entry *next;          /* of the same hash slot */
-    struct entry *newer, *older; /* the ring; its head stands between the newest and the oldest */
-    uint64_t hash;
+    struct lt_lru_entry lru;
     bool asking;
     struct waiter *waiters;      /* while asking */
     int status;                  /* 0: nothing is known yet */
@@ -30,10 +29,8 @@ struct entry {
 };
 
 struct table {
-    uint64_t seed;
-    size_t n, bytes;
-    struct entry head;
-    struct entry *slots[LT_SOURCE_CACHE_SLOTS];
+    struct lt_lru lru;
+    size_t bytes;
 };
 
 struct lookup {
@@ -56,20 +53,6 @@ static size_t entry_size(const struct entry *e)
     return sizeof(*e) + e->n + text_size(e);
 }
 
-static void unring(struct entry *e)
-{
-    e->newer->older = e->older;
-    e->older->newer = e->newer;
-}
-
-static void ring_newest(struct table *t, struct entry *e)
-{
-    e->newer = &t->head;
-    e->older = t->head.older;
-    e->older->newer = e;
-    t->head.older = e;
-}
-
 /* Wiped: tokens lie here as well. */
 static void clear_text(struct table *t, struct entry *e)
 {
@@ -84,30 +67,26 @@ static void clear_text(struct table *t, struct entry *e)
 
 static void drop(struct table *t, struct entry *e)
 {
-    struct entry **link = &t->slots[e->hash % LT_SOURCE_CACHE_SLOTS];
-    while (*link != e)
-        link = &(*link)->next;
-    *link = e->next;
-    unring(e);
+    lt_lru_remove(&t->lru, &e->lru);
     clear_text(t, e);
     t->bytes -= entry_size(e);
-    t->n--;
     free(e);
 }
 
 static void table_free(void *table)
 {
     struct table *t = table;
-    while (t->head.older != &t->head)
-        drop(t, t->head.older);
+    for (struct entry *e; (e = lt_lru_oldest(&t->lru));)
+        drop(t, e);
+    lt_lru_end(&t->lru, NULL);
     free(t);
 }
 
 /* Until there is room for so many bytes more; what is being asked for stays. */
 static void make_room(struct table *t, size_t more)
 {
-    for (struct entry *e = t->head.newer, *next; e != &t->head && t->bytes + more > LT_SOURCE_CACHE_BYTES; e = next) {
-        next = e->newer;
+    for (struct entry *e = lt_lru_oldest(&t->lru), *next; e && t->bytes + more > LT_SOURCE_CACHE_BYTES; e = next) {
+        next = lt_lru_newer(&t->lru, &e->lru);
         if (!e->asking)
             drop(t, e);
     }
@@ -120,8 +99,7 @@ static struct table *table_here(struct lt_loop *loop)
         return t;
     if (!(t = calloc(1, sizeof(*t))))
         abort();
-    lt_random(&t->seed, sizeof(t->seed));
-    t->head.newer = t->head.older = &t->head;
+    lt_lru_init(&t->lru, LT_SOURCE_CACHE_SLOTS);
     lt_loop_set_slot(loop, LT_SLOT_CONTENT, t, table_free);
     return t;
 }
@@ -134,15 +112,15 @@ static struct lookup look_up(const struct lt_source_question *q)
     l.table = table_here(l.loop);
     l.key = lt_printf(q->arena, "%lld %lld %llx %zu %zu %d %.*s%.*s%.*s", (long long)s->site_id, (long long)s->id, (unsigned long long)s->mark,
                       q->viewer.n, q->url.n, q->form.p != NULL, LT_FMT(q->viewer), LT_FMT(q->url), LT_FMT(q->form));
-    l.hash = lt_hash64(LT_HASH64_START ^ l.table->seed, l.key.p, l.key.n);
+    l.hash = lt_hash64(LT_HASH64_START ^ l.table->lru.seed, l.key.p, l.key.n);
     return l;
 }
 
 static struct entry *find(const struct lookup *l)
 {
-    struct entry *e = l->table->slots[l->hash % LT_SOURCE_CACHE_SLOTS];
-    while (e && (e->hash != l->hash || !lt_str_eq((struct lt_str){e->key, e->n}, l->key)))
-        e = e->next;
+    struct entry *e = lt_lru_first(&l->table->lru, l->hash);
+    while (e && !lt_str_eq((struct lt_str){e->key, e->n}, l->key))
+        e = lt_lru_next(&e->lru);
     return e;
 }
 
@@ -153,11 +131,9 @@ static struct entry *insert(const struct lookup *l)
     struct entry *e = malloc(sizeof(*e) + l->key.n);
     if (!e)
         abort();
-    *e = (struct entry){.hash = l->hash, .n = l->key.n, .next = t->slots[l->hash % LT_SOURCE_CACHE_SLOTS]};
+    *e = (struct entry){.n = l->key.n};
     memcpy(e->key, l->key.p, l->key.n);
-    t->slots[l->hash % LT_SOURCE_CACHE_SLOTS] = e;
-    ring_newest(t, e);
-    t->n++;
+    lt_lru_add(&t->lru, &e->lru, l->hash);
     t->bytes += entry_size(e);
     return e;
 }
@@ -301,8 +277,7 @@ enum lt_code lt_source_cached(const struct lt_source_question *q, lt_source_send
         struct entry *e = find(&l);
         if (!e || (!e->asking && (e->status == 0 || e->fresh_until <= lt_loop_now(l.loop))))
             return ask(&l, e, send, ret, err);
-        unring(e);
-        ring_newest(l.table, e);
+        lt_lru_use(&l.table->lru, &e->lru);
         enum lt_code rc = LT_OK;
         if (e->asking)
             rc = wait_for(&l, e, ret, err);
@@ -326,6 +301,6 @@ void lt_source_forget(const struct lt_source_question *q)
 void lt_source_cache_counts(size_t *ret_entries, size_t *ret_bytes)
 {
     const struct table *t = table_here(lt_loop_self());
-    *ret_entries = t->n;
+    *ret_entries = t->lru.n;
     *ret_bytes = t->bytes;
 }

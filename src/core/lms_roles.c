@@ -1,13 +1,13 @@
 /*
  * Asking the LMS. Who comes first asks, others with the same question on this loop wait for that answer; the answers lie in a table of
- * the loop: chains by hash, and a ring from the most to the least recently used. An entry that is being asked for is never dropped.
+ * the loop, the most recently used ones. An entry that is being asked for is never dropped.
  */
 #include "core/lms_roles.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/secret.h"
+#include "base/lru.h"
 #include "io/fiber.h"
 #include "text/json.h"
 
@@ -21,9 +21,7 @@ struct waiter {                  /* on the stack of its fiber, which takes it ou
 };
 
 struct entry {
-    struct entry *next;          /* of the same hash slot */
-    struct entry *newer, *older; /* the ring; its head stands between the newest and the oldest */
-    uint64_t hash;
+    struct lt_lru_entry lru;
     bool asking;
     struct waiter *waiters;      /* while asking */
     uint64_t until_ms;           /* lt_loop_now() up to which roles count */
@@ -32,19 +30,12 @@ struct entry {
     char key[];
 };
 
-struct table {
-    uint64_t seed;
-    size_t n;
-    struct entry head;
-    struct entry *slots[SLOTS];
-};
-
 struct question {
     struct lt_lms_roles_stats *stats;
     struct lt_tls *tls;
     struct lt_loop *loop;
     struct lt_arena *arena;
-    struct table *table;
+    struct lt_lru *table;
     const struct lt_caller *caller;
     struct lt_str course_id;
     struct lt_str key;
@@ -97,82 +88,58 @@ enum lt_code lt_lms_roles_read(struct lt_arena *arena, struct lt_str body, struc
 
 /* ---- the table ---- */
 
-static void unring(struct entry *e)
+static void drop(struct lt_lru *t, struct entry *e)
 {
-    e->newer->older = e->older;
-    e->older->newer = e->newer;
-}
-
-static void ring_newest(struct table *t, struct entry *e)
-{
-    e->newer = &t->head;
-    e->older = t->head.older;
-    e->older->newer = e;
-    t->head.older = e;
-}
-
-static void drop(struct table *t, struct entry *e)
-{
-    struct entry **link = &t->slots[e->hash % SLOTS];
-    while (*link != e)
-        link = &(*link)->next;
-    *link = e->next;
-    unring(e);
-    t->n--;
+    lt_lru_remove(t, &e->lru);
     free(e);
 }
 
 static void table_free(void *table)
 {
-    struct table *t = table;
-    while (t->head.older != &t->head)
-        drop(t, t->head.older);
-    free(t);
+    lt_lru_end(table, NULL);
+    free(table);
 }
 
 /* NULL outside loops. */
-static struct table *table_here(void)
+static struct lt_lru *table_here(void)
 {
     struct lt_loop *loop = lt_loop_self();
-    struct table *t = loop ? lt_loop_slot(loop, LT_SLOT_LMS_ROLES) : NULL;
+    struct lt_lru *t = loop ? lt_loop_slot(loop, LT_SLOT_LMS_ROLES) : NULL;
     if (!loop || t)
         return t;
     if (!(t = calloc(1, sizeof(*t))))
         abort();
-    lt_random(&t->seed, sizeof(t->seed));
-    t->head.newer = t->head.older = &t->head;
+    lt_lru_init(t, SLOTS);
     lt_loop_set_slot(loop, LT_SLOT_LMS_ROLES, t, table_free);
     return t;
 }
 
 static struct entry *find(const struct question *q)
 {
-    struct entry *e = q->table->slots[q->hash % SLOTS];
-    while (e && (e->hash != q->hash || !lt_str_eq((struct lt_str){e->key, e->n}, q->key)))
-        e = e->next;
+    struct entry *e = lt_lru_first(q->table, q->hash);
+    while (e && !lt_str_eq((struct lt_str){e->key, e->n}, q->key))
+        e = lt_lru_next(&e->lru);
     return e;
 }
 
 /* NULL when the table is full of questions that are under way. */
 static struct entry *insert(const struct question *q)
 {
-    struct table *t = q->table;
+    struct lt_lru *t = q->table;
     if (t->n == LT_LMS_ROLES_KEPT) {
-        struct entry *oldest = t->head.newer;
-        while (oldest != &t->head && oldest->asking)
-            oldest = oldest->newer;
-        if (oldest == &t->head)
+        struct entry *oldest = lt_lru_oldest(t);
+        while (oldest && oldest->asking)
+            oldest = lt_lru_newer(t, &oldest->lru);
+        if (!oldest)
             return NULL;
         drop(t, oldest);
     }
     struct entry *e = malloc(sizeof(*e) + q->key.n);
     if (!e)
         abort();
-    *e = (struct entry){.hash = q->hash, .n = q->key.n, .next = t->slots[q->hash % SLOTS]};
+    *e = (struct entry){.n = q->key.n};
     memcpy(e->key, q->key.p, q->key.n);
-    t->slots[q->hash % SLOTS] = e;
-    ring_newest(t, e);
-    t->n++;
+    lt_lru_add(t, &e->lru, q->hash);
     return e;
 }
 
@@ -284,8 +251,7 @@ static enum lt_code answer(const struct question *q, unsigned *ret, struct lt_er
         struct entry *e = find(q);
         if (!e || (!e->asking && e->until_ms <= lt_loop_now(q->loop)))
             return ask(q, e, ret, err);
-        unring(e);
-        ring_newest(q->table, e);
+        lt_lru_use(q->table, &e->lru);
         w.known = !e->asking;
         w.roles = e->roles;
         enum lt_code rc = e->asking ? wait_for(q, e, &w) : LT_OK;
@@ -306,7 +272,7 @@ enum lt_code lt_lms_roles(struct lt_lms_roles_stats *stats, struct lt_tls *tls, 
 {
     struct lt_error own;
     *ret_roles = 0;
-    struct table *table = table_here();
+    struct lt_lru *table = table_here();
     if (!table || !lt_fiber_self() || caller->token.n == 0 || caller->site->lms_roles_url.n == 0 || course_id.n == 0)
         return LT_OK;
     struct question q = {.stats = stats, .tls = tls, .loop = lt_loop_self(), .arena = lt_arena_new(), .table = table, .caller = caller,

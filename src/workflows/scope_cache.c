@@ -1,13 +1,11 @@
-/* The results that a site keeps: a hash table of chains and a ring from the most to the least recently used. */
+/* The results that a site keeps, the most recently used ones. */
 #include <stdlib.h>
 
-#include "base/secret.h"
+#include "base/lru.h"
 #include "workflows/scope_private.h"
 
 struct entry {
-    struct entry *next;            /* of the same hash slot */
-    struct entry *newer, *older;   /* the ring; its head stands between the newest and the oldest */
-    uint64_t hash;
+    struct lt_lru_entry lru;
     const struct lt_scope *scope;  /* NULL: nothing fits */
     uint8_t variant;
     uint8_t course_n, location_n, slot_n;
@@ -16,11 +14,8 @@ struct entry {
 
 struct lt_scope_cache {
     pthread_mutex_t lock;
-    uint64_t key;
-    size_t n, max;
-    struct entry **slots;
-    size_t mask;
-    struct entry head;
+    size_t max;
+    struct lt_lru lru;
 };
 
 struct lt_scope_cache *lt_scope_cache_new(size_t entries)
@@ -28,16 +23,11 @@ struct lt_scope_cache *lt_scope_cache_new(size_t entries)
     if (entries == 0)
         return NULL;
     struct lt_scope_cache *c = calloc(1, sizeof(*c));
-    size_t slots = 16;
-    while (slots < 2 * entries)
-        slots *= 2;
-    if (!c || !(c->slots = calloc(slots, sizeof(struct entry *))))
+    if (!c)
         abort();
     pthread_mutex_init(&c->lock, NULL);
-    lt_random(&c->key, sizeof(c->key));
+    lt_lru_init(&c->lru, 2 * entries);
     c->max = entries;
-    c->mask = slots - 1;
-    c->head.newer = c->head.older = &c->head;
     return c;
 }
 
@@ -45,12 +35,8 @@ void lt_scope_cache_free(struct lt_scope_cache *c)
 {
     if (!c)
         return;
-    for (struct entry *e = c->head.older, *older; e != &c->head; e = older) {
-        older = e->older;
-        free(e);
-    }
+    lt_lru_end(&c->lru, NULL);
     pthread_mutex_destroy(&c->lock);
-    free(c->slots);
     free(c);
 }
 
@@ -62,39 +48,25 @@ static bool fits(const struct lt_scope_context *x)
 
 static uint64_t hash_of(const struct lt_scope_cache *c, const struct lt_scope_context *x)
 {
-    uint64_t h = lt_scope_hash(c->key + (uint64_t)x->service_variant, x->course_id.p, x->course_id.n);
+    uint64_t h = lt_scope_hash(c->lru.seed + (uint64_t)x->service_variant, x->course_id.p, x->course_id.n);
     h = lt_scope_hash(h, x->location_id.p, x->location_id.n);
     return lt_scope_hash(h, x->ui_slot_selector_id.p, x->ui_slot_selector_id.n);
 }
 
-static bool same(const struct entry *e, uint64_t hash, const struct lt_scope_context *x)
+static bool same(const struct entry *e, const struct lt_scope_context *x)
 {
-    if (e->hash != hash || e->variant != x->service_variant)
+    if (e->variant != x->service_variant)
         return false;
     const char *location = e->text + e->course_n, *slot = location + e->location_n;
     return lt_str_eq((struct lt_str){e->text, e->course_n}, x->course_id) && lt_str_eq((struct lt_str){location, e->location_n}, x->location_id) &&
            lt_str_eq((struct lt_str){slot, e->slot_n}, x->ui_slot_selector_id);
 }
 
-static void unring(struct entry *e)
-{
-    e->newer->older = e->older;
-    e->older->newer = e->newer;
-}
-
-static void ring_newest(struct lt_scope_cache *c, struct entry *e)
-{
-    e->newer = &c->head;
-    e->older = c->head.older;
-    e->older->newer = e;
-    c->head.older = e;
-}
-
 static struct entry *find(struct lt_scope_cache *c, uint64_t hash, const struct lt_scope_context *x)
 {
-    struct entry *e = c->slots[hash & c->mask];
-    while (e && !same(e, hash, x))
-        e = e->next;
+    struct entry *e = lt_lru_first(&c->lru, hash);
+    while (e && !same(e, x))
+        e = lt_lru_next(&e->lru);
     return e;
 }
 
@@ -107,22 +79,20 @@ bool lt_scope_cache_get(struct lt_scope_cache *c, const struct lt_scope_context 
     struct entry *e = find(c, hash, x);
     if (e) {
         *ret = e->scope;
-        unring(e);
-        ring_newest(c, e);
+        lt_lru_use(&c->lru, &e->lru);
     }
     pthread_mutex_unlock(&c->lock);
     lt_scope_count(e ? LT_SCOPE_HITS : LT_SCOPE_MISSES, 1);
     return e != NULL;
 }
 
-static struct entry *make(uint64_t hash, const struct lt_scope_context *x, const struct lt_scope *scope)
+static struct entry *make(const struct lt_scope_context *x, const struct lt_scope *scope)
 {
     size_t n = x->course_id.n + x->location_id.n + x->ui_slot_selector_id.n;
     struct entry *e = malloc(sizeof(*e) + n);
     if (!e)
         abort();
-    *e = (struct entry){.hash = hash,
-                        .scope = scope,
+    *e = (struct entry){.scope = scope,
                         .variant = (uint8_t)x->service_variant,
                         .course_n = (uint8_t)x->course_id.n,
                         .location_n = (uint8_t)x->location_id.n,
@@ -140,12 +110,8 @@ static struct entry *make(uint64_t hash, const struct lt_scope_context *x, const
 /* Takes the least recently used one out; the caller frees it. */
 static struct entry *drop_oldest(struct lt_scope_cache *c)
 {
-    struct entry *e = c->head.newer, **link = &c->slots[e->hash & c->mask];
-    while (*link != e)
-        link = &(*link)->next;
-    *link = e->next;
-    unring(e);
-    c->n--;
+    struct entry *e = lt_lru_oldest(&c->lru);
+    lt_lru_remove(&c->lru, &e->lru);
     return e;
 }
 
@@ -154,17 +120,14 @@ void lt_scope_cache_put(struct lt_scope_cache *c, const struct lt_scope_context 
     if (!c || !fits(x))
         return;
     uint64_t hash = hash_of(c, x);
-    struct entry *e = make(hash, x, scope), *unused = NULL;
+    struct entry *e = make(x, scope), *unused = NULL;
     pthread_mutex_lock(&c->lock);
     if (find(c, hash, x)) { /* another thread was faster, with the same result */
         unused = e;
     } else {
-        if (c->n == c->max)
+        if (c->lru.n == c->max)
             unused = drop_oldest(c);
-        e->next = c->slots[hash & c->mask];
-        c->slots[hash & c->mask] = e;
-        ring_newest(c, e);
-        c->n++;
+        lt_lru_add(&c->lru, &e->lru, hash);
     }
     pthread_mutex_unlock(&c->lock);
     free(unused);

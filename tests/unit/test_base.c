@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/lru.h"
 #include "base/secret.h"
 #include "base/shelf.h"
 #include "base/uuid.h"
@@ -698,9 +699,71 @@ static void comparison_and_wiping(void **state)
     assert_memory_not_equal(a, b, 32);
 }
 
+/* ---- the most recently used ---- */
+
+enum { LRU_KEYS = 40, LRU_STEPS = 20000 };
+
+struct used_entry {
+    struct lt_lru_entry lru;
+    int key;
+};
+
+/* Few hashes for many keys, so that chains are long. */
+static uint64_t hash_of_key(int key)
+{
+    return (uint64_t)(key % 7) * 16;
+}
+
+static struct used_entry *find_used(const struct lt_lru *lru, int key)
+{
+    struct used_entry *e = lt_lru_first(lru, hash_of_key(key));
+    while (e && e->key != key)
+        e = lt_lru_next(&e->lru);
+    return e;
+}
+
+static void test_lru_keeps_the_order_of_use(void **state)
+{
+    (void)state;
+    int order_of[LRU_KEYS], n = 0; /* the least recently used first */
+    unsigned seed = (unsigned)lt_mono_us();
+    struct lt_lru lru;
+    print_message("seed %u\n", seed);
+    lt_lru_init(&lru, 1);
+    for (int step = 0; step < LRU_STEPS; step++) {
+        int key = rand_r(&seed) % LRU_KEYS, at = 0;
+        struct used_entry *e = find_used(&lru, key);
+        while (at < n && order_of[at] != key)
+            at++;
+        assert_true((e != NULL) == (at < n));
+        if (e && rand_r(&seed) % 3 == 0) {
+            lt_lru_remove(&lru, &e->lru);
+            free(e);
+            memmove(order_of + at, order_of + at + 1, (size_t)(--n - at) * sizeof(int));
+            continue;
+        }
+        if (e) {
+            lt_lru_use(&lru, &e->lru);
+            memmove(order_of + at, order_of + at + 1, (size_t)(--n - at) * sizeof(int));
+        } else {
+            e = calloc(1, sizeof(*e));
+            e->key = key;
+            lt_lru_add(&lru, &e->lru, hash_of_key(key));
+        }
+        order_of[n++] = key;
+        e = lt_lru_oldest(&lru);
+        for (int i = 0; i < n; i++, e = lt_lru_newer(&lru, &e->lru))
+            assert_int_equal(e->key, order_of[i]);
+        assert_null(e);
+        assert_int_equal(lru.n, n);
+    }
+    lt_lru_end(&lru, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lru_keeps_the_order_of_use),
         cmocka_unit_test(cleanups_run_in_reverse_order),
         cmocka_unit_test(allocations_are_aligned_and_apart),
         cmocka_unit_test(cleared_memory_is_zero_even_when_reused),
