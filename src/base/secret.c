@@ -188,3 +188,15 @@ bool lt_base64_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *re
     *ret = (struct lt_str){(const char *)out, n};
     return true;
 }
+
+char **lt_environment_of(struct lt_arena *arena, const char *const *names, size_t n)
+{
+    char **list = LT_NEW_ARRAY(arena, char *, n + 1);
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *value = getenv(names[i]);
+        if (value)
+            list[found++] = lt_strz(arena, lt_printf(arena, "%s=%s", names[i], value));
+    }
+    return list;
+}

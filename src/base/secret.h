@@ -31,3 +31,5 @@ bool lt_base64url_decode(struct lt_arena *arena, struct lt_str s, struct lt_str 
 struct lt_str lt_base64(struct lt_arena *arena, const void *p, size_t n);
 /* The same way back, strict but for white space, which may stand anywhere. False when malformed. */
 bool lt_base64_decode(struct lt_arena *arena, struct lt_str s, struct lt_str *ret);
+/* NAME=VALUE of those of this process's variables that are named, for execve() and the like: a child gets no secret that another holds. NULL ends it. */
+char **lt_environment_of(struct lt_arena *arena, const char *const *names, size_t n);

@@ -177,16 +177,24 @@ static enum lt_code body_failed(struct lt_http_stream *st, enum lt_code rc, stru
     return lt_fail(err, LT_ECANCELLED, "the client left while its body was read");
 }
 
+/* What is wrong with reading a body before its first byte is waited for. */
+static enum lt_code may_read(const struct lt_http_stream *st, size_t max, struct lt_error *err)
+{
+    if (st->body_start_ms > 0)
+        return lt_fail(err, LT_EINTERNAL, "the body was read before");
+    if (st->left > 0 && (uint64_t)st->left > max)
+        return lt_fail(err, LT_ETOO_LARGE, "the body has %lld bytes, at most %zu are allowed", (long long)st->left, max);
+    return LT_OK;
+}
+
 enum lt_code lt_http_read_body(struct lt_http_request *req, size_t max, struct lt_str *ret, struct lt_error *err)
 {
     struct lt_http_stream *st = req->stream;
     *ret = LT_STR("");
     if (st->body_done)
         return LT_OK;
-    if (st->body_start_ms > 0)
-        return lt_fail(err, LT_EINTERNAL, "the body was read before");
-    if (st->left > 0 && (uint64_t)st->left > max)
-        return lt_fail(err, LT_ETOO_LARGE, "the body has %lld bytes, at most %zu are allowed", (long long)st->left, max);
+    if (may_read(st, max, err))
+        return err->code;
     enum lt_code rc = begin_body(st);
     if (rc != LT_OK)
         return body_failed(st, rc, err);
@@ -252,10 +260,8 @@ enum lt_code lt_http_read_body_to(struct lt_http_request *req, size_t max, take_
     enum lt_code taker = LT_OK;
     if (st->body_done)
         return LT_OK;
-    if (st->body_start_ms > 0)
-        return lt_fail(err, LT_EINTERNAL, "the body was read before");
-    if (st->left > 0 && (uint64_t)st->left > max)
-        return lt_fail(err, LT_ETOO_LARGE, "the body has %lld bytes, at most %zu are allowed", (long long)st->left, max);
+    if (may_read(st, max, err))
+        return err->code;
     enum lt_code rc = begin_body(st);
     if (rc == LT_OK)
         rc = req->head.chunked ? give_chunked(st, max, take, ctx, &taker, err) : give_announced(st, take, ctx, &taker, err);

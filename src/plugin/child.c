@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "io/conn.h"
 #include "plugin/ask.h"
 #include "plugin/host.h"
@@ -47,14 +48,7 @@ struct lt_plugin_child {
 static char **environment(struct lt_arena *arena)
 {
     static const char *const names[] = {"PATH", "LANG", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
-    char **list = LT_NEW_ARRAY(arena, char *, LT_COUNT(names) + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < LT_COUNT(names); i++) {
-        const char *value = getenv(names[i]);
-        if (value)
-            list[n++] = lt_strz(arena, lt_printf(arena, "%s=%s", names[i], value));
-    }
-    return list;
+    return lt_environment_of(arena, names, LT_COUNT(names));
 }
 
 static void prepare(posix_spawn_file_actions_t *files, posix_spawnattr_t *attr, int control)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "io/conn.h"
 #include "io/worker.h"
 #include "tools/mcp_session.h"
@@ -66,14 +67,7 @@ struct spawning {
 static char **host_environment(struct lt_arena *arena)
 {
     static const char *const names[] = {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
-    char **list = LT_NEW_ARRAY(arena, char *, LT_COUNT(names) + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < LT_COUNT(names); i++) {
-        const char *value = getenv(names[i]);
-        if (value)
-            list[n++] = lt_strz(arena, lt_printf(arena, "%s=%s", names[i], value));
-    }
-    return list;
+    return lt_environment_of(arena, names, LT_COUNT(names));
 }
 
 static void spawn(void *arg)
