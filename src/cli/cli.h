@@ -82,6 +82,8 @@ int lt_cli_done(struct lt_cli *cli, const char *key, const char *value, const ch
 const struct lt_json *lt_cli_pairs(struct lt_cli *cli, size_t first);
 /* The same, or the JSON text of an option when it was given (then there must be no pairs). */
 const struct lt_json *lt_cli_json_or_pairs(struct lt_cli *cli, const char *option, size_t first);
+/* For `add NAME KEY=VALUE…`: the same behind the first operand, which is the object's member `key`. NULL after saying what is wrong. */
+const struct lt_json *lt_cli_named_form(struct lt_cli *cli, const char *option, const char *key);
 /*
  * The input for an action: --input, or standard input when it is '-' or absent and no terminal. Text that is no JSON object becomes the
  * action's first text. LT_EUNKNOWN_ACTION, LT_EINVALID_INPUT, LT_EINVALID_JSON.

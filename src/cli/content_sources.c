@@ -37,26 +37,6 @@ int lt_cmd_content_source_show(struct lt_cli *cli)
     return lt_cli_print(cli, NULL);
 }
 
-/* The members of the form, and its name. */
-static const struct lt_json *with_name(struct lt_cli *cli, const struct lt_json *form)
-{
-    const struct lt_json *named = NULL;
-    struct lt_buf out;
-    struct lt_jw w;
-    lt_buf_init(&out, 1 << 20);
-    lt_jw_init(&w, &out);
-    lt_jw_obj(&w);
-    lt_jw_kstr(&w, "name", cli->operands[0]);
-    for (size_t i = 0; i < lt_json_len(form); i++) {
-        lt_jw_key_str(&w, lt_json_key_at(form, i));
-        lt_jw_json(&w, lt_json_at(form, i));
-    }
-    lt_jw_end(&w);
-    lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&out)), LT_JSON_STRICT, &named, NULL);
-    lt_buf_free(&out);
-    return named;
-}
-
 int lt_cmd_content_source_add(struct lt_cli *cli)
 {
     struct lt_error err;
@@ -64,12 +44,9 @@ int lt_cmd_content_source_add(struct lt_cli *cli)
     const struct lt_site *site = lt_cli_site(cli);
     if (!site)
         return LT_EXIT_FAILED;
-    const struct lt_json *form = lt_cli_json_or_pairs(cli, "json-patch", 1);
+    const struct lt_json *form = lt_cli_named_form(cli, "json-patch", "name");
     if (!form)
         return LT_EXIT_USAGE;
-    form = with_name(cli, form);
-    if (!form)
-        return lt_cli_usage(cli, "the name stands before the KEY=VALUE pairs, and once");
     if (lt_source_add(cli->store, site->id, form, &id, &err))
         return lt_cli_fail(cli, &err);
     return lt_cli_done(cli, "id", lt_printf(cli->arena, "%lld", (long long)id).p, "Content source '%s' is there.", cli->operands[0].p);

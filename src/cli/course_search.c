@@ -1,5 +1,8 @@
 /* lectern course index, search: what the daemon does in the background and for its callers, in this process. */
 #include "content/search.h"
+
+#include <stdio.h>
+
 #include "cli/on_loop.h"
 #include "content/search_index.h"
 
@@ -61,7 +64,9 @@ static void search(struct lt_cli_run *run, void *arg)
         return;
     }
     lt_search_write(&cli->w, &q, &result);
-    run->exit = lt_cli_print(cli, NULL);
+    run->exit = lt_cli_print(cli, "unit_name,block_name,quote");
+    if (!cli->json && (result.notice || !result.indexed))
+        fprintf(stderr, "lectern: %s\n", result.notice ? result.notice : "the course is not indexed yet; 'lectern course index' does it now");
 }
 
 int lt_cmd_course_search(struct lt_cli *cli)

@@ -46,28 +46,6 @@ int lt_cmd_mcp_show(struct lt_cli *cli)
     return lt_cli_print(cli, NULL);
 }
 
-/* The body of a POST, from the label and the pairs. */
-static const struct lt_json *body_of(struct lt_cli *cli, const struct lt_json *pairs)
-{
-    const struct lt_json *body = NULL;
-    struct lt_buf out;
-    struct lt_jw w;
-    lt_buf_init(&out, 1 << 20);
-    lt_jw_init(&w, &out);
-    lt_jw_obj(&w);
-    lt_jw_kstr(&w, "label", cli->operands[0]);
-    for (size_t i = 0; i < lt_json_len(pairs); i++) {
-        if (lt_str_is(lt_json_key_at(pairs, i), "label"))
-            continue;
-        lt_jw_key_str(&w, lt_json_key_at(pairs, i));
-        lt_jw_json(&w, lt_json_at(pairs, i));
-    }
-    lt_jw_end(&w);
-    lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&out)), LT_JSON_STRICT, &body, NULL);
-    lt_buf_free(&out);
-    return body;
-}
-
 int lt_cmd_mcp_add(struct lt_cli *cli)
 {
     struct lt_error err;
@@ -76,10 +54,10 @@ int lt_cmd_mcp_add(struct lt_cli *cli)
     const struct lt_site *site = lt_cli_site(cli);
     if (!site)
         return LT_EXIT_FAILED;
-    const struct lt_json *pairs = lt_cli_json_or_pairs(cli, "settings", 1);
-    if (!pairs)
+    const struct lt_json *form = lt_cli_named_form(cli, "settings", "label");
+    if (!form)
         return LT_EXIT_USAGE;
-    if (lt_mcp_add(cli->store, cli->config, site, body_of(cli, pairs), &id, &err))
+    if (lt_mcp_add(cli->store, cli->config, site, form, &id, &err))
         return lt_cli_fail(cli, &err);
     snprintf(text, sizeof(text), "%lld", (long long)id);
     return lt_cli_done(cli, "id", text, "MCP server '%s' is set up.", cli->operands[0].p);

@@ -101,11 +101,14 @@ void lt_cli_put_time(struct lt_jw *w, const char *key, int64_t ms)
     lt_jw_kstrz(w, key, text);
 }
 
-/* An array, or an object with it: as `rows`, or first. */
+/* An array, or an object with it: as `rows`, or its first array. */
 static const struct lt_json *rows_of(const struct lt_json *v)
 {
-    const struct lt_json *rows = lt_json_get(v, "rows");
-    return lt_json_is(v, LT_JSON_ARRAY) ? v : rows ? rows : lt_json_at(v, 0);
+    const struct lt_json *rows = lt_json_is(v, LT_JSON_ARRAY) ? v : lt_json_get(v, "rows");
+    for (size_t i = 0; !rows && i < lt_json_len(v); i++)
+        if (lt_json_is(lt_json_at(v, i), LT_JSON_ARRAY))
+            rows = lt_json_at(v, i);
+    return rows;
 }
 
 int lt_cli_print(struct lt_cli *cli, const char *columns)

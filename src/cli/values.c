@@ -169,3 +169,29 @@ const struct lt_json *lt_cli_pairs(struct lt_cli *cli, size_t first)
     }
     return v;
 }
+
+const struct lt_json *lt_cli_named_form(struct lt_cli *cli, const char *option, const char *key)
+{
+    const struct lt_json *form = lt_cli_json_or_pairs(cli, option, 1), *named = NULL;
+    if (!form)
+        return NULL;
+    if (lt_json_get(form, key)) {
+        lt_cli_usage(cli, "the %s stands before the KEY=VALUE pairs, and once", key);
+        return NULL;
+    }
+    struct lt_buf out;
+    struct lt_jw w;
+    lt_buf_init(&out, 1 << 20);
+    lt_jw_init(&w, &out);
+    lt_jw_obj(&w);
+    lt_jw_kstr(&w, key, cli->operands[0]);
+    for (size_t i = 0; i < lt_json_len(form); i++) {
+        lt_jw_key_str(&w, lt_json_key_at(form, i));
+        lt_jw_json(&w, lt_json_at(form, i));
+    }
+    lt_jw_end(&w);
+    if (lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&out)), LT_JSON_STRICT, &named, NULL))
+        lt_cli_usage(cli, "what is given is more than 1 MiB");
+    lt_buf_free(&out);
+    return named;
+}
