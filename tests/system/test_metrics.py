@@ -164,6 +164,8 @@ def test_after_random_calls_the_figures_are_what_the_register_says(tmp_path, ups
         elif chance < 0.5:
             body["stream"] = True
         d.request("POST", path, key, body)
+    # A refusal is recorded without waiting: its row may come after its answer, and after the answer to who asks for the figures.
+    wait_until(lambda: len(register(d)[0]) == 150, what="the rows of 150 calls")
 
     def equal():
         calls, attempts = register(d)
