@@ -17,12 +17,12 @@ void lt_lru_init(struct lt_lru *lru, size_t slots)
     lru->head.newer = lru->head.older = &lru->head;
 }
 
-void lt_lru_end(struct lt_lru *lru, void (*drop)(void *entry))
+void lt_lru_end(struct lt_lru *lru)
 {
     struct lt_lru_entry *e;
     while ((e = lt_lru_oldest(lru))) {
         lt_lru_remove(lru, e);
-        (drop ? drop : free)(e);
+        free(e);
     }
     free(lru->slots);
 }

@@ -3,9 +3,8 @@
  * lies in the owner's struct as its first member. One thread at a time.
  */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
-
-#include "base/str.h"
 
 struct lt_lru_entry {
     struct lt_lru_entry *next;          /* of the same slot */
@@ -21,8 +20,8 @@ struct lt_lru {
 
 /* Slots: the power of two that is at least so many. */
 void lt_lru_init(struct lt_lru *lru, size_t slots);
-/* Frees the slots; entries that are still there are handed to `drop` first, NULL: free(). */
-void lt_lru_end(struct lt_lru *lru, void (*drop)(void *entry));
+/* Frees the slots, and with free() the entries that are still there. */
+void lt_lru_end(struct lt_lru *lru);
 /* The first entry of this hash, and the next one behind it; NULL: no more. Which of them it is the owner knows. */
 void *lt_lru_first(const struct lt_lru *lru, uint64_t hash);
 void *lt_lru_next(const struct lt_lru_entry *entry);

@@ -78,7 +78,7 @@ static void table_free(void *table)
     struct table *t = table;
     for (struct entry *e; (e = lt_lru_oldest(&t->lru));)
         drop(t, e);
-    lt_lru_end(&t->lru, NULL);
+    lt_lru_end(&t->lru);
     free(t);
 }
 

@@ -96,7 +96,7 @@ static void drop(struct lt_lru *t, struct entry *e)
 
 static void table_free(void *table)
 {
-    lt_lru_end(table, NULL);
+    lt_lru_end(table);
     free(table);
 }
 

@@ -35,7 +35,7 @@ void lt_scope_cache_free(struct lt_scope_cache *c)
 {
     if (!c)
         return;
-    lt_lru_end(&c->lru, NULL);
+    lt_lru_end(&c->lru);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -757,7 +757,7 @@ static void test_lru_keeps_the_order_of_use(void **state)
         assert_null(e);
         assert_int_equal(lru.n, n);
     }
-    lt_lru_end(&lru, NULL);
+    lt_lru_end(&lru);
 }
 
 int main(void)
