@@ -82,6 +82,8 @@ int lt_cli_done(struct lt_cli *cli, const char *key, const char *value, const ch
 const struct lt_json *lt_cli_pairs(struct lt_cli *cli, size_t first);
 /* The same, or the JSON text of an option when it was given (then there must be no pairs). */
 const struct lt_json *lt_cli_json_or_pairs(struct lt_cli *cli, const char *option, size_t first);
+/* `form` with one more member, text, in front; NULL after saying that it has it already, or that both are too much. */
+const struct lt_json *lt_cli_with(struct lt_cli *cli, const struct lt_json *form, const char *key, struct lt_str value);
 /* For `add NAME KEY=VALUE…`: the same behind the first operand, which is the object's member `key`. NULL after saying what is wrong. */
 const struct lt_json *lt_cli_named_form(struct lt_cli *cli, const char *option, const char *key);
 /*

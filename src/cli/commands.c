@@ -52,7 +52,7 @@ const struct lt_command lt_commands[] = {
     {"mcp", "list", "", "List the MCP servers whose tools models may call.", SITE, 0, 0, LT_CLI_READ, lt_cmd_mcp_list},
     {"mcp", "show", "LABEL", "Show one.", SITE, 1, 1, LT_CLI_READ, lt_cmd_mcp_show},
     {"mcp", "add", "LABEL [KEY=VALUE…]", "Add one: transport=http url=… headers.NAME=@FILE, or transport=stdio command=NAME; approval=, tools=, …",
-     SITE " settings", 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_mcp_add},
+     SITE " json-patch", 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_mcp_add},
     {"mcp", "set", "LABEL [KEY=VALUE…]", "Change it; KEY=null takes a setting out.", SITE " json-patch", 1, LT_CLI_ARGS_MAX, LT_CLI_WRITE, lt_cmd_mcp_set},
     {"mcp", "remove", "LABEL", "Remove one.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_mcp_remove},
     {"mcp", "test", "LABEL", "Connect to it, live.", SITE " tls-ca", 1, 1, LT_CLI_NO_STORE, lt_cmd_mcp_test},

@@ -42,6 +42,17 @@ int lt_cmd_course_index(struct lt_cli *cli)
     return lt_cli_on_loop(cli, NULL, index_course, NULL);
 }
 
+/* What makes these hits less than they could be. */
+static void tell(const struct lt_search_result *result)
+{
+    if (!result->indexed)
+        fprintf(stderr, "lectern: the course is not indexed yet; 'lectern course index' does it now\n");
+    else if (result->notice && result->detail.n > 0)
+        fprintf(stderr, "lectern: searched by words alone, as asking for vectors failed: %.*s\n", LT_FMT(result->detail));
+    else if (result->notice)
+        fprintf(stderr, "lectern: searched by words alone; the vectors are not there yet\n");
+}
+
 static void search(struct lt_cli_run *run, void *arg)
 {
     struct lt_cli *cli = run->cli;
@@ -65,8 +76,8 @@ static void search(struct lt_cli_run *run, void *arg)
     }
     lt_search_write(&cli->w, &q, &result);
     run->exit = lt_cli_print(cli, "unit_name,block_name,quote");
-    if (!cli->json && (result.notice || !result.indexed))
-        fprintf(stderr, "lectern: %s\n", result.notice ? result.notice : "the course is not indexed yet; 'lectern course index' does it now");
+    if (!cli->json)
+        tell(&result);
 }
 
 int lt_cmd_course_search(struct lt_cli *cli)

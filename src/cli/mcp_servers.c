@@ -54,7 +54,7 @@ int lt_cmd_mcp_add(struct lt_cli *cli)
     const struct lt_site *site = lt_cli_site(cli);
     if (!site)
         return LT_EXIT_FAILED;
-    const struct lt_json *form = lt_cli_named_form(cli, "settings", "label");
+    const struct lt_json *form = lt_cli_named_form(cli, "json-patch", "label");
     if (!form)
         return LT_EXIT_USAGE;
     if (lt_mcp_add(cli->store, cli->config, site, form, &id, &err))

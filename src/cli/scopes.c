@@ -70,28 +70,9 @@ int lt_cmd_scope_show(struct lt_cli *cli)
 /* --profile and the KEY=VALUE pairs; with --json-patch it is that text. */
 static const struct lt_json *members(struct lt_cli *cli, size_t first)
 {
-    const struct lt_json *pairs = lt_cli_json_or_pairs(cli, "json-patch", first), *all = NULL;
+    const struct lt_json *pairs = lt_cli_json_or_pairs(cli, "json-patch", first);
     const char *profile = lt_cli_option(cli, "profile");
-    if (!pairs || !profile)
-        return pairs;
-    struct lt_buf text;
-    struct lt_jw w;
-    lt_buf_init(&text, 1 << 20);
-    lt_jw_init(&w, &text);
-    lt_jw_obj(&w);
-    lt_jw_kstrz(&w, "profile_id", profile);
-    for (size_t i = 0; i < lt_json_len(pairs); i++)
-        if (!lt_str_is(lt_json_key_at(pairs, i), "profile_id")) {
-            lt_jw_key_str(&w, lt_json_key_at(pairs, i));
-            lt_jw_json(&w, lt_json_at(pairs, i));
-        }
-    lt_jw_end(&w);
-    struct lt_error err;
-    enum lt_code rc = lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&text)), LT_JSON_STRICT, &all, &err);
-    lt_buf_free(&text);
-    if (rc)
-        lt_cli_fail(cli, &err);
-    return all;
+    return pairs && profile ? lt_cli_with(cli, pairs, "profile_id", lt_str(profile)) : pairs;
 }
 
 int lt_cmd_scope_add(struct lt_cli *cli)

@@ -202,34 +202,16 @@ int lt_cmd_profile_validate(struct lt_cli *cli)
 static const struct lt_json *members(struct lt_cli *cli, size_t first, const char *key, struct lt_str slug)
 {
     struct lt_error err;
-    struct lt_buf out;
-    struct lt_jw w;
     struct lt_str text = LT_STR_NULL;
     const char *file = lt_cli_option(cli, "file");
-    const struct lt_json *given = lt_cli_json_or_pairs(cli, "json-patch", first), *all = NULL;
-    if (!given)
-        return NULL;
-    if (file && lt_text_file(cli->arena, file, LT_PROFILE_PATCH_MAX + 1, &text, &err)) {
+    const struct lt_json *all = lt_cli_json_or_pairs(cli, "json-patch", first);
+    if (all && file && lt_text_file(cli->arena, file, LT_PROFILE_PATCH_MAX + 1, &text, &err)) {
         lt_cli_fail(cli, &err);
         return NULL;
     }
-    lt_buf_init(&out, 4 << 20);
-    lt_jw_init(&w, &out);
-    lt_jw_obj(&w);
-    if (slug.p)
-        lt_jw_kstr(&w, "slug", slug);
-    if (file)
-        lt_jw_kstr(&w, key, text);
-    for (size_t i = 0; i < lt_json_len(given); i++) {
-        lt_jw_key_str(&w, lt_json_key_at(given, i));
-        lt_jw_json(&w, lt_json_at(given, i));
-    }
-    lt_jw_end(&w);
-    enum lt_code rc = lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&out)), LT_JSON_STRICT, &all, &err);
-    lt_buf_free(&out);
-    if (rc)
-        lt_cli_fail(cli, &err);
-    return rc ? NULL : all;
+    if (all && file)
+        all = lt_cli_with(cli, all, key, text);
+    return all && slug.p ? lt_cli_with(cli, all, "slug", slug) : all;
 }
 
 int lt_cmd_profile_add(struct lt_cli *cli)

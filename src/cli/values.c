@@ -136,6 +136,10 @@ const struct lt_json *lt_cli_json_or_pairs(struct lt_cli *cli, const char *name,
         lt_cli_fail(cli, &err);
         return NULL;
     }
+    if (!lt_json_is(v, LT_JSON_OBJECT)) {
+        lt_cli_usage(cli, "--%s must be a JSON object, as '{\"name\": \"value\"}'", name);
+        return NULL;
+    }
     return v;
 }
 
@@ -170,28 +174,33 @@ const struct lt_json *lt_cli_pairs(struct lt_cli *cli, size_t first)
     return v;
 }
 
-const struct lt_json *lt_cli_named_form(struct lt_cli *cli, const char *option, const char *key)
+const struct lt_json *lt_cli_with(struct lt_cli *cli, const struct lt_json *form, const char *key, struct lt_str value)
 {
-    const struct lt_json *form = lt_cli_json_or_pairs(cli, option, 1), *named = NULL;
-    if (!form)
-        return NULL;
+    struct lt_buf text;
+    struct lt_jw w;
+    struct lt_error err;
+    const struct lt_json *all = NULL;
     if (lt_json_get(form, key)) {
-        lt_cli_usage(cli, "the %s stands before the KEY=VALUE pairs, and once", key);
+        lt_cli_usage(cli, "%s is given twice", key);
         return NULL;
     }
-    struct lt_buf out;
-    struct lt_jw w;
-    lt_buf_init(&out, 1 << 20);
-    lt_jw_init(&w, &out);
+    lt_buf_init(&text, 16 * VALUE_MAX);
+    lt_jw_init(&w, &text);
     lt_jw_obj(&w);
-    lt_jw_kstr(&w, key, cli->operands[0]);
+    lt_jw_kstr(&w, key, value);
     for (size_t i = 0; i < lt_json_len(form); i++) {
         lt_jw_key_str(&w, lt_json_key_at(form, i));
         lt_jw_json(&w, lt_json_at(form, i));
     }
     lt_jw_end(&w);
-    if (lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&out)), LT_JSON_STRICT, &named, NULL))
-        lt_cli_usage(cli, "what is given is more than 1 MiB");
-    lt_buf_free(&out);
-    return named;
+    if (lt_json_parse(cli->arena, lt_str_copy(cli->arena, lt_buf_str(&text)), LT_JSON_STRICT, &all, &err))
+        lt_cli_fail(cli, &err);
+    lt_buf_free(&text);
+    return all;
+}
+
+const struct lt_json *lt_cli_named_form(struct lt_cli *cli, const char *option, const char *key)
+{
+    const struct lt_json *form = lt_cli_json_or_pairs(cli, option, 1);
+    return form ? lt_cli_with(cli, form, key, cli->operands[0]) : NULL;
 }

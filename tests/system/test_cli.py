@@ -66,7 +66,10 @@ def test_every_command_has_help_with_usage_and_options():
     (["key", "add", "--role", "service", "--days", "x"], "--days"), (["key", "add", "--role", "service", "--days", "0"], "--days"),
     (["provider", "add", "p"], "--plugin"), (["site", "set", "one", "name"], "name"), (["register", "show", "x"], "x"),
     (["register", "list", "--limit", "0"], "--limit"), (["placement", "set", "chat", "maybe"], "maybe"), (["issuer", "set", "a", "b"], "--secret-file"),
-    (["permission", "set", "king", "view_register", "on"], "king"), (["ask"], "ACTION")], ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+    (["permission", "set", "king", "view_register", "on"], "king"), (["ask"], "ACTION"),
+    (["mcp", "add", "m", "--json-patch", "[1]"], "--json-patch must be a JSON object"), (["mcp", "add", "m", "label=n"], "label is given twice"),
+    (["scope", "add", "--profile", "p", "profile_id=q"], "profile_id is given twice"), (["profile", "add", "p", "slug=q"], "slug is given twice"),
+    (["mcp", "add", "m", "--settings", "{}"], "--settings")], ids=lambda v: " ".join(v) if isinstance(v, list) else "")
 def test_wrong_usage_is_2_and_names_the_word(data, args, word):
     needs_data = len(args) > 1
     assert word in refused(2, *args, data=data if needs_data else None)
