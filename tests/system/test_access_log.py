@@ -82,9 +82,10 @@ def test_a_user_is_a_keyed_hash_where_that_is_wanted(tmp_path):
 
 def test_the_combined_format(tmp_path):
     d, path = start(tmp_path, "--access-log-format", "combined")
-    d.request("GET", "/v1/actions?course_id=x", d.learner)
-    d.request("GET", "/nothing/here")
-    found = wait_until(lambda: (got := path.read_text().splitlines()) and len(got) == 2 and got, what="two lines")
+    found = []
+    for n, ask in enumerate((("GET", "/v1/actions?course_id=x", d.learner), ("GET", "/nothing/here")), 1):  # each is written by its own thread
+        d.request(*ask)
+        found = wait_until(lambda: (got := path.read_text().splitlines()) and len(got) == n and got, what=f"{n} lines")
     groups = [COMBINED.match(line).groups() for line in found]
     assert [g[:4] for g in groups] == [("-", "GET", "/v1/actions", "200"), ("-", "GET", "-", "404")]
     check_end(d)

@@ -306,7 +306,7 @@ def test_64_clients_at_once_never_spend_more_than_the_budget(site):
     done = [a for a in answers if a.status == 200]
     assert done and {a.status for a in answers} <= {200, 429}
     assert used(site, number, key=site.admin_key) == len(done) * cost <= 20000
-    assert all(a.headers["Retry-After"] == "1" for a in answers if a.status == 429)  # only reserved, and soon settled
+    assert {(a.headers["Retry-After"], a.json["detail"]) for a in answers if a.status == 429 and a.headers["Retry-After"] != "1"} == set()  # reserved only, soon settled
     assert ask(site).status == 200
 
 

@@ -653,7 +653,7 @@ def test_a_program_cannot_be_in_the_daemon(tmp_path):
 def test_a_library_that_crashes_when_it_comes_up_never_reaches_the_daemon(tmp_path, model):
     d = start_p(tmp_path, model, "thread", ACTIVATE="abort()")
     assert "is left alone until" in run(d, model, [("p_tool", {})])[0]
-    assert plugin_state(d, tmp_path / "plugins")["p"]["faults"] == 1
+    assert plugin_state(d, tmp_path / "plugins")["p"]["faults"] >= 1  # on a slow machine it may have been tried once more
     check_end(d)
 
 
