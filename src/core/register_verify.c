@@ -306,8 +306,10 @@ static enum lt_code check_site(struct lt_verify *v)
     memcpy(v->hash, v->anchor.hash, LT_REGISTER_HASH);
     v->hash_known = true;
     v->verdict->sites++;
-    v->verdict->removed += v->anchor.seq;
-    v->verdict->removed_calls += v->anchor.calls;
+    if (__builtin_add_overflow(v->verdict->removed, v->anchor.seq, &v->verdict->removed)) /* what a changed anchor says may be anything */
+        v->verdict->removed = INT64_MAX;
+    if (__builtin_add_overflow(v->verdict->removed_calls, v->anchor.calls, &v->verdict->removed_calls))
+        v->verdict->removed_calls = INT64_MAX;
     if (v->file_head && v->file_head->seq == v->anchor.seq && v->anchor.seq > 0 &&
         memcmp(v->file_head->hash, v->anchor.hash, LT_REGISTER_HASH) != 0)
         lt_verify_found(v, "head_file_wrong", v->anchor.seq, NULL, "the head file has another hash for the entry of the anchor");
