@@ -80,7 +80,8 @@ void lt_task_job_done(struct lt_task_job *job)
     job->fiber = NULL;
     atomic_fetch_sub(&q->running, 1);
     pthread_mutex_unlock(&q->lock);
-    lt_task_queue_wake(q);
+    if (!atomic_load(&q->stopping)) /* else nobody looks for more, and the dispatcher's loop may be gone before this one */
+        lt_task_queue_wake(q);
 }
 
 void lt_task_count(struct lt_task_queue *q, enum lt_task_state state)
