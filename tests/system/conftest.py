@@ -10,11 +10,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from urllib.parse import quote
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+DEMO_COURSE = "course-v1:Lectern+Demo+2026"
 BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release"))
 LECTERN = BUILD / "src" / "daemon" / "lectern"
 sys.path.insert(0, str(HERE))
@@ -276,4 +278,9 @@ def add_vendor(daemon, upstream, name="vendor", first=True, **config):
     if first:
         ordered = daemon.request("PUT", "/v1/providers/order", daemon.admin_key, {"ids": [answer.json["id"]]})
         assert ordered.status == 200, ordered
+    if "embedding_model" in config:
+        # The course of the demo site is sent for its vectors, whenever the daemon comes to it: not between a test's own requests.
+        index = f"/v1/courses/{quote(DEMO_COURSE, safe='')}/index"
+        wait_until(lambda: daemon.request("GET", index, daemon.admin_key).json.get("vectors") == "ready", what="the vectors of the demo course")
+        upstream.records.clear()
     return answer.json["id"]
