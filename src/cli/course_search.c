@@ -16,7 +16,7 @@ static enum lt_code forget(struct lt_cli_run *run, const struct lt_stored_course
     if (!lt_cli_option(run->cli, "again"))
         return LT_OK;
     struct lt_tx *tx = lt_tx_new();
-    lt_index_forget(tx, course->id);
+    lt_index_forget(run->engine.store, tx, course->id);
     return lt_store_write(run->engine.store, tx, err);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Full text of pieces of courses: the one place that knows a back end's own SQL for it. SQLite: FTS5, ranked by bm25; PostgreSQL will have a
- * tsvector of the configuration `simple` over the same terms (text/sentences.h), ranked by ts_rank_cd. Both see nothing but terms that we made.
+ * Full text of pieces of courses: the one place that knows a back end's own SQL for it. SQLite: FTS5, ranked by bm25; PostgreSQL: a
+ * tsvector of the configuration `simple` over the same terms (text/sentences.h), ranked by ts_rank. Both see nothing but terms that we made.
  */
 #pragma once
 #include "store/store.h"
@@ -15,11 +15,11 @@ enum {
 enum lt_code lt_fulltext_prepare(struct lt_store *store, struct lt_error *err);
 
 /* Takes a block's pieces, whatever their sha256, out of the index; before the rows go, in the same unit. */
-void lt_fulltext_remove(struct lt_tx *tx, int64_t course, struct lt_str block_id);
+void lt_fulltext_remove(const struct lt_store *store, struct lt_tx *tx, int64_t course, struct lt_str block_id);
 /* Puts the pieces of a text into it; behind the rows, in the same unit. */
-void lt_fulltext_add(struct lt_tx *tx, int64_t course, struct lt_str block_id, struct lt_str sha256);
+void lt_fulltext_add(const struct lt_store *store, struct lt_tx *tx, int64_t course, struct lt_str block_id, struct lt_str sha256);
 /* Takes all pieces of a course out of it. */
-void lt_fulltext_clear(struct lt_tx *tx, int64_t course);
+void lt_fulltext_clear(const struct lt_store *store, struct lt_tx *tx, int64_t course);
 
 /*
  * What of the terms is worth looking for: the rarest in the course first, as long as all that hold them are at most LT_FULLTEXT_ROWS_MAX pieces

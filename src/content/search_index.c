@@ -134,15 +134,15 @@ static void on_worker(void *arg)
             return;
 }
 
-static void remove_block(struct lt_tx *tx, int64_t course, struct lt_str block_id)
+static void remove_block(const struct lt_store *store, struct lt_tx *tx, int64_t course, struct lt_str block_id)
 {
-    lt_fulltext_remove(tx, course, block_id);
+    lt_fulltext_remove(store, tx, course, block_id);
     LT_TX(tx, "DELETE FROM course_vector WHERE course = $1 AND chunk IN (SELECT id FROM course_chunk WHERE course = $1 AND block_id = $2)",
           LT_INT(course), lt_value_text(block_id));
     LT_TX(tx, "DELETE FROM course_chunk WHERE course = $1 AND block_id = $2", LT_INT(course), lt_value_text(block_id));
 }
 
-static void add_block(struct lt_tx *tx, int64_t course, const struct piece *p)
+static void add_block(const struct lt_store *store, struct lt_tx *tx, int64_t course, const struct piece *p)
 {
     for (size_t i = 0; i < p->n; i++)
         LT_TX(tx,
@@ -151,7 +151,7 @@ static void add_block(struct lt_tx *tx, int64_t course, const struct piece *p)
               LT_INT(course), lt_value_text(p->spot->block_id), lt_value_text(p->spot->sha256), lt_value_text(p->unit_name), LT_INT(i),
               LT_INT(p->chunks[i].at), LT_INT(p->chunks[i].n), lt_value_text(p->chunks[i].heading), lt_value_text(p->names[i]),
               lt_value_text(p->terms[i]));
-    lt_fulltext_add(tx, course, p->spot->block_id, p->spot->sha256);
+    lt_fulltext_add(store, tx, course, p->spot->block_id, p->spot->sha256);
 }
 
 static enum lt_code write_batch(struct job *j, struct batch *b, struct lt_error *err)
@@ -166,8 +166,8 @@ static enum lt_code write_batch(struct job *j, struct batch *b, struct lt_error 
     }
     struct lt_tx *tx = lt_tx_new();
     for (size_t i = 0; i < b->n; i++) {
-        remove_block(tx, j->course->id, b->pieces[i].spot->block_id);
-        add_block(tx, j->course->id, &b->pieces[i]);
+        remove_block(j->work->store, tx, j->course->id, b->pieces[i].spot->block_id);
+        add_block(j->work->store, tx, j->course->id, &b->pieces[i]);
     }
     return lt_store_write(j->work->store, tx, err);
 }
@@ -225,7 +225,7 @@ static enum lt_code remove_gone(struct job *j, struct lt_error *err)
         struct lt_tx *tx = lt_tx_new();
         for (size_t n = 0; i < j->known_n && n < BLOCKS; i++)
             if (!j->known[i].used) {
-                remove_block(tx, j->course->id, j->known[i].block_id);
+                remove_block(j->work->store, tx, j->course->id, j->known[i].block_id);
                 n++;
             }
         if (lt_store_write(j->work->store, tx, err))
@@ -259,9 +259,9 @@ static enum lt_code index_full_text(const struct lt_index_work *work, const stru
     return rc;
 }
 
-void lt_index_forget(struct lt_tx *tx, int64_t course)
+void lt_index_forget(const struct lt_store *store, struct lt_tx *tx, int64_t course)
 {
-    lt_fulltext_clear(tx, course);
+    lt_fulltext_clear(store, tx, course);
     LT_TX(tx, "DELETE FROM course_vector WHERE course = $1", LT_INT(course));
     LT_TX(tx, "DELETE FROM course_chunk WHERE course = $1", LT_INT(course));
     LT_TX(tx, "DELETE FROM course_index WHERE course = $1", LT_INT(course));

@@ -38,7 +38,7 @@ struct lt_index_work {
  */
 enum lt_code lt_index_course(const struct lt_index_work *work, const struct lt_stored_course *course, struct lt_error *err);
 /* Adds to the unit that everything of the course's index goes: it will be made anew, or the course goes too. */
-void lt_index_forget(struct lt_tx *tx, int64_t course);
+void lt_index_forget(const struct lt_store *store, struct lt_tx *tx, int64_t course);
 
 /* Fiber: looks for courses whose index is behind, until it is cancelled. */
 struct lt_indexer;

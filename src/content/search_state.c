@@ -109,7 +109,7 @@ static enum lt_code forget_gone(struct lt_indexer *x, struct lt_arena *arena, st
         return err->code;
     for (size_t i = 0; i < r.rows; i++) {
         struct lt_tx *tx = lt_tx_new();
-        lt_index_forget(tx, lt_rows_int(&r, i, 0));
+        lt_index_forget(x->store, tx, lt_rows_int(&r, i, 0));
         if (lt_store_write(x->store, tx, err))
             return err->code;
     }

@@ -39,12 +39,21 @@ static bool is_word(const char *words, struct lt_str name)
 static enum lt_code read_columns(struct export *x, const struct lt_privacy_table *t, struct lt_str table, struct selection *ret, struct lt_error *err)
 {
     struct lt_rows r;
-    if (LT_QUERY(x->store, x->arena, &r, err, "SELECT name FROM pragma_table_info($1) ORDER BY cid", LT_TEXT(table)))
+    if (lt_store_columns(x->store, x->arena, table, &r, err)) /* also those of tables whose names begin so */
         return err->code;
     *ret = (struct selection){0};
-    for (size_t i = 0; i < r.rows && ret->shown < COLUMNS_MAX; i++)
-        if (!is_word(t->hidden, lt_rows_str(&r, i, 0)))
-            ret->names[ret->shown++] = lt_rows_str(&r, i, 0);
+    int64_t places[COLUMNS_MAX];
+    for (size_t i = 0; i < r.rows && ret->shown < COLUMNS_MAX; i++) {
+        if (!lt_str_eq(lt_rows_str(&r, i, 0), table) || is_word(t->hidden, lt_rows_str(&r, i, 1)))
+            continue;
+        size_t at = ret->shown++;
+        for (; at > 0 && places[at - 1] > lt_rows_int(&r, i, 2); at--) { /* as the table has them */
+            places[at] = places[at - 1];
+            ret->names[at] = ret->names[at - 1];
+        }
+        places[at] = lt_rows_int(&r, i, 2);
+        ret->names[at] = lt_rows_str(&r, i, 1);
+    }
     return LT_OK;
 }
 

@@ -213,13 +213,15 @@ enum lt_code lt_privacy_names(struct lt_store *store, struct lt_arena *arena, co
     size_t n = strlen(t->table);
     bool all = t->table[n - 1] == '*';
     struct lt_str name = {t->table, n - all};
-    if (LT_QUERY(store, arena, &r, err,
-                 "SELECT name FROM sqlite_master WHERE type = 'table' AND (name = $1 OR ($2 = 1 AND substr(name, 1, $3) = $1)) ORDER BY name",
-                 LT_TEXT(name), LT_INT(all), LT_INT(name.n)))
+    if (lt_store_columns(store, arena, name, &r, err))
         return err->code;
     *ret = LT_NEW_ARRAY(arena, struct lt_str, r.rows + 1);
-    *ret_n = r.rows;
-    for (size_t i = 0; i < r.rows; i++)
-        (*ret)[i] = lt_rows_str(&r, i, 0);
+    *ret_n = 0;
+    for (size_t i = 0; i < r.rows; i++) {
+        struct lt_str table = lt_rows_str(&r, i, 0);
+        bool next = *ret_n == 0 || !lt_str_eq(table, (*ret)[*ret_n - 1]);
+        if (next && (all || lt_str_eq(table, name)))
+            (*ret)[(*ret_n)++] = table;
+    }
     return LT_OK;
 }

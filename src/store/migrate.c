@@ -7,10 +7,13 @@
 /* The newest number applied; 0 for a new database. */
 static enum lt_code newest(struct lt_db *db, int *ret, struct lt_error *err)
 {
-    int64_t tables = 0, number = 0;
-    enum lt_code code = lt_db_int(db, "SELECT count(*) FROM sqlite_master WHERE name = 'schema_migration'", &tables, err);
-    if (code == LT_OK && tables > 0)
-        code = lt_db_int(db, "SELECT coalesce(max(number), 0) FROM schema_migration", &number, err);
+    int64_t number = 0;
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows rows;
+    enum lt_code code = lt_db_query(db, arena, db->ops->tables, (const struct lt_value[]){LT_TEXTZ("schema_migration")}, 1, 1, &rows, err);
+    if (code == LT_OK && rows.rows > 0)
+        code = lt_db_int(db, "SELECT coalesce(max(number), 0) FROM schema_migration", NULL, 0, &number, err);
+    lt_arena_free(arena);
     *ret = (int)number;
     return code;
 }

@@ -1,11 +1,11 @@
 /* Bringing a database to the schema of this program. Private to store/. */
 #pragma once
-#include "store/sqlite.h"
+#include "store/db.h"
 
 struct lt_migration {
     int number;
     const char *name;
-    const char *sql; /* with the words of sqlite.h in braces */
+    const char *sql; /* with the words of db.h in braces */
 };
 /* Embedded by script/embed-sql; numbers run from 1 to lt_migrations_n. */
 extern const struct lt_migration lt_migrations[];

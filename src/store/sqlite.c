@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,13 +12,29 @@
 #include "store/wal_file.h"
 
 enum {
-    BUSY_MS = 5000,           /* patience with another process that writes */
-    READ_MS = 1000,           /* a query may take so long */
-    READ_BYTES = 64 << 20,    /* and give so much */
-    DEFAULT_ROWS = 10000,
+    STATEMENTS = 1024, SLOTS = 2048, /* kept per connection; a power of two */
     PROGRESS_STEPS = 2000,    /* virtual machine steps between looks at the clock */
     WRITER_CACHE_KIB = 4096, /* the ends of a few trees, and what a batch changes */
 };
+
+struct slot {
+    const char *sql; /* the key is the address … */
+    char *text;      /* … and the text is compared, so that memory used again for other SQL is noticed */
+    sqlite3_stmt *stmt;
+};
+
+struct sqlite {
+    struct lt_db db;
+    sqlite3 *handle;
+    uint64_t deadline_ms; /* of the query that runs (monotonic), 0 = none */
+    int kept;             /* slots in use */
+    struct slot slots[SLOTS];
+};
+
+static struct sqlite *of(struct lt_db *db)
+{
+    return (struct sqlite *)db;
+}
 
 /* ---- errors ---- */
 
@@ -25,7 +42,7 @@ enum {
  * What SQLite says → ours. LT_ESTORE means "cannot write just now" and nothing about the unit; the others are the unit's own
  * fault. The text holds names of tables and columns, never values.
  */
-static enum lt_code fail(struct lt_db *db, struct lt_error *err, const char *what)
+static enum lt_code fail(struct sqlite *db, struct lt_error *err, const char *what)
 {
     int rc = sqlite3_extended_errcode(db->handle);
     bool malformed = rc == SQLITE_CONSTRAINT_NOTNULL || rc == SQLITE_CONSTRAINT_CHECK || rc == SQLITE_CONSTRAINT_DATATYPE;
@@ -50,47 +67,13 @@ struct use {
     bool kept;
 };
 
-static const struct {
-    const char *word, *text;
-} words[] = {
+static const struct lt_db_word words[] = {
     {"{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"},
     {"{blob}", "BLOB"},
     {"{clustered}", "WITHOUT ROWID"},
 };
 
-/* A copy of sql with the words replaced; NULL when it has none. The caller frees it. */
-static char *expand(const char *sql)
-{
-    size_t found = 0, longest = 0;
-    for (size_t w = 0; w < LT_COUNT(words); w++) {
-        for (const char *p = strstr(sql, words[w].word); p; p = strstr(p + 1, words[w].word))
-            found++;
-        if (strlen(words[w].text) > longest)
-            longest = strlen(words[w].text);
-    }
-    if (found == 0)
-        return NULL;
-    char *text = malloc(strlen(sql) + found * longest + 1), *out = text;
-    if (!text) {
-        fprintf(stderr, "lectern: out of memory\n");
-        abort();
-    }
-    while (*sql) {
-        size_t w = 0;
-        while (w < LT_COUNT(words) && strncmp(sql, words[w].word, strlen(words[w].word)) != 0)
-            w++;
-        if (w == LT_COUNT(words)) {
-            *out++ = *sql++;
-        } else {
-            out = stpcpy(out, words[w].text);
-            sql += strlen(words[w].word);
-        }
-    }
-    *out = '\0';
-    return text;
-}
-
-static enum lt_code prepare(struct lt_db *db, const char *sql, unsigned flags, sqlite3_stmt **ret, struct lt_error *err)
+static enum lt_code prepare(struct sqlite *db, const char *sql, unsigned flags, sqlite3_stmt **ret, struct lt_error *err)
 {
     const char *tail;
     if (sqlite3_prepare_v3(db->handle, sql, -1, flags, ret, &tail) != SQLITE_OK)
@@ -102,36 +85,36 @@ static enum lt_code prepare(struct lt_db *db, const char *sql, unsigned flags, s
     return LT_OK;
 }
 
-static void forget_all(struct lt_db *db)
+static void forget_all(struct sqlite *db)
 {
-    for (size_t i = 0; i < LT_DB_SLOTS && db->kept > 0; i++) {
+    for (size_t i = 0; i < SLOTS && db->kept > 0; i++) {
         if (!db->slots[i].sql)
             continue;
         sqlite3_finalize(db->slots[i].stmt);
         free(db->slots[i].text);
-        db->slots[i] = (struct lt_db_slot){0};
+        db->slots[i] = (struct slot){0};
         db->kept--;
     }
 }
 
 /* The slot of this address, or the empty one where it belongs. Half of the slots stay empty, so it ends. */
-static struct lt_db_slot *slot_of(struct lt_db *db, const char *sql)
+static struct slot *slot_of(struct sqlite *db, const char *sql)
 {
     uint64_t h = (uint64_t)(uintptr_t)sql * 0x9e3779b97f4a7c15u;
-    size_t i = (size_t)(h >> 32) & (LT_DB_SLOTS - 1);
+    size_t i = (size_t)(h >> 32) & (SLOTS - 1);
     while (db->slots[i].sql && db->slots[i].sql != sql)
-        i = (i + 1) & (LT_DB_SLOTS - 1);
+        i = (i + 1) & (SLOTS - 1);
     return &db->slots[i];
 }
 
-static enum lt_code acquire(struct lt_db *db, const char *sql, struct use *ret, struct lt_error *err)
+static enum lt_code acquire(struct sqlite *db, const char *sql, struct use *ret, struct lt_error *err)
 {
-    struct lt_db_slot *slot = slot_of(db, sql);
+    struct slot *slot = slot_of(db, sql);
     if (slot->sql && strcmp(slot->text, sql) == 0) {
         *ret = (struct use){slot->stmt, true};
         return LT_OK;
     }
-    char *expanded = expand(sql);
+    char *expanded = lt_db_expand(sql, words, LT_COUNT(words));
     if (expanded) {
         ret->kept = false;
         enum lt_code code = prepare(db, expanded, 0, &ret->stmt, err);
@@ -146,11 +129,11 @@ static enum lt_code acquire(struct lt_db *db, const char *sql, struct use *ret, 
         sqlite3_finalize(slot->stmt);
         free(slot->text);
         db->kept--;
-    } else if (db->kept == LT_DB_STATEMENTS) {
+    } else if (db->kept == STATEMENTS) {
         forget_all(db);
         slot = slot_of(db, sql);
     }
-    *slot = (struct lt_db_slot){.sql = sql, .text = strdup(sql), .stmt = stmt};
+    *slot = (struct slot){.sql = sql, .text = strdup(sql), .stmt = stmt};
     if (!slot->text) {
         fprintf(stderr, "lectern: out of memory\n");
         abort();
@@ -191,7 +174,7 @@ static enum lt_code check_count(sqlite3_stmt *stmt, size_t n, struct lt_error *e
     return lt_fail(err, LT_EINTERNAL, "statement takes %d values, %zu given: %.100s", takes, n, sqlite3_sql(stmt));
 }
 
-static enum lt_code bind_all(struct lt_db *db, sqlite3_stmt *stmt, const struct lt_value *values, size_t n, struct lt_error *err)
+static enum lt_code bind_all(struct sqlite *db, sqlite3_stmt *stmt, const struct lt_value *values, size_t n, struct lt_error *err)
 {
     enum lt_code code = check_count(stmt, n, err);
     for (size_t i = 0; code == LT_OK && i < n; i++) {
@@ -202,7 +185,7 @@ static enum lt_code bind_all(struct lt_db *db, sqlite3_stmt *stmt, const struct 
 }
 
 /* Steps to the end; rows are of no interest. */
-static enum lt_code finish(struct lt_db *db, sqlite3_stmt *stmt, struct lt_error *err)
+static enum lt_code finish(struct sqlite *db, sqlite3_stmt *stmt, struct lt_error *err)
 {
     int rc;
     do
@@ -211,8 +194,9 @@ static enum lt_code finish(struct lt_db *db, sqlite3_stmt *stmt, struct lt_error
     return rc == SQLITE_DONE ? LT_OK : fail(db, err, "write");
 }
 
-enum lt_code lt_db_run(struct lt_db *db, const char *sql, const struct lt_value *values, size_t n, struct lt_error *err)
+static enum lt_code db_run(struct lt_db *base, const char *sql, const struct lt_value *values, size_t n, struct lt_error *err)
 {
+    struct sqlite *db = of(base);
     struct use use;
     enum lt_code code = acquire(db, sql, &use, err);
     if (code != LT_OK)
@@ -224,23 +208,10 @@ enum lt_code lt_db_run(struct lt_db *db, const char *sql, const struct lt_value 
     return code;
 }
 
-enum lt_code lt_db_int(struct lt_db *db, const char *sql, int64_t *ret, struct lt_error *err)
+static enum lt_code db_exec(struct lt_db *base, const char *sql, struct lt_error *err)
 {
-    struct use use;
-    enum lt_code code = acquire(db, sql, &use, err);
-    if (code != LT_OK)
-        return code;
-    int rc = sqlite3_step(use.stmt);
-    *ret = rc == SQLITE_ROW ? sqlite3_column_int64(use.stmt, 0) : 0;
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        code = fail(db, err, "read");
-    release(&use);
-    return code;
-}
-
-enum lt_code lt_db_exec(struct lt_db *db, const char *sql, struct lt_error *err)
-{
-    char *expanded = expand(sql);
+    struct sqlite *db = of(base);
+    char *expanded = lt_db_expand(sql, words, LT_COUNT(words));
     int rc = sqlite3_exec(db->handle, expanded ? expanded : sql, NULL, NULL, NULL);
     free(expanded);
     return rc == SQLITE_OK ? LT_OK : fail(db, err, "execute");
@@ -248,41 +219,43 @@ enum lt_code lt_db_exec(struct lt_db *db, const char *sql, struct lt_error *err)
 
 /* ---- transactions ---- */
 
-enum lt_code lt_db_begin(struct lt_db *db, struct lt_error *err)
+static enum lt_code db_begin(struct lt_db *base, struct lt_error *err)
 {
-    return lt_db_run(db, "BEGIN IMMEDIATE", NULL, 0, err);
+    return db_run(base, "BEGIN IMMEDIATE", NULL, 0, err);
 }
 
-enum lt_code lt_db_commit(struct lt_db *db, struct lt_error *err)
+static enum lt_code db_commit(struct lt_db *base, struct lt_error *err)
 {
-    return lt_db_run(db, "COMMIT", NULL, 0, err);
+    return db_run(base, "COMMIT", NULL, 0, err);
 }
 
-void lt_db_rollback(struct lt_db *db)
+static void db_rollback(struct lt_db *base)
 {
+    struct sqlite *db = of(base);
     if (!sqlite3_get_autocommit(db->handle)) /* some errors have rolled back already */
-        lt_db_run(db, "ROLLBACK", NULL, 0, NULL);
+        db_run(base, "ROLLBACK", NULL, 0, NULL);
 }
 
-enum lt_code lt_db_mark(struct lt_db *db, struct lt_error *err)
+static enum lt_code db_mark(struct lt_db *base, struct lt_error *err)
 {
-    return lt_db_run(db, "SAVEPOINT unit", NULL, 0, err);
+    return db_run(base, "SAVEPOINT unit", NULL, 0, err);
 }
 
-enum lt_code lt_db_unmark(struct lt_db *db, bool keep, struct lt_error *err)
+static enum lt_code db_unmark(struct lt_db *base, bool keep, struct lt_error *err)
 {
-    enum lt_code code = keep ? LT_OK : lt_db_run(db, "ROLLBACK TO unit", NULL, 0, err);
-    return code == LT_OK ? lt_db_run(db, "RELEASE unit", NULL, 0, err) : code;
+    enum lt_code code = keep ? LT_OK : db_run(base, "ROLLBACK TO unit", NULL, 0, err);
+    return code == LT_OK ? db_run(base, "RELEASE unit", NULL, 0, err) : code;
 }
 
-bool lt_db_dangling(struct lt_db *db)
+static bool db_dangling(struct lt_db *base)
 {
+    struct sqlite *db = of(base);
     int present = 0, highest = 0;
     sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &present, &highest, 0);
     return present != 0;
 }
 
-static enum lt_code apply_statement(struct lt_db *db, const struct lt_statement *s, sqlite3_stmt *stmt, struct lt_error *err)
+static enum lt_code apply_statement(struct sqlite *db, const struct lt_statement *s, sqlite3_stmt *stmt, struct lt_error *err)
 {
     enum lt_code code = check_count(stmt, s->n, err);
     const char *at = s->values;
@@ -303,8 +276,9 @@ static enum lt_code apply_statement(struct lt_db *db, const struct lt_statement 
                    s->sql);
 }
 
-enum lt_code lt_db_apply(struct lt_db *db, const struct lt_tx *tx, struct lt_error *err)
+static enum lt_code db_apply(struct lt_db *base, const struct lt_tx *tx, struct lt_error *err)
 {
+    struct sqlite *db = of(base);
     size_t at = 0;
     struct lt_statement s;
     while (lt_tx_next(tx, &at, &s)) {
@@ -341,15 +315,15 @@ static struct lt_value column(struct lt_arena *arena, sqlite3_stmt *stmt, int i)
 }
 
 /* A row asked for beyond `max`: whoever named a maximum gets that many; the default is a guard and says so. */
-static enum lt_code read_rows(struct lt_db *db, struct lt_arena *arena, sqlite3_stmt *stmt, size_t max_rows, struct lt_rows *ret,
+static enum lt_code read_rows(struct sqlite *db, struct lt_arena *arena, sqlite3_stmt *stmt, size_t max_rows, struct lt_rows *ret,
                               struct lt_error *err)
 {
-    size_t max = max_rows ? max_rows : DEFAULT_ROWS, room = 0;
+    size_t max = max_rows ? max_rows : LT_DB_DEFAULT_ROWS, room = 0;
     size_t bytes_before = lt_arena_used(arena);
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (ret->rows == max)
-            return max_rows ? LT_OK : lt_fail(err, LT_ESTORE, "the query gives more than %d rows", DEFAULT_ROWS);
+            return max_rows ? LT_OK : lt_fail(err, LT_ESTORE, "the query gives more than %d rows", LT_DB_DEFAULT_ROWS);
         if (ret->rows == room) {
             room = room ? room * 2 : 8;
             struct lt_value *grown = lt_alloc(arena, room * ret->columns * sizeof(*grown));
@@ -360,19 +334,20 @@ static enum lt_code read_rows(struct lt_db *db, struct lt_arena *arena, sqlite3_
         for (size_t i = 0; i < ret->columns; i++)
             ret->values[ret->rows * ret->columns + i] = column(arena, stmt, (int)i);
         ret->rows++;
-        if (lt_arena_used(arena) - bytes_before > READ_BYTES)
-            return lt_fail(err, LT_ESTORE, "the query gives more than %d MiB", READ_BYTES >> 20);
+        if (lt_arena_used(arena) - bytes_before > LT_DB_READ_BYTES)
+            return lt_fail(err, LT_ESTORE, "the query gives more than %d MiB", LT_DB_READ_BYTES >> 20);
     }
     if (rc == SQLITE_DONE)
         return LT_OK;
     if (rc == SQLITE_INTERRUPT)
-        return lt_fail(err, LT_ESTORE, "the query took longer than %d ms", READ_MS);
+        return lt_fail(err, LT_ESTORE, "the query took longer than %d ms", LT_DB_READ_MS);
     return fail(db, err, "read");
 }
 
-enum lt_code lt_db_query(struct lt_db *db, struct lt_arena *arena, const char *sql, const struct lt_value *values, size_t n,
+static enum lt_code db_query(struct lt_db *base, struct lt_arena *arena, const char *sql, const struct lt_value *values, size_t n,
                          size_t max_rows, struct lt_rows *ret, struct lt_error *err)
 {
+    struct sqlite *db = of(base);
     *ret = (struct lt_rows){0};
     struct use use;
     enum lt_code code = acquire(db, sql, &use, err);
@@ -384,7 +359,7 @@ enum lt_code lt_db_query(struct lt_db *db, struct lt_arena *arena, const char *s
     if (code == LT_OK)
         code = bind_all(db, use.stmt, values, n, err);
     if (code == LT_OK) {
-        db->deadline_ms = lt_mono_ms() + READ_MS;
+        db->deadline_ms = lt_mono_ms() + LT_DB_READ_MS;
         code = read_rows(db, arena, use.stmt, max_rows, ret, err);
         db->deadline_ms = 0;
     }
@@ -394,9 +369,60 @@ enum lt_code lt_db_query(struct lt_db *db, struct lt_arena *arena, const char *s
 
 static int on_progress(void *arg)
 {
-    const struct lt_db *db = arg;
+    const struct sqlite *db = arg;
     return db->deadline_ms != 0 && lt_mono_ms() > db->deadline_ms;
 }
+
+/* ---- the log, the end ---- */
+
+static void db_close(struct lt_db *base)
+{
+    struct sqlite *db = of(base);
+    forget_all(db);
+    sqlite3_close(db->handle);
+    free(db);
+}
+
+static bool db_checkpoint(struct lt_db *base, enum lt_db_checkpoint mode, int wait_ms)
+{
+    static const int modes[] = {
+        [LT_DB_PASSIVE] = SQLITE_CHECKPOINT_PASSIVE, [LT_DB_RESTART] = SQLITE_CHECKPOINT_RESTART, [LT_DB_TRUNCATE] = SQLITE_CHECKPOINT_TRUNCATE};
+    struct sqlite *db = of(base);
+    int pages = -1, moved = -1;
+    sqlite3_busy_timeout(db->handle, wait_ms);
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, modes[mode], &pages, &moved);
+    sqlite3_busy_timeout(db->handle, LT_DB_PATIENCE_MS);
+    return rc == SQLITE_OK && pages == moved;
+}
+
+static bool db_scrub(struct lt_db *base, int wait_ms)
+{
+    struct sqlite *db = of(base);
+    if (!db_checkpoint(base, LT_DB_TRUNCATE, wait_ms))
+        return false;
+    sqlite3_db_release_memory(db->handle);
+    return true;
+}
+
+static const struct lt_db_ops ops = {
+    .begin = db_begin,
+    .commit = db_commit,
+    .rollback = db_rollback,
+    .mark = db_mark,
+    .unmark = db_unmark,
+    .dangling = db_dangling,
+    .exec = db_exec,
+    .run = db_run,
+    .apply = db_apply,
+    .query = db_query,
+    .checkpoint = db_checkpoint,
+    .scrub = db_scrub,
+    .close = db_close,
+    .tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1",
+    .columns = "SELECT t.name, c.name, c.cid FROM sqlite_master t, pragma_table_info(t.name) c"
+               " WHERE t.type = 'table' AND substr(t.name, 1, length($1)) = $1 ORDER BY t.name, c.name",
+    .version = "PRAGMA data_version",
+};
 
 /* ---- opening ---- */
 
@@ -407,18 +433,19 @@ void lt_store_own_process(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum lt_code open_handle(const char *path, int flags, const char *vfs, struct lt_db **ret, struct lt_error *err)
+static enum lt_code open_handle(const char *path, int flags, const char *vfs, struct sqlite **ret, struct lt_error *err)
 {
-    struct lt_db *db = calloc(1, sizeof(*db));
+    struct sqlite *db = calloc(1, sizeof(*db));
     if (!db)
         return lt_fail(err, LT_ESTORE, "out of memory");
+    db->db.ops = &ops;
     *ret = db;
     if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs) != SQLITE_OK) {
         if (!db->handle)
             return lt_fail(err, LT_ESTORE, "open %s: out of memory", path);
         return lt_error_wrap(err, "open %s (%s)", path, lt_code_name(fail(db, err, "open")));
     }
-    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    sqlite3_busy_timeout(db->handle, LT_DB_PATIENCE_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
@@ -443,11 +470,11 @@ static enum lt_code make_file(const char *path, struct lt_error *err)
 }
 
 /* SQLite does not wait for others while it changes to WAL, so two processes that start together on a new file would collide. */
-static enum lt_code set_wal(struct lt_db *db, struct lt_error *err)
+static enum lt_code set_wal(struct sqlite *db, struct lt_error *err)
 {
-    uint64_t deadline = lt_mono_ms() + BUSY_MS;
+    uint64_t deadline = lt_mono_ms() + LT_DB_PATIENCE_MS;
     for (;;) {
-        enum lt_code code = lt_db_exec(db, "PRAGMA journal_mode = WAL", err);
+        enum lt_code code = db_exec(&db->db, "PRAGMA journal_mode = WAL", err);
         int rc = sqlite3_errcode(db->handle) & 0xff;
         if (code == LT_OK || (rc != SQLITE_BUSY && rc != SQLITE_LOCKED) || lt_mono_ms() > deadline)
             return code;
@@ -455,10 +482,10 @@ static enum lt_code set_wal(struct lt_db *db, struct lt_error *err)
     }
 }
 
-static enum lt_code set_up_writer(struct lt_db *db, const char *synchronous, struct lt_error *err)
+static enum lt_code set_up_writer(struct sqlite *db, const char *synchronous, struct lt_error *err)
 {
     /* Pages of 8 KiB: a prompt and its answer fit one page. Only a new file takes the size, and no pointer maps (db_file.h). */
-    enum lt_code code = lt_db_exec(db, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE", err);
+    enum lt_code code = db_exec(&db->db, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = NONE", err);
     if (code == LT_OK)
         code = set_wal(db, err);
     char pragmas[240];
@@ -467,12 +494,12 @@ static enum lt_code set_up_writer(struct lt_db *db, const char *synchronous, str
              "PRAGMA synchronous = %s; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF",
              synchronous, WRITER_CACHE_KIB);
     if (code == LT_OK)
-        code = lt_db_exec(db, pragmas, err);
+        code = db_exec(&db->db, pragmas, err);
     sqlite3_wal_hook(db->handle, on_wal, db); /* takes the place of the automatic checkpoint */
     return code;
 }
 
-enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct lt_db **ret, struct lt_error *err)
+enum lt_code lt_sqlite_open_writer(const char *path, const char *synchronous, struct lt_db **ret, struct lt_error *err)
 {
     enum { SYNCS_COMMITS = 2 }; /* the first two sync at each commit, which lt_wal_vfs() asks for */
     static const char *const known[] = {"FULL", "EXTRA", "NORMAL", "OFF"};
@@ -481,58 +508,32 @@ enum lt_code lt_db_open_writer(const char *path, const char *synchronous, struct
         i++;
     if (i == LT_COUNT(known))
         return lt_fail(err, LT_ECONFIG, "synchronous is FULL, EXTRA, NORMAL or OFF, not \"%.20s\"", synchronous);
-    struct lt_db *db = NULL;
+    struct sqlite *db = NULL;
     enum lt_code code = make_file(path, err);
     if (code == LT_OK)
         code = open_handle(path, SQLITE_OPEN_READWRITE, lt_wal_vfs(i < SYNCS_COMMITS), &db, err);
     if (code == LT_OK && (code = set_up_writer(db, synchronous, err)) != LT_OK)
         code = lt_error_wrap(err, "%s", path);
     if (code != LT_OK) {
-        lt_db_close(db);
+        lt_db_close(db ? &db->db : NULL);
         return code;
     }
-    *ret = db;
+    *ret = &db->db;
     return LT_OK;
 }
 
-enum lt_code lt_db_open_reader(const char *path, struct lt_db **ret, struct lt_error *err)
+enum lt_code lt_sqlite_open_reader(const char *path, struct lt_db **ret, struct lt_error *err)
 {
-    struct lt_db *db = NULL;
+    struct sqlite *db = NULL;
     enum lt_code code = open_handle(path, SQLITE_OPEN_READONLY, NULL, &db, err);
     if (code == LT_OK)
-        code = lt_db_exec(db, "PRAGMA query_only = ON", err);
+        code = db_exec(&db->db, "PRAGMA query_only = ON", err);
     if (code != LT_OK) {
-        lt_db_close(db);
+        lt_db_close(db ? &db->db : NULL);
         return code;
     }
-    sqlite3_busy_timeout(db->handle, READ_MS);
+    sqlite3_busy_timeout(db->handle, LT_DB_READ_MS);
     sqlite3_progress_handler(db->handle, PROGRESS_STEPS, on_progress, db);
-    *ret = db;
+    *ret = &db->db;
     return LT_OK;
-}
-
-void lt_db_close(struct lt_db *db)
-{
-    if (!db)
-        return;
-    forget_all(db);
-    sqlite3_close(db->handle);
-    free(db);
-}
-
-bool lt_db_checkpoint(struct lt_db *db, int mode, int wait_ms)
-{
-    int pages = -1, moved = -1;
-    sqlite3_busy_timeout(db->handle, wait_ms);
-    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, &pages, &moved);
-    sqlite3_busy_timeout(db->handle, BUSY_MS);
-    return rc == SQLITE_OK && pages == moved;
-}
-
-bool lt_db_scrub(struct lt_db *db, int wait_ms)
-{
-    if (!lt_db_checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE, wait_ms))
-        return false;
-    sqlite3_db_release_memory(db->handle);
-    return true;
 }

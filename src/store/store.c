@@ -11,12 +11,16 @@
 #include "base/log.h"
 #include "io/worker.h"
 #include "store/migrate.h"
+#include "store/postgres.h"
+#include "store/sqlite.h"
 #include "store/writer.h"
 
 enum { IDLE_READERS = 64 };
 
 struct lt_store {
-    char *path;
+    char *path; /* of SQLite's file; of PostgreSQL the URL */
+    bool postgres;
+    const char *columns; /* lt_db_ops.columns */
     char *master_key_file;
     bool own_master_key; /* the file is ours to make */
     int schema;
@@ -33,40 +37,55 @@ struct lt_store {
 
 /* ---- opening ---- */
 
-static enum lt_code find_path(const struct lt_store_options *options, char **ret, struct lt_error *err)
+static enum lt_code find_path(struct lt_store *store, const struct lt_store_options *options, struct lt_error *err)
 {
     int n;
-    if (options->url) {
+    store->postgres = options->url && lt_postgres_is_url(options->url);
+    if (store->postgres) {
+        n = asprintf(&store->path, "%s", options->url);
+    } else if (options->url) {
         if (strncmp(options->url, "sqlite:", 7) != 0 || options->url[7] == '\0')
-            return lt_fail(err, LT_ECONFIG, "the database URL must be \"sqlite:PATH\"");
-        n = asprintf(ret, "%s", options->url + 7);
+            return lt_fail(err, LT_ECONFIG, "the database URL must be \"sqlite:PATH\" or \"postgresql://…\"");
+        n = asprintf(&store->path, "%s", options->url + 7);
     } else {
         if (!options->data_dir || options->data_dir[0] == '\0')
             return lt_fail(err, LT_ECONFIG, "no data directory is given");
         if (!options->read_only && mkdir(options->data_dir, 0700) != 0 && errno != EEXIST)
             return lt_fail(err, LT_ECONFIG, "make the data directory %s: %s", options->data_dir, strerror(errno));
-        n = asprintf(ret, "%s/lectern.db", options->data_dir);
+        n = asprintf(&store->path, "%s/lectern.db", options->data_dir);
     }
     return n < 0 ? lt_fail(err, LT_ESTORE, "out of memory") : LT_OK;
 }
 
+static enum lt_code open_reader(struct lt_store *store, struct lt_db **ret, struct lt_error *err)
+{
+    return store->postgres ? lt_postgres_open_reader(store->path, ret, err) : lt_sqlite_open_reader(store->path, ret, err);
+}
+
+static enum lt_code open_writer(struct lt_store *store, const char *synchronous, struct lt_db **ret, struct lt_error *err)
+{
+    return store->postgres ? lt_postgres_open_writer(store->path, ret, err) : lt_sqlite_open_writer(store->path, synchronous, ret, err);
+}
+
 static enum lt_code open_for_reading(struct lt_store *store, struct lt_error *err)
 {
-    if (access(store->path, F_OK) != 0)
+    if (!store->postgres && access(store->path, F_OK) != 0)
         return lt_fail(err, LT_ECONFIG, "there is no database at %s", store->path);
-    enum lt_code code = lt_db_open_reader(store->path, &store->readers, err);
+    enum lt_code code = open_reader(store, &store->readers, err);
     if (code != LT_OK)
         return code;
     store->readers_n = 1;
+    store->columns = store->readers->ops->columns;
     return lt_migrate_check(store->readers, &store->schema, err);
 }
 
 static enum lt_code open_for_writing(struct lt_store *store, const struct lt_store_options *options, struct lt_error *err)
 {
     struct lt_db *db;
-    enum lt_code code = lt_db_open_writer(store->path, options->synchronous ? options->synchronous : "FULL", &db, err);
+    enum lt_code code = open_writer(store, options->synchronous ? options->synchronous : "FULL", &db, err);
     if (code != LT_OK)
         return code;
+    store->columns = db->ops->columns;
     code = lt_migrate(db, &store->schema, err);
     if (code == LT_OK)
         code = lt_writer_start(db, &store->writer, err);
@@ -75,13 +94,19 @@ static enum lt_code open_for_writing(struct lt_store *store, const struct lt_sto
     return code;
 }
 
-/* Beside the database, unless the operator keeps it elsewhere. */
+/* Beside SQLite's file, or in the data directory, unless the operator keeps it elsewhere. */
 static enum lt_code find_master_key(struct lt_store *store, const struct lt_store_options *options, struct lt_error *err)
 {
-    const char *slash = strrchr(store->path, '/');
+    int n;
     store->own_master_key = !options->master_key_file;
-    int n = options->master_key_file ? asprintf(&store->master_key_file, "%s", options->master_key_file)
-                                     : asprintf(&store->master_key_file, "%.*smaster.key", slash ? (int)(slash - store->path) + 1 : 0, store->path);
+    if (options->master_key_file) {
+        n = asprintf(&store->master_key_file, "%s", options->master_key_file);
+    } else if (store->postgres) {
+        n = asprintf(&store->master_key_file, "%s/master.key", options->data_dir ? options->data_dir : ".");
+    } else {
+        const char *slash = strrchr(store->path, '/');
+        n = asprintf(&store->master_key_file, "%.*smaster.key", slash ? (int)(slash - store->path) + 1 : 0, store->path);
+    }
     return n < 0 ? lt_fail(err, LT_ESTORE, "out of memory") : LT_OK;
 }
 
@@ -98,7 +123,7 @@ enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_sto
         return lt_fail(err, LT_ESTORE, "out of memory");
     pthread_mutex_init(&store->readers_mutex, NULL);
     pthread_mutex_init(&store->generation_mutex, NULL);
-    enum lt_code code = find_path(options, &store->path, err);
+    enum lt_code code = find_path(store, options, err);
     if (code == LT_OK)
         code = find_master_key(store, options, err);
     if (code == LT_OK)
@@ -128,6 +153,11 @@ void lt_store_close(struct lt_store *store)
     free(store->path);
     free(store->master_key_file);
     free(store);
+}
+
+bool lt_store_is_postgres(const struct lt_store *store)
+{
+    return store->postgres;
 }
 
 int lt_store_schema(const struct lt_store *store)
@@ -260,7 +290,7 @@ static enum lt_code take_reader(struct lt_store *store, struct lt_db **ret, stru
     }
     pthread_mutex_unlock(&store->readers_mutex);
     *ret = db;
-    return db ? LT_OK : lt_db_open_reader(store->path, ret, err);
+    return db ? LT_OK : open_reader(store, ret, err);
 }
 
 static void give_reader(struct lt_store *store, struct lt_db *db)
@@ -315,10 +345,7 @@ enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, cons
 
 enum lt_code lt_store_columns(struct lt_store *store, struct lt_arena *arena, struct lt_str prefix, struct lt_rows *ret, struct lt_error *err)
 {
-    return LT_QUERY(store, arena, ret, err,
-                    "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c"
-                    " WHERE t.type = 'table' AND substr(t.name, 1, length($1)) = $1 ORDER BY t.name, c.name",
-                    LT_TEXT(prefix));
+    return LT_QUERY(store, arena, ret, err, store->columns, LT_TEXT(prefix));
 }
 
 struct lt_str lt_rows_str(const struct lt_rows *r, size_t row, size_t column)
@@ -353,17 +380,24 @@ struct generation {
     int64_t value;
 };
 
+/* 0: the database does not tell. */
+static enum lt_code version_of(struct lt_db *db, int64_t *ret, struct lt_error *err)
+{
+    *ret = 0;
+    return db->ops->version ? lt_db_int(db, db->ops->version, NULL, 0, ret, err) : LT_OK;
+}
+
 static enum lt_code read_generation(struct lt_store *store, struct lt_error *err)
 {
     enum lt_code code = LT_OK;
     int64_t version = 0, value = 0;
     if (!store->generation_db)
-        code = lt_db_open_reader(store->path, &store->generation_db, err);
+        code = open_reader(store, &store->generation_db, err);
     if (code == LT_OK)
-        code = lt_db_int(store->generation_db, "PRAGMA data_version", &version, err);
-    if (code != LT_OK || version == store->data_version)
+        code = version_of(store->generation_db, &version, err);
+    if (code != LT_OK || (version != 0 && version == store->data_version))
         return code;
-    code = lt_db_int(store->generation_db, "SELECT value FROM meta WHERE name = 'generation'", &value, err);
+    code = lt_db_int(store->generation_db, "SELECT value FROM meta WHERE name = 'generation'", NULL, 0, &value, err);
     if (code == LT_OK) {
         store->generation = value;
         store->data_version = version;

@@ -66,6 +66,8 @@ enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_sto
 void lt_store_close(struct lt_store *store);
 /* The file of the master keys; *ret_ours: it is the default one, to be made when it is missing. */
 const char *lt_store_master_key_file(const struct lt_store *store, bool *ret_ours);
+/* PostgreSQL, or SQLite? */
+bool lt_store_is_postgres(const struct lt_store *store);
 /* Number of the newest migration applied, and of the newest this program knows. */
 int lt_store_schema(const struct lt_store *store);
 int lt_store_schema_newest(void);
@@ -139,7 +141,7 @@ enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, cons
     lt_store_query((store), (arena), (sql), (const struct lt_value[]){__VA_ARGS__ __VA_OPT__(, ) LT_NULL},                   \
                    sizeof((const struct lt_value[]){__VA_ARGS__ __VA_OPT__(, ) LT_NULL}) / sizeof(struct lt_value) - 1, 0, (ret), (err))
 
-/* The columns of the tables whose names begin so, as rows (table, column) in the order of their names. As lt_store_query(). */
+/* The columns of the tables whose names begin so, as rows (table, column, place of the column) in the order of names. As lt_store_query(). */
 enum lt_code lt_store_columns(struct lt_store *store, struct lt_arena *arena, struct lt_str prefix, struct lt_rows *ret, struct lt_error *err);
 
 /* True when another process or thread has changed configuration tables since the last call (PRAGMA data_version, then the

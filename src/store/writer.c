@@ -321,13 +321,31 @@ static void note_delay(struct lt_writer *w, uint64_t batch_us)
     atomic_store_explicit(&w->behind_us, batches > 1 ? (batches - 1) * batch_us : 0, memory_order_relaxed);
 }
 
+static enum lt_code write_now(struct lt_writer *w, struct lt_tx *batch, struct lt_error *err)
+{
+    enum lt_code code = write_together(w, batch, err);
+    return code == LT_OK || code == LT_ESTORE ? code : write_one_by_one(w, batch, err);
+}
+
+/* What was found of the units was found in a transaction that is no more. */
+static void forgive(struct lt_tx *batch)
+{
+    for (struct lt_tx *tx = batch; tx; tx = tx->next) {
+        if (tx->failed && tx->commit)
+            tx->commit->err = (struct lt_error){0};
+        tx->failed = false;
+    }
+}
+
 static void write_batch(struct lt_writer *w, struct lt_tx *batch, size_t n)
 {
     struct lt_error err = {0};
     uint64_t began = lt_mono_us();
-    enum lt_code code = write_together(w, batch, &err);
-    if (code != LT_OK && code != LT_ESTORE)
-        code = write_one_by_one(w, batch, &err);
+    enum lt_code code = write_now(w, batch, &err);
+    while (code == LT_ESTORE && w->db->again && lt_mono_us() - began < LT_DB_PATIENCE_MS * 1000) {
+        forgive(batch);
+        code = write_now(w, batch, &err);
+    }
     note_outage(w, code, &err);
 
     size_t failed = 0, bytes = 0;
@@ -370,14 +388,14 @@ static void checkpointed(struct lt_writer *w, bool all)
 static void checkpoint_after_batch(struct lt_writer *w, bool quiet)
 {
     if (w->db->wal_pages >= WAL_PAGES_MAX && lt_mono_ms() >= w->force_after_ms) {
-        bool all = lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_RESTART, FORCE_WAIT_MS);
+        bool all = lt_db_checkpoint(w->db, LT_DB_RESTART, FORCE_WAIT_MS);
         if (!all) {
             w->force_after_ms = lt_mono_ms() + FORCE_AGAIN_MS;
             lt_log(LT_LOG_WARN, "store.wal_large", LT_I("pages", w->db->wal_pages));
         }
         checkpointed(w, all);
     } else if (quiet && w->db->wal_pages >= w->checkpoint_at) {
-        checkpointed(w, lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_PASSIVE, 0));
+        checkpointed(w, lt_db_checkpoint(w->db, LT_DB_PASSIVE, 0));
     }
 }
 
@@ -422,11 +440,11 @@ static void checkpoint_when_idle(struct lt_writer *w)
 {
     uint64_t idle = lt_mono_ms() - w->idle_since_ms;
     if (!w->wal_cut && idle >= LONG_IDLE_MS) {
-        w->wal_cut = lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_TRUNCATE, 0);
+        w->wal_cut = lt_db_checkpoint(w->db, LT_DB_TRUNCATE, 0);
         checkpointed(w, w->wal_cut);
         w->idle_since_ms = lt_mono_ms(); /* when it failed: again after as long */
     } else if (!w->wal_moved && idle >= IDLE_MS) {
-        checkpointed(w, lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_PASSIVE, 0));
+        checkpointed(w, lt_db_checkpoint(w->db, LT_DB_PASSIVE, 0));
         w->wal_moved = true; /* what a reader held back is for the long pause */
     }
 }
@@ -538,7 +556,7 @@ static void *run(void *arg)
             scrub_if_asked(w);
         }
     }
-    lt_db_checkpoint(w->db, SQLITE_CHECKPOINT_TRUNCATE, FORCE_WAIT_MS);
+    lt_db_checkpoint(w->db, LT_DB_TRUNCATE, FORCE_WAIT_MS);
     return NULL;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <pthread.h>
 
-#include "store/sqlite.h"
+#include "store/db.h"
 
 struct lt_writer;
 
