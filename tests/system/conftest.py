@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -21,6 +20,12 @@ BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release"))
 LECTERN = BUILD / "src" / "daemon" / "lectern"
 sys.path.insert(0, str(HERE))
 sys.path.insert(1, str(ROOT / "tests/support"))
+
+import database  # noqa: E402
+
+if database.SERVER:
+    os.environ["LECTERN_TEST_BINARY"] = str(LECTERN.resolve())
+    LECTERN = ROOT / "tests" / "support" / "lectern-on-postgres"
 
 
 # Files whose tests take minutes: begun first, so that no process is left alone with one at the end.
@@ -155,8 +160,8 @@ class Daemon:
 
     def wait_for_config(self):
         """Returns when the daemon has read what the command line, or a test in the database, changed."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
-            newest = database.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0]
+        with contextlib.closing(database.connect(f"file:{self.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
+            newest = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0]
         wait_until(lambda: self.figure("lectern_config_generation") >= newest, what="the new configuration")
 
     def figure(self, name):

@@ -5,12 +5,12 @@ import hmac
 import http.client
 import json
 import re
-import sqlite3
 import time
 import uuid
 
 import pytest
 from conftest import add_vendor, read_events, wait_until
+from database import connect
 
 TEXT = ("Plants make sugar from light. They take water from the soil. They take carbon dioxide from the air. Light drives the whole "
         "reaction in the leaves. Oxygen is left over and leaves the plant. The sugar feeds the roots and the fruit. Animals eat the plants "
@@ -176,7 +176,7 @@ def test_a_revoked_and_an_expired_key_are_401(shared):
     shared.cli("key", "revoke", made[:9], "--site", "demo")
     wait_until(lambda: shared.request("GET", "/v1/actions", made).status == 401, what="the end of the key")
     made = json.loads(shared.cli("--json", "key", "add", "--site", "demo", "--role", "service", "--days", "1"))["key"]
-    connection = sqlite3.connect(shared.data / "lectern.db", timeout=60)
+    connection = connect(shared.data / "lectern.db", timeout=60)
     with connection:
         connection.execute("UPDATE site_key SET expires_at = 1 WHERE prefix = ?", (made[:9],))
         connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
@@ -574,7 +574,7 @@ def test_an_instance_is_made_changed_ordered_and_removed(daemon):
         "enabled": False, "config": {"model": "m2"}, "actions": {"generate_text": {"settings": {"temperature": 0.5}}}})
     assert changed.status == 200 and changed.json["enabled"] is False and changed.json["config"]["model"] == "m2"
     assert changed.json["actions"]["generate_text"]["settings"]["temperature"] == 0.5
-    connection = sqlite3.connect(daemon.data / "lectern.db")
+    connection = connect(daemon.data / "lectern.db")
     stored = connection.execute("SELECT config FROM provider_instance WHERE name = 'writer'").fetchone()[0]
     assert "sealed:1:" in json.loads(stored)["api_key"] and secret not in stored, "a secret that was not sent is gone, or lies in clear"
     connection.close()

@@ -5,11 +5,11 @@ import gzip
 import http.cookies
 import json
 import re
-import sqlite3
 import time
 
 import pytest
 from conftest import ROOT, Daemon, check_end, contents, wait_until
+from database import connect
 
 SESSION = "/v1/console/session"
 HOURS = 12
@@ -51,7 +51,7 @@ class Site:
         return Browser(self, answer)
 
     def rows(self, sql, *values):
-        with contextlib.closing(sqlite3.connect(self.daemon.data / "lectern.db", timeout=60)) as database, database:
+        with contextlib.closing(connect(self.daemon.data / "lectern.db", timeout=60)) as database, database:
             return database.execute(sql, values).fetchall()
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import struct
 import subprocess
 import tarfile
@@ -18,6 +17,7 @@ import zlib
 
 import pytest
 from conftest import LECTERN, Daemon, check_end, wait_until
+from database import connect
 from course_packages import (activity_xml, cc_files, module_xml, moodle_files, olx_files, tar_gz, write_cc, write_moodle, write_olx, zipped)
 from test_courses import blocks, imported, post, refused
 
@@ -429,12 +429,12 @@ def test_a_killed_daemon_sweeps_at_its_start_what_it_left(tmp_path):
     wait_until(lambda: rows_of_others(d) > 0, what="rows of the import")
     d.stop(signal.SIGKILL)
     sender.join()
-    with contextlib.closing(sqlite3.connect(tmp_path / "data/lectern.db", timeout=60)) as database, database:
+    with contextlib.closing(connect(tmp_path / "data/lectern.db", timeout=60)) as database, database:
         left = database.execute("SELECT COUNT(*) FROM course_block").fetchone()[0]
         database.execute("UPDATE course SET importing_until = 1")  # as if it had been started again later
     assert left > 0
     d = Daemon(tmp_path / "data")
-    with contextlib.closing(sqlite3.connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+    with contextlib.closing(connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
         assert database.execute("SELECT course_id FROM course").fetchall() == [("course-v1:Lectern+Demo+2026",)]  # the demo's own
     assert rows_of_others(d) == 0
     assert "courses.recovered" in d.log()
@@ -449,5 +449,5 @@ def quietly(fn, *args):
 
 def rows_of_others(d):
     """Rows of revisions that no course is at."""
-    with contextlib.closing(sqlite3.connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+    with contextlib.closing(connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
         return database.execute("SELECT COUNT(*) FROM course_block b JOIN course c ON c.id = b.course WHERE b.revision <> c.revision").fetchone()[0]

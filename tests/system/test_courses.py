@@ -12,6 +12,7 @@ import urllib.parse
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
 from course_packages import (QTI, WRITERS, canvas_files, canvas_settings, cc_files, moodle_files, olx_files, tar_gz, write_cc, write_moodle, write_olx, zipped)
+from database import connect
 
 pytestmark = pytest.mark.usefixtures("as_before")
 OLX = "course-v1:School+Rain+2026"
@@ -149,7 +150,7 @@ def test_answers_and_explanations_are_kept_apart(site):
 
 
 def blocks(site, course):
-    with contextlib.closing(sqlite3.connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+    with contextlib.closing(connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
         database.row_factory = sqlite3.Row
         return {r["block_id"]: dict(r) for r in database.execute(
             "SELECT b.* FROM course_block b JOIN course c ON c.id = b.course AND c.revision = b.revision WHERE c.course_id = ?", (course,))}

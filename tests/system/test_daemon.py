@@ -6,7 +6,6 @@ import hashlib
 import json
 import pathlib
 import signal
-import sqlite3
 import stat
 import subprocess
 import threading
@@ -14,6 +13,7 @@ import time
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, best_of, check_end, run_lectern, wait_until
+from database import connect
 
 
 def start_refused(*args, timeout=60):
@@ -92,7 +92,7 @@ def test_a_port_that_is_taken_is_named(daemon, tmp_path):
 def test_a_newer_database_is_refused(tmp_path):
     data = tmp_path / "data"
     run_lectern("migrate", "--data", data)
-    connection = sqlite3.connect(data / "lectern.db")
+    connection = connect(data / "lectern.db")
     with connection:
         newest = json.loads(run_lectern("version", "--json"))["schema"]
         table = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "migration" in name][0]
@@ -170,7 +170,7 @@ def ask_in_background(daemon, path="/v1/actions/generate_text", **body):
 
 
 def states(data):
-    connection = sqlite3.connect(pathlib.Path(data) / "lectern.db")
+    connection = connect(pathlib.Path(data) / "lectern.db")
     try:
         return [s for (s,) in connection.execute("SELECT state FROM ai_call_end ORDER BY call_id")]
     finally:
@@ -213,7 +213,7 @@ def test_after_a_kill_nothing_is_running(tmp_path, upstream):
     upstream.default = "endless?delay_ms=20"
     connection, response = daemon.open("POST", "/v1/actions/generate_text", daemon.admin_key, {"input": {"prompt": "x"}, "stream": True})
     shown = response.read1(4096)
-    with contextlib.closing(sqlite3.connect(daemon.data / "lectern.db")) as database:  # a checkpoint is written each second
+    with contextlib.closing(connect(daemon.data / "lectern.db")) as database:  # a checkpoint is written each second
         wait_until(lambda: database.execute("SELECT COUNT(*) FROM ai_call_checkpoint").fetchone()[0] > 0, what="a checkpoint")
     daemon.stop(signal.SIGKILL)
     connection.close()

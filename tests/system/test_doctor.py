@@ -3,12 +3,12 @@ import contextlib
 import http.server
 import json
 import re
-import sqlite3
 import threading
 import time
 
 import pytest
 from conftest import Daemon, check_end, wait_until
+from database import connect
 
 DAY = 86400000
 DEPLOYMENT = ["files", "storage", "database", "network", "rules"]  # what only the operator is told, at the command line
@@ -39,7 +39,7 @@ def doctor(daemon):
 
 
 def sql(daemon, *statements):
-    with contextlib.closing(sqlite3.connect(daemon.data / "lectern.db", timeout=60)) as db, db:
+    with contextlib.closing(connect(daemon.data / "lectern.db", timeout=60)) as db, db:
         for text, *values in statements:
             db.execute(text, values)
 
@@ -306,7 +306,7 @@ def test_a_clock_that_services_do_not_agree_with(daemon, skew, words):
 def test_a_database_that_is_damaged(tmp_path):
     d = Daemon(tmp_path / "data")
     assert d.stop() == 0
-    with contextlib.closing(sqlite3.connect(d.data / "lectern.db")) as db:
+    with contextlib.closing(connect(d.data / "lectern.db")) as db:
         size = db.execute("PRAGMA page_size").fetchone()[0]
         page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ai_call_attempt'").fetchone()[0]
     with open(d.data / "lectern.db", "r+b") as file:

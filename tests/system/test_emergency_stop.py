@@ -1,7 +1,6 @@
 """Emergency stops: within a second nothing of the site asks a model any more, what runs is ended and recorded, and everything else goes on."""
 import concurrent.futures
 import json
-import sqlite3
 import subprocess
 import threading
 import time
@@ -9,6 +8,7 @@ import urllib.parse
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, best_of, check_end, read_events, wait_until
+from database import connect
 
 STOP = "/v1/emergency-stop"
 COURSE, UNIT = "course-v1:Org+Course+Run", "block-v1:Org+Course+Run+type@vertical+block@u1"
@@ -291,7 +291,7 @@ def test_twenty_streams_end_within_a_second_by_http(site, upstream):
 def test_twenty_streams_end_within_a_second_of_what_another_process_wrote(site, upstream):
     """As `lectern emergency-stop set` does, without the time that a program takes to start."""
     def write(sql, *values):
-        with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
+        with connect(site.data / "lectern.db", timeout=60) as db:
             db.execute(sql, values)
         db.close()
         return time.time()

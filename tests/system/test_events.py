@@ -2,13 +2,13 @@
 import contextlib
 import json
 import random
-import sqlite3
 import threading
 import time
 import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from openai_packages import install_python
 from receiver import Receiver
 from test_grading import DECISION, TEXT as TEXT_OF_SUBMISSION, request_of, verdict
@@ -46,7 +46,7 @@ class Rig:
         return answer.json["id"]
 
     def rows(self, sql, *values):
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'data/lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+        with contextlib.closing(connect(f"file:{self.folder / 'data/lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
             return database.execute(sql, values).fetchall()
 
     def dead(self, query=""):

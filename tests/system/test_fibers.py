@@ -2,10 +2,10 @@
 import json
 import signal
 import socket
-import sqlite3
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from test_tasks import ask, prepare
 
 
@@ -83,7 +83,7 @@ def test_a_client_that_sends_slowly_and_one_that_does_not_read(d):
 def test_a_commit_that_does_not_come(d):
     """The database is held by somebody else: whoever writes waits for the commit."""
     body = {"input": {"text": "Water moves. It rains. It flows."}}
-    holder = sqlite3.connect(d.data / "lectern.db", timeout=60, isolation_level=None)
+    holder = connect(d.data / "lectern.db", timeout=60, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
         connection = socket.create_connection(("127.0.0.1", d.port))

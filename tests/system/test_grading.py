@@ -3,13 +3,13 @@ import concurrent.futures
 import copy
 import json
 import re
-import sqlite3
 import threading
 import uuid
 from urllib.parse import quote
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from test_tools import Model
 
 TEXT = "Plants need light. In my experiment the bean in the dark cupboard turned pale after nine days, while the one on the sill grew green leaves."
@@ -272,7 +272,7 @@ def test_gradings_are_kept_for_so_many_days(tmp_path):
     assert d.request("POST", "/v1/workflows/run", d.admin_key, {**run, "user_input": {**run["user_input"], "submission_id": "young"}}).status == 200
     d.cli("site", "set", "demo", "grading_keep_days=10")
     assert d.stop() == 0
-    database = sqlite3.connect(tmp_path / "data/lectern.db")
+    database = connect(tmp_path / "data/lectern.db")
     for name, days in (("old", 10.1), ("young", 9.9)):
         assert database.execute("UPDATE grading SET created_at = created_at - ? WHERE submission_id = ?", (int(days * 86400e3), name)).rowcount == 1
     database.commit()

@@ -5,11 +5,11 @@ import http.client
 import itertools
 import json
 import signal
-import sqlite3
 import time
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 from double.upstream import Upstream
 from tokens import claims, token
 
@@ -218,7 +218,7 @@ def test_the_client_may_leave_and_ask_again(site, double):
 
 def test_the_client_may_leave_while_its_key_is_being_kept(site, double):
     key = new_key()
-    with contextlib.closing(sqlite3.connect(site.data / "lectern.db", isolation_level=None)) as disk:
+    with contextlib.closing(connect(site.data / "lectern.db", isolation_level=None)) as disk:
         wait_until(lambda: site.figure("lectern_store_queued_bytes") == 0, what="the end of what is written")
         disk.execute("BEGIN IMMEDIATE")  # nobody else can write now
         connection = http.client.HTTPConnection("127.0.0.1", site.port)
@@ -382,7 +382,7 @@ def test_it_holds_after_a_restart_and_a_call_that_a_crash_cut_off_is_not_made_ag
 
 
 def rows(daemon, sql, *values):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         return db.execute(sql, values).fetchall()
 
 
@@ -397,7 +397,7 @@ def test_a_key_is_free_again_when_its_time_is_over(site, double):
 
 
 def test_keys_whose_time_is_over_go_faster_than_they_come(site):
-    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
+    with connect(site.data / "lectern.db", timeout=60) as db:
         db.executemany("INSERT INTO idempotency_key (site_id, caller, name, request_hash, state, created_at, expires_at)"
                        " VALUES (1, 'user old', ?, x'00', 'done', 1, 2)", [(f"old-{i}",) for i in range(1500)])
     wait_until(lambda: rows(site, "SELECT COUNT(*) FROM idempotency_key WHERE caller = 'user old'") == [(0,)], what="the sweep")
@@ -405,7 +405,7 @@ def test_keys_whose_time_is_over_go_faster_than_they_come(site):
 
 def test_a_caller_has_so_many_keys_and_no_more(site, double):
     caller = rows(site, "SELECT DISTINCT caller FROM idempotency_key WHERE caller LIKE 'user %'")[0][0]
-    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
+    with connect(site.data / "lectern.db", timeout=60) as db:
         db.executemany("INSERT INTO idempotency_key (site_id, caller, name, request_hash, state, created_at, expires_at)"
                        " VALUES (1, ?, ?, x'00', 'done', 1, ?)",
                        [(caller, f"full-{i}", 1 << 50) for i in range(10000)])

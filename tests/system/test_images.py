@@ -7,7 +7,6 @@ import random
 import re
 import shutil
 import signal
-import sqlite3
 import struct
 import subprocess
 import threading
@@ -17,6 +16,7 @@ import zlib
 
 import pytest
 from conftest import Daemon, check_end, contents, wait_until
+from database import connect
 from pictures import add_painter, b64, chunk, png
 
 MARK = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -166,7 +166,7 @@ def files(daemon):
 
 
 def query(daemon, sql, *values):
-    with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True) as db:
+    with connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True) as db:
         return db.execute(sql, values).fetchall()
 
 
@@ -439,12 +439,12 @@ def test_what_an_attempt_that_failed_has_written_goes(daemon, pictures):
 def test_an_end_that_cannot_be_recorded_leaves_no_picture(daemon, pictures):
     set_up(daemon, pictures)
     tape(daemon, pictures, two=[{"base64": b64(png())}, {"base64": b64(png(9, 9))}])
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("CREATE TRIGGER fault BEFORE INSERT ON ai_action_generate_image BEGIN SELECT RAISE(ABORT, 'fault'); END")
     assert ask(daemon, "two", count=2).status >= 400
     wait_until(lambda: query(daemon, "SELECT n, delete_at FROM image_file ORDER BY n") == [(1, 1), (2, 1)] or files(daemon) == {},
                what="both to be told of as left, or gone")
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("DROP TRIGGER fault")
 
 
@@ -704,7 +704,7 @@ def test_the_sweep_of_old_contents_takes_pictures_along(daemon, pictures):
     set_up(daemon, pictures)
     file = made(daemon)["draft_file"]
     daemon.stop()
-    with sqlite3.connect(daemon.data / "lectern.db") as db:
+    with connect(daemon.data / "lectern.db") as db:
         db.execute("UPDATE image_file SET delete_at = 1")  # as retention and erasure leave it
     again = Daemon(daemon.data)
     wait_until(lambda: files(again) == {}, what="the file to go")

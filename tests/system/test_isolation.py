@@ -2,10 +2,10 @@
 import contextlib
 import datetime
 import json
-import sqlite3
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from double.upstream import Upstream
 from course_packages import write_cc
 from routes import NOWHERE, body_schema, fill, least, routes
@@ -64,7 +64,7 @@ class Two:
         course = self.daemon.request("POST", f"/v1/courses?course_id={MARK}", self.a, write_cc(), {"Content-Type": "application/zip"}).json
         price = self.made("POST", "/v1/prices", {"model": MARK, "input": 1, "output": 1})
         destination = self.made("POST", "/v1/event-destinations", {"name": MARK, "kind": "webhook", "url": "http://127.0.0.1:9/" + MARK, "enabled": False})
-        with contextlib.closing(sqlite3.connect(self.daemon.data / "lectern.db", timeout=60)) as database, database:
+        with contextlib.closing(connect(self.daemon.data / "lectern.db", timeout=60)) as database, database:
             dead = database.execute("INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at) VALUES"
                                     " (?, (SELECT id FROM site WHERE slug = 'demo'), ?, ?, 'call.completed', '', 1795348800000000, '{}', 1795348800000)",
                                     (destination["id"], MARK, MARK)).lastrowid

@@ -3,10 +3,10 @@ import collections
 import concurrent.futures
 import json
 import signal
-import sqlite3
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 
 CLIENTS = 64
 TEXT = "Plants take in light. They make sugar of it with water and air. Animals eat the plants. So all food begins with light."
@@ -48,7 +48,7 @@ def used_of(d, user, course):
 
 
 def rows(d, sql, *values):
-    with sqlite3.connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True) as db:
+    with connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True) as db:
         return db.execute(sql, values).fetchall()
 
 

@@ -4,12 +4,12 @@ import io
 import json
 import os
 import random
-import sqlite3
 import urllib.parse
 import uuid
 
 import pytest
 from conftest import Daemon, check_end, wait_until
+from database import connect
 from test_pages import add_dead_event, add_destination, COURSE, MORE, add, grade, run
 
 ROWS = 9
@@ -37,7 +37,7 @@ class Words:
 
 
 def sql(daemon, statement, *values):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute(statement, values)
 
 
@@ -338,7 +338,7 @@ def test_what_is_too_much_is_cut_and_says_so(tmp_path):
     """A file has at most 50,000 rows; more than 100,000 are not sorted, but searched."""
     d = Daemon(tmp_path / "data")
     add(d, "POST", "/v1/profiles", {"slug": "chat", "base_filepath": "mock/mock.json5"})
-    with sqlite3.connect(d.data / "lectern.db", timeout=60) as db:
+    with connect(d.data / "lectern.db", timeout=60) as db:
         site_id, profile = db.execute("SELECT site_id, id FROM workflow_profile").fetchone()
         db.executemany("INSERT INTO workflow_session (uuid, site_id, user_id, scope_id, profile_id, created_at, updated_at)"
                        " VALUES (?, ?, ?, 0, ?, 1, 1)",

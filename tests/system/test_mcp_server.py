@@ -3,12 +3,12 @@ docs/mcp-server.md says what each part does."""
 import base64
 import http.client
 import json
-import sqlite3
 from urllib.parse import quote
 
 import pytest
 
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from double.upstream import TEXT, Upstream
 from tokens import claims, token
 
@@ -305,7 +305,7 @@ OWN = "course-v1:Org+Own+2026"
 
 def put_course(daemon, blocks, slug="demo", course=OWN):
     """Rows as an import writes them: (kind, id, parent, hidden, text)."""
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         (id_,) = db.execute("INSERT INTO course (site_id, course_id, title, language, format, sha256, revision, imported_at) SELECT id, ?, 'T', 'en', 'olx', '', 1, 1 "
                             "FROM site WHERE slug = ? RETURNING id", (course, slug)).fetchone()
         db.executemany("INSERT INTO course_block (course, revision, position, parent, kind, block_id, category, display_name, text, hidden, sha256) "
@@ -313,7 +313,7 @@ def put_course(daemon, blocks, slug="demo", course=OWN):
                        [(id_, i, parent, kind, name, name, text, hidden, f"{slug} {name}") for i, (kind, name, parent, hidden, text) in enumerate(blocks)])
 
     def pieces():
-        with sqlite3.connect(f"file:{daemon.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
+        with connect(f"file:{daemon.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
             return db.execute("SELECT count(DISTINCT block_id) FROM course_chunk WHERE course = ?", (id_,)).fetchone()[0]
 
     wait_until(lambda: pieces() == sum(kind == "block" for kind, *_ in blocks), what="the index")

@@ -9,11 +9,11 @@ import random
 import re
 import shutil
 import socket
-import sqlite3
 import subprocess
 
 import pytest
 from conftest import ROOT, Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 from openai_packages import install_python
 
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
@@ -122,7 +122,7 @@ SCENARIOS = ["ok", "ok", "chunks", "no_usage", "think", "401", "429?retry_after=
 
 
 def register(daemon):
-    with contextlib.closing(sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
+    with contextlib.closing(connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
         calls = db.execute("SELECT b.action, e.state, e.code FROM ai_call b JOIN ai_call_end e ON e.call_id = b.id").fetchall()
         attempts = db.execute("SELECT a.instance, b.action, a.success, a.code, COALESCE(a.prompt_tokens, 0), COALESCE(a.completion_tokens, 0), a.cost"
                               " FROM ai_call_attempt a JOIN ai_call b ON b.id = a.call_id").fetchall()

@@ -8,7 +8,6 @@ Where Lectern does otherwise on purpose, the test states what Lectern does and i
 import json
 import pathlib
 import re
-import sqlite3
 import sys
 import urllib.parse
 
@@ -16,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from conftest import ROOT, Daemon, add_vendor, check_end, wait_until  # noqa: E402
+from database import connect
 
 TEXT = ("Plants take in light with their leaves. They use it to make sugar from water and air. Animals eat the plants. "
         "So nearly all food begins with light.")
@@ -209,13 +209,13 @@ def with_unknown_plugin(tmp_path, upstream):
 
 
 def set_plugin(daemon, plugin):
-    with sqlite3.connect(daemon.data / "lectern.db") as db:
+    with connect(daemon.data / "lectern.db") as db:
         db.execute("UPDATE provider_instance SET plugin = ? WHERE name = 'lost'", (plugin,))
     db.close()
 
 
 def rows(daemon, columns="name, plugin, config, position"):
-    db = sqlite3.connect(daemon.data / "lectern.db")
+    db = connect(daemon.data / "lectern.db")
     try:
         return db.execute(f"SELECT {columns} FROM provider_instance ORDER BY position").fetchall()
     finally:

@@ -7,7 +7,6 @@ import os
 import random
 import re
 import signal
-import sqlite3
 import threading
 import time
 import uuid
@@ -15,6 +14,7 @@ import uuid
 import pytest
 
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 from double.upstream import TEXT, Upstream
 
 BASE = "/openai/v1/responses"
@@ -461,7 +461,7 @@ def test_a_site_that_keeps_no_content_keeps_no_answer(tmp_path, double):
     d = Daemon(tmp_path / "data")
     add_vendor(d, double)
     before = ask(d)
-    database = sqlite3.connect(tmp_path / "data" / "lectern.db")
+    database = connect(tmp_path / "data" / "lectern.db")
 
     def ids():
         return {"resp_" + row[0].hex() for row in database.execute("SELECT id FROM openai_response")}
@@ -522,7 +522,7 @@ def test_answers_go_after_their_days(tmp_path, double):
     old, older, young = ask(d), ask(d), ask(d)
     goes_on = ask(d, previous_response_id=old["id"])
     assert d.stop() == 0
-    database = sqlite3.connect(data / "lectern.db")
+    database = connect(data / "lectern.db")
     for r, days in ((old, 9.9), (older, 10.1)):
         database.execute("UPDATE openai_response SET created_at = created_at - ? WHERE id = ?", (int(days * 86400e3), bytes.fromhex(r["id"][5:])))
     database.commit()
@@ -664,7 +664,7 @@ def test_what_was_under_way_at_a_kill_is_failed_with_its_text(tmp_path, double):
     seen = b""
     while b"output_text.delta\n" not in seen:
         seen += response.readline()
-    with contextlib.closing(sqlite3.connect(data / "lectern.db", timeout=60)) as db:  # a checkpoint is written each second
+    with contextlib.closing(connect(data / "lectern.db", timeout=60)) as db:  # a checkpoint is written each second
         wait_until(lambda: len("".join(t for t, in db.execute("SELECT text FROM ai_call_checkpoint"))) >= 2 * len("The water cyc"), what="a checkpoint")
     response_id = re.search(rb'"id":"(resp_[0-9a-f]+)"', seen).group(1).decode()
     d.stop(signal.SIGKILL)

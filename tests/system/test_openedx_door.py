@@ -11,6 +11,7 @@ import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 
 pytestmark = pytest.mark.usefixtures("as_before")
 DOOR = "/openedx-ai-extensions/v1/"
@@ -501,8 +502,7 @@ def test_a_site_with_too_many_calls_is_a_rate_limit(site, service, setting):
 
 
 def break_profile(site, slug, **columns):
-    import sqlite3
-    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
+    with connect(site.data / "lectern.db", timeout=60) as db:
         for column, value in columns.items():
             db.execute(f"UPDATE workflow_profile SET {column} = ?, version = version + 1 WHERE slug = ?", (value, slug))
         db.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")

@@ -6,12 +6,12 @@ import pathlib
 import resource
 import signal
 import socket
-import sqlite3
 import threading
 import time
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, run_lectern, wait_until
+from database import connect
 
 SOON = 25  # seconds; what is refused must not have waited for the load to go, which lasts far longer
 ASK = {"input": {"prompt": "hello"}}
@@ -248,7 +248,7 @@ def test_without_descriptors_it_refuses_and_recovers(tmp_path, upstream):
 
 
 def states(daemon):
-    connection = sqlite3.connect(daemon.data / "lectern.db")
+    connection = connect(daemon.data / "lectern.db")
     try:
         return [s for (s,) in connection.execute("SELECT state FROM ai_call_end ORDER BY call_id")]
     finally:

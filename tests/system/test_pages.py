@@ -2,13 +2,13 @@
 import base64
 import itertools
 import json
-import sqlite3
 import urllib.parse
 import uuid
 
 import pytest
 from conftest import Daemon, check_end, wait_until
 from course_packages import write_cc
+from database import connect
 
 COURSE = "course-v1:Org+Course+Run"
 # Lists that have no pages, and why.
@@ -64,13 +64,13 @@ def grade(daemon):
 
 
 def add_session(daemon):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("INSERT INTO workflow_session (uuid, site_id, user_id, scope_id, profile_id, created_at, updated_at)"
                    " SELECT ?, site_id, ?, 0, id, 1, 1 FROM workflow_profile WHERE slug = 'chat'", (str(uuid.uuid4()), f"u{n()}"))
 
 
 def add_notice(daemon):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("INSERT INTO usage_notice (site_id, limit_id, counter_key, slot, percent, created_at) SELECT id, 1, ?, 1, 80, 1 FROM site", (f"u{n()}",))
 
 
@@ -81,7 +81,7 @@ def add_destination(daemon, name, **more):
 
 def add_dead_event(daemon, user=None, kind="call.completed"):
     add_destination(daemon, "nobody")
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at) SELECT id, site_id, ?, ?, ?, '',"
                    " 1795348800000000, '{}', ? FROM event_destination WHERE name = 'nobody'", (user or f"u{n()}", f"e{n()}", kind, 4102444800000))
 

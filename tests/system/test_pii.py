@@ -3,13 +3,13 @@ import contextlib
 import json
 import re
 import signal
-import sqlite3
 import uuid
 from urllib.parse import quote, urlencode
 
 import pytest
 
 from conftest import Daemon, add_vendor, check_end, contents, wait_until
+from database import connect
 from double.upstream import Upstream
 
 COURSE = "course-v1:Org+Course+Run"
@@ -351,7 +351,7 @@ def test_an_erasure_takes_what_lies_behind_the_placeholders(tmp_path, double):
     daemon = start(tmp_path, double)
 
     def rows(user):
-        with contextlib.closing(sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+        with contextlib.closing(connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
             return database.execute("SELECT COUNT(*) FROM guard_value WHERE user_id = ?", (user,)).fetchone()[0]
     for user in ("u1", "u2"):
         assert daemon.request("POST", "/v1/actions/generate_text", daemon.service_key, {"user": {**USER, "id": user}, "input": {"prompt": TEXT}}).status == 200

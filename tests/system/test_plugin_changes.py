@@ -3,11 +3,11 @@ import concurrent.futures
 import json
 import os
 import shutil
-import sqlite3
 import threading
 
 import pytest
 from conftest import ROOT, Daemon, add_vendor, check_end, run_lectern, wait_until
+from database import connect
 from test_plugins import CONTENT, COURSE, add_profile, compile_plugin, run_profile
 from test_tools import Model, marked, once, results
 
@@ -341,7 +341,7 @@ def test_nothing_is_lost_while_builds_are_replaced(tmp_path, model):  # R18
     assert {a.status for a in answers} == {200}, next(a for a in answers if a.status != 200)
     seen = {a.json["response"]["build"] for a in answers}
     assert len({a.json["id"] for a in answers}) == 1000 and len(seen) >= 3, seen
-    with sqlite3.connect(f"file:{d.data}/lectern.db?mode=ro", uri=True) as db:
+    with connect(f"file:{d.data}/lectern.db?mode=ro", uri=True) as db:
         assert db.execute("SELECT count(*), count(DISTINCT call_id) FROM ai_action_try_alpha WHERE build LIKE 'build%'").fetchone() == (1004, 1004)
         assert db.execute("SELECT state, count(*) FROM ai_call JOIN ai_call_end ON call_id = id WHERE action = 'try_alpha' GROUP BY state").fetchall() == [("completed", 1004)]
     wait_until(lambda: len(children(d.process.pid)) == 1, timeout=LONG, what="the end of the old processes")

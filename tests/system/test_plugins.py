@@ -7,11 +7,11 @@ import pathlib
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 
 import pytest
 from conftest import BUILD, LECTERN, ROOT, Daemon, add_vendor, check_end, read_events, run_lectern, wait_until
+from database import connect
 from test_tools import Model, marked, once, results
 
 COURSE = "course-v1:Org+Course+Run"
@@ -290,7 +290,7 @@ def test_an_action_of_a_plugin_is_an_action(any_site, model):
     model.script = lambda body: "Of water\nThat is the title."
     answer = site.request("POST", "/v1/actions/suggest_title", site.admin_key, {"input": {"text": TEXT}, "user": {"id": "u2", "roles": ["teacher"]}})
     assert answer.status == 200 and answer.json["response"] == {"title": "Of water"}, answer
-    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
+    with connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
         assert db.execute("SELECT text, title FROM ai_action_suggest_title").fetchall() == [(TEXT, "Of water")]
     assert site.request("POST", "/v1/actions/suggest_title", site.admin_key, {"input": {"text": ""}}).status == 400
 
@@ -755,7 +755,7 @@ def test_a_crash_of_the_daemon_loses_nothing_that_is_recorded(tmp_path, model, p
     d = Daemon(d.data, "--plugin-dirs", plugins, "--plugin-in-process", "example")
     state = plugin_state(d, plugins)["example"]
     assert (state["faults"], state["state"]) == (1, "quarantined") and "it crashed the daemon: signal 6" in state["reason"]
-    with sqlite3.connect(f"file:{d.data}/lectern.db?mode=ro", uri=True) as db:
+    with connect(f"file:{d.data}/lectern.db?mode=ro", uri=True) as db:
         states = dict(db.execute("SELECT lower(hex(c.id)), e.state FROM ai_call c LEFT JOIN ai_call_end e ON e.call_id = c.id"))
     assert {states[id.replace("-", "")] for id in answered} == {"completed"} and None not in states.values()
     wait_until(lambda: run(d, model, [("count_words", {"text": "a b"})])[0].endswith(">") or None, timeout=60, what="the plugin's return")

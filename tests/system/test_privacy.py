@@ -3,13 +3,13 @@ import base64
 import contextlib
 import json
 import signal
-import sqlite3
 import subprocess
 import threading
 import uuid
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, check_end, contents, wait_until
+from database import connect
 from test_grading import TEXT, request_of, verdict
 from test_tools import Model
 
@@ -191,7 +191,7 @@ def erase(d, person, status=200, **options):
 
 
 def query(d, sql, *values):
-    with contextlib.closing(sqlite3.connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
+    with contextlib.closing(connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
         return database.execute(sql, values).fetchall()
 
 
@@ -265,7 +265,7 @@ def test_the_chain_of_the_register_still_verifies_and_finds_what_is_put_in_after
     again.marks["id"] = again.id = job["pseudonym"]
     assert erase(site, again)["calls"] == 0
     assert verify()[0] == 0, verify()
-    with contextlib.closing(sqlite3.connect(site.data / "lectern.db", timeout=60)) as database, database:
+    with contextlib.closing(connect(site.data / "lectern.db", timeout=60)) as database, database:
         database.execute("UPDATE ai_call_end SET partial = 'put in' WHERE call_id = (SELECT call_id FROM register_erasure LIMIT 1)")
     assert verify()[0] == 1, verify()
 
@@ -321,7 +321,7 @@ def test_an_erasure_that_a_kill_breaks_off_is_ended_by_the_next_daemon(tmp_path,
     live(d, service, person)
     for _ in range(60):
         ask(d, person, "many")
-    database = sqlite3.connect(d.data / "lectern.db", timeout=60)  # holds the file's log, so that the erasure cannot end
+    database = connect(d.data / "lectern.db", timeout=60)  # holds the file's log, so that the erasure cannot end
     database.execute("BEGIN")
     database.execute("SELECT count(*) FROM ai_call").fetchone()
     answer = d.request("POST", "/v1/privacy/erase", d.admin_key, {"user_id": person.id})

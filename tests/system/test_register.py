@@ -7,7 +7,6 @@ import os
 import pathlib
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import urllib.parse
 import pytest
 
 from conftest import BUILD, ROOT, Daemon, add_vendor, check_end, run_lectern, wait_until
+from database import connect
 
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from register_verify import Register  # noqa: E402
@@ -48,7 +48,7 @@ def whole(data):
 
 def sealed(daemon):
     """Returns when nothing waits to be chained."""
-    with contextlib.closing(sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
+    with contextlib.closing(connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
         wait_until(lambda: db.execute("SELECT (SELECT COUNT(*) FROM register_pending) + (SELECT COUNT(*) FROM register_erasure WHERE sealed = 0)").fetchone()[0] == 0,
                    what="the sealer's end")
 
@@ -80,7 +80,7 @@ def school(tmp_path_factory, service):
     for _ in range(3):
         assert ask(daemon, daemon.teacher).status == 502
     service.default = "ok"
-    with contextlib.closing(sqlite3.connect(daemon.data / "lectern.db", timeout=60)) as db:
+    with contextlib.closing(connect(daemon.data / "lectern.db", timeout=60)) as db:
         calls = [row[0] for row in db.execute("SELECT id FROM ai_call ORDER BY id")]
         db.execute("INSERT INTO tool_call VALUES (?, 1, 'roll_dice', '{\"sides\":6}', 'done', '', 3, 9)", (calls[3],))
         db.execute("INSERT INTO register_pending (call_id, kind) VALUES (?, 3)", (calls[3],))
@@ -89,7 +89,7 @@ def school(tmp_path_factory, service):
         db.commit()
         sealed(daemon)
     assert daemon.stop() == 0
-    with contextlib.closing(sqlite3.connect(daemon.data / "lectern.db", timeout=60)) as db:
+    with contextlib.closing(connect(daemon.data / "lectern.db", timeout=60)) as db:
         # the checkpoint above came behind its call's end, as none does; the chain is made anew with it
         for table in ("register_seal", "register_head", "register_pending"):
             db.execute(f"DELETE FROM {table}")
@@ -98,7 +98,7 @@ def school(tmp_path_factory, service):
         (daemon.data / "register.head").unlink()
     again = Daemon(daemon.data)
     sealed(again)
-    with contextlib.closing(sqlite3.connect(again.data / "lectern.db", timeout=60)) as db:
+    with contextlib.closing(connect(again.data / "lectern.db", timeout=60)) as db:
         for call in calls[1], calls[7]:
             erase(db, call)
         db.commit()
@@ -113,14 +113,14 @@ def copy(school, tmp_path):
 
 
 def change(data, *statements):
-    with contextlib.closing(sqlite3.connect(data / "lectern.db", timeout=60)) as db:
+    with contextlib.closing(connect(data / "lectern.db", timeout=60)) as db:
         for sql in statements:
             db.execute(sql) if isinstance(sql, str) else db.execute(*sql)
         db.commit()
 
 
 def read(data, sql, *values):
-    with contextlib.closing(sqlite3.connect(f"file:{data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
+    with contextlib.closing(connect(f"file:{data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
         return db.execute(sql, values).fetchall()
 
 
@@ -142,7 +142,7 @@ def keys_of(db, table):
 
 
 def columns_of(data):
-    with contextlib.closing(sqlite3.connect(data / "lectern.db")) as db:
+    with contextlib.closing(connect(data / "lectern.db")) as db:
         return [(table, c[1]) for table in RECORDS + ["register_seal", "register_head", "register_erasure"]
                 for c in db.execute(f"PRAGMA table_info({table})") if (table, c[1]) not in UNTOLD]
 
@@ -164,7 +164,7 @@ def test_a_change_of_any_column_of_any_row_is_found(school, tmp_path):
     rng = random.Random(seed)
     data = pathlib.Path(shutil.copytree(school, tmp_path / "data"))
     for table, column in columns_of(data):
-        with contextlib.closing(sqlite3.connect(data / "lectern.db", timeout=60)) as db:
+        with contextlib.closing(connect(data / "lectern.db", timeout=60)) as db:
             where = " AND ".join(f"{k} = ?" for k in keys_of(db, table))
             keys = rng.choice(db.execute(f"SELECT {', '.join(keys_of(db, table))} FROM {table}").fetchall())
             before = db.execute(f"SELECT {column} FROM {table} WHERE {where}", keys).fetchone()[0]
@@ -182,7 +182,7 @@ def test_a_change_of_any_column_of_any_row_is_found(school, tmp_path):
 
 @pytest.mark.parametrize("table", RECORDS + ["register_seal", "register_head"])
 def test_a_deleted_record_is_found(copy, table):
-    with contextlib.closing(sqlite3.connect(copy / "lectern.db")) as db:
+    with contextlib.closing(connect(copy / "lectern.db")) as db:
         keys = keys_of(db, table)
         row = random.choice(db.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall())
         if table.startswith("ai_action"):  # one that is blank would say nothing
@@ -313,7 +313,7 @@ def test_verifying_beside_a_daemon_under_load_gives_no_false_alarm(tmp_path):
             ask(daemon, daemon.learner, "summarise_text")
 
     def erasing():
-        with contextlib.closing(sqlite3.connect(daemon.data / "lectern.db", timeout=60)) as db:
+        with contextlib.closing(connect(daemon.data / "lectern.db", timeout=60)) as db:
             while not stop.is_set():
                 call = db.execute("SELECT b.id FROM ai_call b JOIN register_seal s ON s.call_id = b.id AND s.kind = 2 WHERE NOT EXISTS"
                                   " (SELECT 1 FROM register_erasure e WHERE e.call_id = b.id) ORDER BY b.id DESC LIMIT 1").fetchone()
@@ -402,7 +402,7 @@ def test_a_sealer_that_does_not_come_is_told(copy):
 
 def make_older(data, days, calls):
     """The calls are so many days older: ids, times, everything; the chain is made anew."""
-    with contextlib.closing(sqlite3.connect(data / "lectern.db", timeout=60)) as db:
+    with contextlib.closing(connect(data / "lectern.db", timeout=60)) as db:
         tables = [("ai_call", "id"), ("ai_call_end", "call_id"), ("ai_call_attempt", "call_id"), ("ai_call_checkpoint", "call_id"), ("tool_call", "call_id"), ("ai_call_feedback", "call_id")]
         tables += [(row[0], "call_id") for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'ai_action_*'")]
         for call in calls:
@@ -564,7 +564,7 @@ def test_no_cell_of_an_export_is_a_formula_and_commas_and_lines_stay_in_theirs(c
 
 
 def test_an_export_of_many_calls_takes_no_more_memory_than_one_of_few(copy):
-    with contextlib.closing(sqlite3.connect(copy / "lectern.db", timeout=60)) as db:
+    with contextlib.closing(connect(copy / "lectern.db", timeout=60)) as db:
         db.executemany("INSERT INTO ai_call VALUES (?, 1, ?, 'generate_text', 'c', 'l', 'p', 1, ?)",
                        ((bytes.fromhex(f"01a0{i:012x}8000000000000000"), f"u{i}", 1795000000000 + i) for i in range(30000)))
         db.commit()

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import random
-import sqlite3
 import threading
 import time
 import urllib.parse
@@ -15,6 +14,7 @@ import zoneinfo
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from double.upstream import Upstream
 from test_roles import Lms, take_issuer, token
 
@@ -62,7 +62,7 @@ def random_call(dice, number, now):
 
 
 def write(database, calls):
-    with contextlib.closing(sqlite3.connect(database, timeout=60)) as db, db:
+    with contextlib.closing(connect(database, timeout=60)) as db, db:
         for c in calls:
             db.execute("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at) VALUES (?, ?, ?, ?, ?, '', ?, ?)",
                        (c["id"], c["site"], c["user_id"], c["action"], c["course_id"], c["placement"], c["created_at"]))
@@ -541,11 +541,11 @@ def removed(school):
     days = [day_of(iso(school.now - n * DAY)) for n in range(10, 60)]
     rows = [(1, dice.choice(days), "generate_text", dice.choice(["alpha", "old", ""]), "m", dice.choice(COURSES), dice.choice(["completed", "failed", "refused"]),
              dice.randrange(1, 90), dice.randrange(900), dice.randrange(900), dice.randrange(1800), dice.randrange(10**6), 1) for _ in range(300)]
-    with contextlib.closing(sqlite3.connect(school.daemon.data / "lectern.db", timeout=60)) as db, db:
+    with contextlib.closing(connect(school.daemon.data / "lectern.db", timeout=60)) as db, db:
         db.executemany("INSERT OR IGNORE INTO register_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         kept = db.execute("SELECT day, provider, course_id, state, calls, total_tokens, cost, unpriced FROM register_summary").fetchall()
     yield kept
-    with contextlib.closing(sqlite3.connect(school.daemon.data / "lectern.db", timeout=60)) as db, db:
+    with contextlib.closing(connect(school.daemon.data / "lectern.db", timeout=60)) as db, db:
         db.execute("DELETE FROM register_summary")
 
 
@@ -618,7 +618,7 @@ def test_a_report_over_many_calls_lets_calls_go_on(tmp_path):
     d.cli("site", "set", "demo", "policy_by_lms=true")
     many, now = 60000, int(time.time() * 1000)
     dice = random.Random(SEED)
-    with contextlib.closing(sqlite3.connect(d.data / "lectern.db", timeout=60)) as db, db:
+    with contextlib.closing(connect(d.data / "lectern.db", timeout=60)) as db, db:
         ids = [(make_id(now - n * 1000 - 5000, n), now - n * 1000 - 5000, f"u{dice.randrange(500)}", dice.randrange(30000)) for n in range(many)]
         db.executemany("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at)"
                        " VALUES (?, 1, ?, 'generate_text', 'c', '', '', ?)", [(i, user, ms) for i, ms, user, _ in ids])

@@ -4,7 +4,6 @@ import json
 import random
 import re
 import signal
-import sqlite3
 import threading
 import time
 import uuid
@@ -13,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 from double.upstream import TEXT, Upstream
 
 HERE, ELSEWHERE = "course-v1:Org+Here+Run", "course-v1:Org+Elsewhere+Run"
@@ -44,7 +44,7 @@ class Site:
         return asked == 0
 
     def rows(self, sql, *values):
-        with sqlite3.connect(f"file:{self.d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as database:
+        with connect(f"file:{self.d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as database:
             return database.execute(sql, values).fetchall()
 
 
@@ -318,7 +318,7 @@ def test_the_cost_report_has_what_was_saved(site):
     assert (total["calls"], total["cached_calls"]) == (3, 2), total
     assert total["saved_cost"] == sum(c["cached"]["saved_cost"] or 0 for c in register[1:])
     assert total["cost"] == sum(c.get("cost") or 0 for c in register)
-    with sqlite3.connect(site.d.data / "lectern.db", timeout=60) as database:  # as if the first call had had a price
+    with connect(site.d.data / "lectern.db", timeout=60) as database:  # as if the first call had had a price
         database.execute("UPDATE answer_cache_hit SET saved_cost = 70 WHERE call_id IN (SELECT id FROM ai_call WHERE user_id = 'cache-saved')")
     total = site.d.request("GET", "/v1/reports/cost?group_by=none&user=cache-saved", site.d.admin_key).json["total"]
     assert total["saved_cost"] == 140

@@ -7,12 +7,12 @@ import os
 import pty
 import random
 import signal
-import sqlite3
 import subprocess
 from urllib.parse import quote
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 from test_api_basic import TEXT, problem, start_stream, summarise
 
 SERVER_FAULTS = {"internal_error", "invalid_configuration", "store_unavailable"}
@@ -365,7 +365,7 @@ def test_streams_that_never_end_are_told_so_when_the_daemon_stops(daemon, upstre
         assert (last.kind, last.data["code"]) == ("error", "cancelled")
         connection.close()
     assert daemon.stop() == 0
-    with sqlite3.connect(daemon.data / "lectern.db") as database:
+    with connect(daemon.data / "lectern.db") as database:
         assert database.execute("SELECT state, COUNT(*) FROM ai_call_end GROUP BY state").fetchall() == [("cancelled", 5)]
 
 

@@ -1,6 +1,5 @@
 """Scopes against the real daemon: /v1/scopes, /v1/scopes/resolve, `lectern scope`, what a save refuses, and that nothing is half saved."""
 import json
-import sqlite3
 import threading
 import time
 import urllib.parse
@@ -8,6 +7,7 @@ import uuid
 
 import pytest
 from conftest import Daemon, best_of, check_end, wait_until
+from database import connect
 
 COURSE = "course-v1:Org+Course+Run"
 UNIT = "block-v1:Org+Course+Run+type@vertical+block@unit1"
@@ -17,7 +17,7 @@ EVIL_LOCATION = "a" * 100 + "!"
 
 def add_profile(daemon, slug, site="demo"):
     """A profile as a row: what is tested here is where it applies, not what it says."""
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         row = db.execute(
             "INSERT INTO workflow_profile (site_id, uuid, slug, description, base_filepath, version, created_at, updated_at)"
             " SELECT id, ?, ?, 'A profile', 'base/mock.json5', 1, 1, 1 FROM site WHERE slug = ?", (str(uuid.uuid4()), slug, site))
@@ -246,7 +246,7 @@ def test_a_change_among_100000_scopes_is_seen_by_the_next_look_up_and_holds_nobo
     daemon.profiles = [add_profile(daemon, "first")]
     context = {"course_id": "course-v1:Org+C77+R", "location_id": "unit3", "ui_slot_selector_id": "slot"}
     total = 100000 + resolve(daemon, **context)["considered_total"]  # the demo has some of its own
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         site = db.execute("SELECT id FROM site WHERE slug = 'demo'").fetchone()[0]
         db.executemany("INSERT INTO workflow_scope (site_id, uuid, profile_id, service_variant, course_id, location_regex, ui_slot_selector_id, enabled,"
                        " specificity_index, created_at, updated_at) VALUES (?, ?, ?, 'lms', ?, ?, 'slot', 1, 7, 1, 1)",

@@ -2,12 +2,12 @@
 import http.server
 import json
 import signal
-import sqlite3
 import threading
 import urllib.parse
 
 import pytest
 from conftest import Daemon, check_end, run_lectern, wait_until
+from database import connect
 
 DEMO = "course-v1:Lectern+Demo+2026"
 PATH = "/v1/courses/" + urllib.parse.quote(DEMO, safe="")
@@ -229,7 +229,7 @@ def test_without_the_vendor_full_text_answers_and_says_so(daemon, vectors):
 
 def put_course(daemon, blocks, revision=1, course=OWN):
     """Rows as an import writes them: (kind, id, parent, hidden, text)."""
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=30) as db:
+    with connect(daemon.data / "lectern.db", timeout=30) as db:
         (site,) = db.execute("SELECT id FROM site WHERE slug = 'demo'").fetchone()
         db.execute("INSERT INTO course (site_id, course_id, title, language, format, sha256, revision, imported_at) VALUES (?, ?, 'T', 'en', 'olx', '', 0, 1) "
                    "ON CONFLICT DO NOTHING", (site, course))
@@ -250,7 +250,7 @@ def test_what_a_learner_may_not_see_reaches_neither_model_nor_citation(site):
     answer = site.request("POST", RUN, site.service_key, asked)
     assert answer.status == 200 and "swordfish" not in answer.body.decode(), answer
     assert {c["block_id"] for c in answer.json["response"]["citations"]} == {"b-open"}
-    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
+    with connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
         kept = [str(row) for row in db.execute("SELECT * FROM ai_action_continue_conversation")]
     assert not [row for row in kept if "swordfish" in row]
 
@@ -259,13 +259,13 @@ def test_the_index_of_a_course_goes_with_it(site):
     course = "course-v1:Org+Gone+2026"
     put_course(site, [("block", "b-gone", -1, 0, "A quagga is no zebra.")], course=course)
     wait_until(lambda: index(site, "/v1/courses/" + urllib.parse.quote(course, safe="")).get("state") == "ready", what="the index")
-    with sqlite3.connect(site.data / "lectern.db", timeout=30) as db:
+    with connect(site.data / "lectern.db", timeout=30) as db:
         (id_,) = db.execute("SELECT id FROM course WHERE course_id = ?", (course,)).fetchone()
         db.execute("DELETE FROM course_block WHERE course = ?", (id_,))
         db.execute("DELETE FROM course WHERE id = ?", (id_,))
 
     def left():
-        with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
+        with connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
             return db.execute("SELECT (SELECT count(*) FROM course_chunk WHERE course = ?) + (SELECT count(*) FROM course_index WHERE course = ?) + "
                               "(SELECT count(*) FROM course_fulltext WHERE course_fulltext MATCH 'quagga')", (id_, id_)).fetchone()[0]
 
@@ -279,7 +279,7 @@ def test_an_index_goes_on_after_sigkill(tmp_path):
     put_course(d, blocks)
 
     def chunks():
-        with sqlite3.connect(f"file:{data}/lectern.db?mode=ro", uri=True) as db:
+        with connect(f"file:{data}/lectern.db?mode=ro", uri=True) as db:
             return db.execute("SELECT count(DISTINCT block_id) FROM course_chunk WHERE block_id LIKE 'b%'").fetchone()[0]
 
     wait_until(lambda: chunks() >= 64, what="the first pieces")

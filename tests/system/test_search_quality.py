@@ -1,13 +1,13 @@
 """How good search is (tests/quality/search.py says what is measured), and that a question of common words is answered in a large course."""
 import pathlib
 import random
-import sqlite3
 import sys
 import urllib.parse
 
 import pytest
 
 from conftest import Daemon, check_end, wait_until
+from database import connect
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "quality"))
 import search as quality  # noqa: E402
@@ -29,7 +29,7 @@ def test_the_right_block_is_among_five(tmp_path, capsys):
 
 
 def put_pages(daemon, texts):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         (id_,) = db.execute("INSERT INTO course (site_id, course_id, title, language, format, sha256, revision, imported_at) SELECT id, ?, 'T', 'en', 'olx', '', 1, 1 "
                             "FROM site WHERE slug = 'demo' RETURNING id", (COURSE,)).fetchone()
         db.executemany("INSERT INTO course_block (course, revision, position, parent, kind, block_id, category, display_name, text, hidden, sha256) "

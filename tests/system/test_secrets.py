@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 from conftest import Daemon, contents, run_lectern, wait_until
+from database import connect
 
 KEY, OTHER, SHARED = "sk-canary-8f3b21aa90", "sk-canary-77c0ffee11", "issuer-canary-0123456789abcdef"
 
@@ -122,9 +123,8 @@ def test_a_lost_secret_stays_stored_until_it_is_set_or_deleted(data):
 
 
 def test_a_secret_is_given_in_clear(data):
-    import sqlite3
     add_provider(data)
-    with sqlite3.connect(data / "lectern.db") as db:
+    with connect(data / "lectern.db") as db:
         sealed = json.loads(db.execute("SELECT config FROM provider_instance").fetchone()[0])["api_key"]
     for words in (["set", "vendor", "config.api_key=" + sealed], ["add", "other", "--plugin", "openai", "api_key=" + sealed]):
         refused = run_lectern("provider", *words, "--data", data, check=False)
@@ -136,8 +136,7 @@ def test_a_sealed_key_cannot_be_moved_to_another_site(data):
     add_provider(data)
     run_lectern("site", "add", "thief", "--data", data)
     run_lectern("provider", "add", "stolen", "--plugin", "openai", "--site", "thief", "--data", data, "api_key=x")
-    import sqlite3
-    db = sqlite3.connect(data / "lectern.db")
+    db = connect(data / "lectern.db")
     db.execute("UPDATE provider_instance SET config = (SELECT config FROM provider_instance WHERE name = 'vendor') WHERE name = 'stolen'")
     db.commit()
     db.close()
@@ -174,8 +173,7 @@ def test_a_daemon_does_not_start_on_a_master_key_that_others_may_read(data):
 
 def test_what_was_stored_in_clear_is_sealed_at_the_next_start(data):
     add_provider(data)
-    import sqlite3
-    db = sqlite3.connect(data / "lectern.db")
+    db = connect(data / "lectern.db")
     db.execute("UPDATE provider_instance SET config = ?", (json.dumps({"api_key": OTHER}),))
     db.commit()
     db.close()

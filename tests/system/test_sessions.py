@@ -3,7 +3,6 @@ import base64
 import hashlib
 import hmac
 import json
-import sqlite3
 import threading
 import time
 import urllib.request
@@ -11,6 +10,7 @@ import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, contents, read_events, run_lectern, wait_until
+from database import connect
 
 pytestmark = pytest.mark.usefixtures("as_before")
 COURSE = "course-v1:Org+Course+Run"
@@ -212,7 +212,7 @@ def test_the_turn_is_durable_when_the_streams_end_is_sent(site, service, place):
         text += event.data["text"] if event.kind == "delta" else ""
         if event.kind == "done":
             break
-    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
+    with connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
         rows = db.execute("SELECT messages, state FROM workflow_submission t JOIN workflow_session s ON s.id = t.session_id WHERE s.uuid = ?",
                           (event.data["session_id"],)).fetchall()
     db.close()
@@ -342,7 +342,7 @@ def test_a_token_for_one_course_sees_the_sessions_of_that_course_alone(site, ser
 
 def test_learners_get_the_filtered_thread_and_the_debug_thread_has_everything(site, mine):
     messages = [{"role": "system", "content": "rules"}, {"role": "user", "content": [{"type": "x"}]}, {"role": "user", "content": "seen"}]
-    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
+    with connect(site.data / "lectern.db", timeout=60) as db:
         db.execute("INSERT INTO workflow_submission (uuid, session_id, thread, position, state, messages, created_at)"
                    " SELECT ?, id, thread, 2, 'completed', ?, 1 FROM workflow_session WHERE uuid = ?", (str(uuid.uuid4()), json.dumps(messages), mine))
     db.close()
@@ -408,7 +408,7 @@ def test_clear_and_delete_by_their_owner(site, mine):
     assert thread(site, mine, key=site.learner)["thread"] is None
     assert site.request("DELETE", f"/v1/sessions/{mine}", site.learner).status == 204
     assert site.request("GET", f"/v1/sessions/{mine}", site.learner).status == 404
-    with sqlite3.connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
+    with connect(f"file:{site.data}/lectern.db?mode=ro", uri=True, timeout=60) as db:
         left = db.execute("SELECT COUNT(*) FROM workflow_submission t LEFT JOIN workflow_session s ON s.id = t.session_id WHERE s.id IS NULL").fetchone()
     db.close()
     assert left == (0,)
@@ -438,7 +438,7 @@ def keep(service, text, answer, before=None):
 
 
 def set_remote(daemon, session, response_id, instance="vendor"):
-    with sqlite3.connect(daemon.data / "lectern.db", timeout=60) as db:
+    with connect(daemon.data / "lectern.db", timeout=60) as db:
         db.execute("UPDATE workflow_session SET remote_response_id = ?, remote_instance_id ="
                    " COALESCE((SELECT id FROM provider_instance WHERE name = ?), 999) WHERE uuid = ?", (response_id, instance, session))
     db.close()

@@ -1,11 +1,11 @@
 """Switches that end of themselves, switches for the others, and what GET /v1/actions says of why something is off."""
 import datetime
 import json
-import sqlite3
 import urllib.parse
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import connect
 
 S, E, G, C = "summarise_text", "explain_text", "generate_text", "continue_conversation"
 TEXT = {"text": "Plants make sugar from light. They take water."}
@@ -53,7 +53,7 @@ def ask(d, **place):
 
 def pass_by(d, table):
     """What a test has no time to wait for: all switches of the table have ended a moment ago. Returns when the daemon has read that."""
-    with sqlite3.connect(d.data / "lectern.db", timeout=60) as db:
+    with connect(d.data / "lectern.db", timeout=60) as db:
         db.execute(f"UPDATE {table} SET until_at = 1000 WHERE until_at > 0")
         db.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
     db.close()

@@ -1,13 +1,13 @@
 """Background tasks against the real daemon: the queue, its limits, what survives a crash, and how they are asked for, followed and cancelled."""
 import json
 import signal
-import sqlite3
 import threading
 import time
 import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 
 pytestmark = pytest.mark.usefixtures("as_before")
 COURSE = "course-v1:Org+Course+Run"
@@ -76,7 +76,7 @@ def wait_running(daemon, task):
 
 
 def rows(daemon, sql, *values):
-    with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
+    with connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
         return db.execute(sql, values).fetchall()
 
 

@@ -3,11 +3,11 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import time
 
 import pytest
 from conftest import Daemon, add_vendor, check_end
+from database import connect
 from test_tools import Model
 
 COURSE = "course-v1:Org+Course+Run"
@@ -58,7 +58,7 @@ def write(body):
 
 
 def rows(daemon, sql, *values):
-    with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
+    with connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
         return db.execute(sql, values).fetchall()
 
 
@@ -88,7 +88,7 @@ def check(daemon, kind, number, task):
 
 def watch(daemon, until):
     """Looks at the store until so many tasks have ended; no snapshot may show half of something."""
-    with sqlite3.connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
+    with connect(f"file:{daemon.data / 'lectern.db'}?mode=ro", uri=True, timeout=60) as db:
         end = time.time() + 300
         while db.execute("SELECT COUNT(*) FROM workflow_task WHERE completed_at > 0").fetchone()[0] < until:
             assert db.execute(HALF).fetchall() == []

@@ -2,11 +2,11 @@
 import contextlib
 import json
 import re
-import sqlite3
 import urllib.parse
 
 import pytest
 from conftest import Daemon, add_vendor, check_end
+from database import connect
 
 pytestmark = pytest.mark.usefixtures("as_before")
 
@@ -166,7 +166,7 @@ def test_where_they_are_offered(site, service):
 def test_each_call_is_kept_in_a_table_of_its_action_and_no_image_in_any(site, service):
     says(service, "Um", "Better", moderation(hate=1), "Un faro")
     ids = {action: ask(site, action).json["id"] for action in ("translate_text", "improve_text", "moderate_text", "describe_image")}
-    with contextlib.closing(sqlite3.connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True)) as database:
+    with contextlib.closing(connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True)) as database:
         rows = {}
         for action, number in ids.items():
             cursor = database.execute(f"SELECT * FROM ai_action_{action} WHERE call_id = ?", (bytes.fromhex(number.replace("-", "")),))

@@ -2,13 +2,13 @@
 import contextlib
 import json
 import signal
-import sqlite3
 import threading
 import uuid
 from urllib.parse import quote
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 from test_tools import RUN, Model, results, stored_tools
 
 COURSE = "course-v1:Org+Course+Run"
@@ -102,7 +102,7 @@ class Talk:
 
 
 def rows(d, run):
-    with contextlib.closing(sqlite3.connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
+    with contextlib.closing(connect(f"file:{d.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as db:
         return db.execute("SELECT tool, arguments, state, user_id, decided_at > 0 FROM tool_approval WHERE run_id = ? ORDER BY id",
                           (uuid.UUID(run).bytes,)).fetchall()
 

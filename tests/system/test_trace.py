@@ -2,11 +2,11 @@
 import base64
 import contextlib
 import json
-import sqlite3
 import urllib.parse
 
 import pytest
 from conftest import Daemon, check_end, read_events, wait_until
+from database import connect
 from tokens import claims, token
 
 SECRET = "a shared secret of the test"
@@ -279,7 +279,7 @@ def test_nothing_of_it_is_stored(site):
         assert shown.status == 200 and b"trace" not in shown.body
         replayed = site.request("GET", f"/v1/actions/calls/{call}/stream", site.admin_key)
         assert replayed.status == 200 and b"trace" not in replayed.body
-    with contextlib.closing(sqlite3.connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True)) as database:
+    with contextlib.closing(connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True)) as database:
         tables = [name for name, in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             text = "\n".join(str(row) for row in database.execute(f'SELECT * FROM "{table}"'))

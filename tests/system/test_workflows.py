@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, read_events, wait_until
+from database import connect
 
 pytestmark = pytest.mark.usefixtures("as_before")
 COURSE = "course-v1:Org+Course+Run"
@@ -122,9 +123,8 @@ def test_an_action_that_the_orchestrator_does_not_declare_is_unknown(site):
 
 
 def test_a_profile_that_has_become_unreadable_is_refused_with_what_is_wrong(site, profile):
-    import sqlite3
     slug = profile()
-    with sqlite3.connect(site.data / "lectern.db", timeout=60) as db:
+    with connect(site.data / "lectern.db", timeout=60) as db:
         db.execute("UPDATE workflow_profile SET base_filepath = 'gone.json5' WHERE slug = ?", (slug,))
         db.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
     db.close()

@@ -440,7 +440,7 @@ static void a_broken_off_index_goes_on(void **state)
     put_course(w, 1, 1, garden, LT_COUNT(garden));
     index_it(w, &w->site);
     struct lt_tx *tx = lt_tx_new(); /* as if it had ended behind the first blocks */
-    lt_fulltext_remove(tx, 1, LT_STR("b5"));
+    lt_fulltext_remove(w->store, tx, 1, LT_STR("b5"));
     LT_TX(tx, "DELETE FROM course_chunk WHERE block_id = 'b5'");
     LT_TX(tx, "DELETE FROM course_index");
     OK(lt_store_write(w->store, tx, &err));
@@ -457,7 +457,7 @@ static void a_forgotten_index_leaves_nothing(void **state)
     put_course(w, 1, 1, garden, LT_COUNT(garden));
     index_it(w, &w->site);
     struct lt_tx *tx = lt_tx_new();
-    lt_index_forget(tx, 1);
+    lt_index_forget(w->store, tx, 1);
     OK(lt_store_write(w->store, tx, &err));
     assert_int_equal(count(w, "SELECT count(*) FROM course_fulltext WHERE course_fulltext MATCH '\"chlorophyl\" OR \"water\"'"), 0);
     assert_int_equal(count(w, "SELECT (SELECT count(*) FROM course_chunk) + (SELECT count(*) FROM course_index)"), 0);

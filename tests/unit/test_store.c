@@ -208,7 +208,9 @@ static void a_database_that_cannot_be_used_is_refused_with_the_reason(void **sta
         enum lt_code code;
         const char *says;
     } cases[] = {
-        {{.url = "postgres://db/lectern"}, LT_ECONFIG, "sqlite:PATH"},
+        {{.url = "mysql://db/lectern"}, LT_ECONFIG, "sqlite:PATH"},
+        {{.url = "postgresql://127.0.0.1:1/lectern?nothing=1"}, LT_ECONFIG, "nothing"},
+        {{.url = "postgresql://127.0.0.1:1/lectern"}, LT_ESTORE, "connect"},
         {{.url = "sqlite:"}, LT_ECONFIG, "sqlite:PATH"},
         {{.data_dir = NULL}, LT_ECONFIG, "data directory"},
         {{.data_dir = orphan}, LT_ECONFIG, "No such file"},
@@ -813,7 +815,7 @@ static void a_transaction_that_is_rolled_back_is_in_nobodys_way(void **state)
     assert_non_null(text);
     memset(text, 'x', LEAST + SIZES * STEP);
     sqlite3 *other = foreign();
-    assert_int_equal(lt_db_open_writer(db_path(""), "FULL", &db, &err), LT_OK);
+    assert_int_equal(lt_sqlite_open_writer(db_path(""), "FULL", &db, &err), LT_OK);
     for (int i = 0; i < SIZES; i++) {
         struct lt_value large = LT_TEXT(((struct lt_str){text, (size_t)(LEAST + i * STEP)})), small = LT_TEXT(LT_STR("ours"));
         assert_int_equal(lt_db_begin(db, &err), LT_OK);
