@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verifies the register's chain from docs/register.md alone: no code of Lectern, only SQLite, SHA-256 and HMAC.
+"""Verifies the register's chain from docs/register.md alone: no code of Lectern, only the database, SHA-256 and HMAC.
 
     register_verify.py DATA [MASTER_KEY_FILE]      prints what is wrong; exit code 1 when something is
 """
@@ -7,8 +7,10 @@ import hashlib
 import hmac
 import json
 import pathlib
-import sqlite3
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
+import database  # noqa: E402
 
 NONE = bytes(32)
 META = {
@@ -46,7 +48,7 @@ def digest(*values, rest=b""):
 class Register:
     def __init__(self, data, master_key=None):
         self.data = pathlib.Path(data)
-        self.db = sqlite3.connect(f"file:{self.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)
+        self.db = database.connect(f"file:{self.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)
         lines = pathlib.Path(master_key or self.data / "master.key").read_text().split()
         self.keys = {hashlib.sha256(bytes.fromhex(k)).hexdigest()[:8]: bytes.fromhex(k) for k in lines}
         self.wrong = []
@@ -67,10 +69,10 @@ class Register:
     def action_rows(self, call):
         action = self.db.execute("SELECT action FROM ai_call WHERE id = ?", (call,)).fetchone()
         table = f"ai_action_{action[0] if action else ''}"
-        if not self.db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone():
+        columns = sorted(c for c in database.columns(self.db, table) if c != "call_id")
+        if not columns:
             return b""
-        columns = sorted(c[1] for c in self.db.execute(f'PRAGMA table_info("{table}")') if c[1] != "call_id")
-        row = self.db.execute(f"SELECT {', '.join(columns)} FROM \"{table}\" WHERE call_id = ?", (call,)).fetchone() if columns else None
+        row = self.db.execute(f"SELECT {', '.join(columns)} FROM \"{table}\" WHERE call_id = ?", (call,)).fetchone()
         return b"".join(canon(table) + canon(c) + canon(v) for c, v in zip(columns, row or []) if v not in (None, ""))
 
     def content(self, kind, call, through):

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from urllib.parse import quote
 
@@ -25,7 +26,13 @@ import database  # noqa: E402
 
 if database.SERVER:
     os.environ["LECTERN_TEST_BINARY"] = str(LECTERN.resolve())
+    database.MADE = os.environ["LECTERN_TEST_DATABASES"] = tempfile.mktemp(prefix="lectern-databases-")
     LECTERN = ROOT / "tests" / "support" / "lectern-on-postgres"
+
+
+def sqlite_only(reason):
+    """Marks a test that is about SQLite's own file."""
+    return pytest.mark.skipif(bool(database.SERVER), reason=f"SQLite only: {reason}")
 
 
 # Files whose tests take minutes: begun first, so that no process is left alone with one at the end.
@@ -38,6 +45,25 @@ def pytest_collection_modifyitems(items):
     if timed:
         raise pytest.UsageError(f"the names of these tests change with the clock: {', '.join(timed)}")
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Nothing of a test outlives it, nothing of a file outlives that: daemons that a failure left behind, databases."""
+    folder = item.funcargs.get("tmp_path")
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        Daemon.kill_all()
+        database.drop()
+    elif folder:
+        database.drop(folder)
+
+
+def pytest_sessionfinish():
+    Daemon.kill_all()
+    database.drop()
+    if database.MADE:
+        pathlib.Path(database.MADE).unlink(missing_ok=True)
 
 
 def run_lectern(*args, stdin=None, check=True, timeout=60):
@@ -89,11 +115,22 @@ def read_events(stream):
 class Daemon:
     """lectern serve on a free port. `keys` is what demo.json holds, empty without the demo."""
 
+    started = []  # of the file that runs
+
+    @classmethod
+    def kill_all(cls):
+        for daemon in cls.started:
+            if daemon.process.poll() is None:
+                daemon.process.kill()
+                daemon.process.wait()
+        cls.started.clear()
+
     def __init__(self, data, *options, demo=True, env=None):
         self.data = pathlib.Path(data)
         self.errors = open(self.data.parent / (self.data.name + ".log"), "ab")
         command = [LECTERN, "serve", "--listen", "127.0.0.1:0", "--data", self.data, *(["--demo"] if demo else []), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True, env={**os.environ, **(env or {})})
+        self.started.append(self)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             self.process.wait(60)

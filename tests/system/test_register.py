@@ -16,7 +16,7 @@ import urllib.parse
 import pytest
 
 from conftest import BUILD, ROOT, Daemon, add_vendor, check_end, run_lectern, wait_until
-from database import connect
+from database import columns, connect, copytree, primary_key, tables
 
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from register_verify import Register  # noqa: E402
@@ -55,7 +55,7 @@ def sealed(daemon):
 
 def erase(db, call):
     """As privacy erases: one transaction for texts, user and salts, which tells the chain."""
-    for table in [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'ai_action_*'")]:
+    for table in tables(db, "ai_action_"):
         db.execute(f"DELETE FROM {table} WHERE call_id = ?", (call,))
     db.execute("UPDATE ai_call SET user_id = 'erased-12345678' WHERE id = ?", (call,))
     db.execute("UPDATE ai_call_end SET detail = '', partial = '' WHERE call_id = ?", (call,))
@@ -109,7 +109,7 @@ def school(tmp_path_factory, service):
 
 @pytest.fixture()
 def copy(school, tmp_path):
-    return pathlib.Path(shutil.copytree(school, tmp_path / "data"))
+    return copytree(school, tmp_path / "data")
 
 
 def change(data, *statements):
@@ -138,13 +138,12 @@ UNTOLD = {("register_head", "version"), ("register_erasure", "site_id"), ("regis
 
 
 def keys_of(db, table):
-    return [c[1] for c in db.execute(f"PRAGMA table_info({table})") if c[5]] or ["call_id"]
+    return primary_key(db, table) or ["call_id"]
 
 
 def columns_of(data):
     with contextlib.closing(connect(data / "lectern.db")) as db:
-        return [(table, c[1]) for table in RECORDS + ["register_seal", "register_head", "register_erasure"]
-                for c in db.execute(f"PRAGMA table_info({table})") if (table, c[1]) not in UNTOLD]
+        return [(table, c) for table in RECORDS + ["register_seal", "register_head", "register_erasure"] for c in columns(db, table) if (table, c) not in UNTOLD]
 
 
 def other(value, rng):
@@ -162,7 +161,7 @@ def test_a_change_of_any_column_of_any_row_is_found(school, tmp_path):
     seed = int(os.environ.get("LECTERN_SEED", time.time_ns() % 10**9))
     print("seed", seed)
     rng = random.Random(seed)
-    data = pathlib.Path(shutil.copytree(school, tmp_path / "data"))
+    data = copytree(school, tmp_path / "data")
     for table, column in columns_of(data):
         with contextlib.closing(connect(data / "lectern.db", timeout=60)) as db:
             where = " AND ".join(f"{k} = ?" for k in keys_of(db, table))
@@ -255,7 +254,7 @@ def test_the_head_file_must_be_there_right_and_not_before_the_database(copy):
 
 def test_an_older_database_is_found_by_the_file_and_an_older_file_is_no_alarm(copy, tmp_path):
     """Both put back together cannot be seen from this machine: that is what the document says."""
-    older = pathlib.Path(shutil.copytree(copy, tmp_path / "older"))
+    older = copytree(copy, tmp_path / "older")
     daemon = Daemon(copy)
     assert ask(daemon, daemon.learner, "summarise_text").status == 200
     sealed(daemon)
@@ -403,11 +402,11 @@ def test_a_sealer_that_does_not_come_is_told(copy):
 def make_older(data, days, calls):
     """The calls are so many days older: ids, times, everything; the chain is made anew."""
     with contextlib.closing(connect(data / "lectern.db", timeout=60)) as db:
-        tables = [("ai_call", "id"), ("ai_call_end", "call_id"), ("ai_call_attempt", "call_id"), ("ai_call_checkpoint", "call_id"), ("tool_call", "call_id"), ("ai_call_feedback", "call_id")]
-        tables += [(row[0], "call_id") for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'ai_action_*'")]
+        records = [("ai_call", "id"), ("ai_call_end", "call_id"), ("ai_call_attempt", "call_id"), ("ai_call_checkpoint", "call_id"), ("tool_call", "call_id"), ("ai_call_feedback", "call_id")]
+        records += [(table, "call_id") for table in tables(db, "ai_action_")]
         for call in calls:
             older = (int.from_bytes(call[:6], "big") - days * DAY).to_bytes(6, "big") + call[6:]
-            for table, key in tables:
+            for table, key in records:
                 db.execute(f"UPDATE {table} SET {key} = ? WHERE {key} = ?", (older, call))
             db.execute("UPDATE ai_call SET created_at = created_at - ? WHERE id = ?", (days * DAY, older))
         for table in ("register_seal", "register_head", "register_pending", "register_erasure"):
@@ -493,7 +492,7 @@ CELLS = ["id", "created_at", "completed_at", "user_id", "action", "course_id", "
 
 @pytest.fixture(scope="module")
 def served(school, tmp_path_factory):
-    daemon = Daemon(shutil.copytree(school, tmp_path_factory.mktemp("served") / "data"))
+    daemon = Daemon(copytree(school, tmp_path_factory.mktemp("served") / "data"))
     yield daemon
     check_end(daemon)
 
