@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* All parents that are missing too. */
-static enum lt_code make_directory(const struct lt_settings *s, struct lt_error *err)
+enum lt_code lt_data_dir_make(const struct lt_settings *s, struct lt_error *err)
 {
     char *path = lt_strz(s->arena, lt_str(s->data));
     for (char *p = path + 1; *p; p++)
@@ -25,7 +24,7 @@ static enum lt_code make_directory(const struct lt_settings *s, struct lt_error 
 
 enum lt_code lt_data_dir_lock(const struct lt_settings *s, int *ret_fd, struct lt_error *err)
 {
-    if (make_directory(s, err))
+    if (lt_data_dir_make(s, err))
         return err->code;
     const char *path = lt_printf(s->arena, "%s/lectern.lock", s->data).p;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -3,6 +3,7 @@
 
 #include "actions/builtin.h"
 #include "base/log.h"
+#include "cli/data_dir.h"
 #include "cli/text_file.h"
 #include "content/builtin.h"
 #include "content/fulltext.h"
@@ -64,6 +65,8 @@ enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, s
     struct lt_store_options options = {.data_dir = s->data, .url = s->database, .synchronous = s->sqlite_synchronous, .read_only = read_only,
                                        .master_key_file = s->master_key_file};
     lt_guard_set(lt_guard_compile_settings); /* before anybody reads a site's settings */
+    if (!read_only && lt_data_dir_make(s, err)) /* it holds more than the database, wherever that is */
+        return err->code;
     return lt_store_open(&options, ret, err);
 }
 

@@ -247,6 +247,8 @@ def contents(folder):
         for path in names:
             with contextlib.suppress(FileNotFoundError):
                 found[path] = path.read_bytes()
+    if database.SERVER:  # what lies in lectern.db otherwise
+        found |= {path.parent / "lectern.db": database.stored(path.parent) for path in names if path.name == "lectern.lock"}
     return sorted(found.items())
 
 

@@ -127,6 +127,8 @@ class Postgres:
 
     def execute(self, sql, values=()):
         cursor = self.connection.cursor()
+        if sql == "BEGIN IMMEDIATE":  # nobody else writes now: each batch begins with its writer's row
+            sql = "BEGIN; LOCK TABLE store_writer IN EXCLUSIVE MODE"
         if self.begins and not self.in_transaction and re.match(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", sql, re.I):
             cursor.execute("BEGIN")
         cursor.execute(re.sub(r"\?\d*", "%s", sql.replace("%", "%%")), tuple(values))
@@ -197,6 +199,18 @@ def primary_key(db, table):
         return [row[0] for row in db.execute("SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
                                              " WHERE i.indisprimary AND i.indrelid = CAST(? AS regclass) ORDER BY a.attnum", (table,))]
     return [row[1] for row in db.execute(f'PRAGMA table_info("{table}")') if row[5]]
+
+
+def break_down(data):
+    """Takes the database from under a running daemon, for good."""
+    if SERVER:
+        with admin() as server, server.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name_of(data)} ALLOW_CONNECTIONS false")
+            cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name_of(data)}'")
+        return
+    for name in ("lectern.db", "lectern.db-wal", "lectern.db-shm"):
+        file = pathlib.Path(data) / name
+        file.write_bytes(b"\xff" * file.stat().st_size)
 
 
 def is_sound(db):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from conftest import LECTERN, ROOT, add_vendor, run_lectern
+from database import stored
 
 TEXT = "Plants make sugar from light. They take water from the soil. They take carbon dioxide from the air. Light drives it. Oxygen is left over."
 
@@ -155,7 +156,7 @@ def test_keys_are_shown_once(data):
     listing = js(data, "key", "list")
     assert [(k["role"], k["name"], k["choose_provider"]) for k in listing] == [("service", "lms", True)] and listing[0]["expires_at"]
     assert key not in run_lectern("key", "list", "--data", data) and key.startswith(listing[0]["prefix"])
-    assert key.encode() not in (data / "lectern.db").read_bytes()
+    assert key.encode() not in stored(data)
     run_lectern("key", "revoke", listing[0]["prefix"], "--data", data)
     assert js(data, "key", "list") == []
     assert "not_found" in refused(1, "key", "revoke", "lk_nothing", data=data)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT, Daemon, check_end, contents, wait_until
-from database import connect
+from database import break_down, connect
 
 SESSION = "/v1/console/session"
 HOURS = 12
@@ -424,8 +424,7 @@ def test_neither_token_is_in_any_file_or_log(site):
 def test_a_database_that_is_down_signs_nobody_out(tmp_path):
     s = Site(tmp_path)
     browser = s.signed_in()
-    for name in ("lectern.db", "lectern.db-wal", "lectern.db-shm"):
-        (s.daemon.data / name).write_bytes(b"\xff" * (s.daemon.data / name).stat().st_size)
+    break_down(s.daemon.data)
     # What SQLite still holds of the pages may answer for a moment.
     for ask in (lambda: browser.ask("GET", SESSION), s.sign_in):
         seen = []

@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import json
 import re
-import sqlite3
 import time
 import urllib.parse
 
@@ -151,9 +150,9 @@ def test_answers_and_explanations_are_kept_apart(site):
 
 def blocks(site, course):
     with contextlib.closing(connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True, timeout=60)) as database:
-        database.row_factory = sqlite3.Row
-        return {r["block_id"]: dict(r) for r in database.execute(
-            "SELECT b.* FROM course_block b JOIN course c ON c.id = b.course AND c.revision = b.revision WHERE c.course_id = ?", (course,))}
+        found = database.execute("SELECT b.* FROM course_block b JOIN course c ON c.id = b.course AND c.revision = b.revision WHERE c.course_id = ?", (course,))
+        rows = [dict(zip([column[0] for column in found.description], row)) for row in found]
+    return {row["block_id"]: row for row in rows}
 
 
 def test_a_transcript_is_the_text_of_a_video_in_the_courses_language(site, service):

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from conftest import sqlite_only
+
 BUILD = Path(os.environ.get("LECTERN_BUILD", Path(__file__).parents[2] / "build"))
 WRITER = BUILD / "tests/support/crash_writer"
 VFS = BUILD / "tests/support/crash_vfs.so"
 
-pytestmark = pytest.mark.skipif(not (WRITER.exists() and VFS.exists()), reason=f"not built in {BUILD}")
+pytestmark = [pytest.mark.skipif(not (WRITER.exists() and VFS.exists()), reason=f"not built in {BUILD}"),
+              sqlite_only("a file system that forgets is put under SQLite's file")]
 
 
 def environment(vfs: bool) -> dict:

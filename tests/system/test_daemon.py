@@ -13,7 +13,7 @@ import time
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, best_of, check_end, run_lectern, wait_until
-from database import connect
+from database import columns, connect, tables
 
 
 def start_refused(*args, timeout=60):
@@ -95,11 +95,10 @@ def test_a_newer_database_is_refused(tmp_path):
     connection = connect(data / "lectern.db")
     with connection:
         newest = json.loads(run_lectern("version", "--json"))["schema"]
-        table = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "migration" in name][0]
-        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        table = [name for name in tables(connection) if "migration" in name][0]
         row = list(connection.execute(f"SELECT * FROM {table}").fetchall()[-1])
         row[[i for i, v in enumerate(row) if v == newest][0]] = newest + 1
-        connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(row))})", row)
+        connection.execute(f"INSERT INTO {table} ({', '.join(columns(connection, table))}) VALUES ({', '.join('?' * len(row))})", row)
     connection.close()
     assert "newer" in start_refused("--listen", "127.0.0.1:0", "--data", data)
 

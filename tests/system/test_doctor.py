@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from conftest import Daemon, check_end, wait_until
+from conftest import Daemon, check_end, sqlite_only, wait_until
 from database import connect
 
 DAY = 86400000
@@ -303,6 +303,7 @@ def test_a_clock_that_services_do_not_agree_with(daemon, skew, words):
     assert (len(said) == 1 and "the clock here is 3" in said[0] and words in said[0]) if words else not said, said
 
 
+@sqlite_only("whether PostgreSQL's pages are sound is its own tools' to say (pg_amcheck)")
 def test_a_database_that_is_damaged(tmp_path):
     d = Daemon(tmp_path / "data")
     assert d.stop() == 0

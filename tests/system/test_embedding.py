@@ -5,8 +5,9 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import BUILD, HERE, ROOT, Daemon, check_end, run_lectern, wait_until
+from conftest import BUILD, HERE, ROOT, Daemon, check_end, run_lectern, sqlite_only, wait_until
 
+pytestmark = sqlite_only("the embedded library keeps its own file, whatever daemons use")
 TEXT = ("Rain falls on the land. Rivers carry it to the sea. The sun warms the sea and water rises as vapour. Vapour becomes clouds. "
         "Clouds bring the rain back to the land, and the water cycle begins anew.")
 INPUT = json.dumps({"text": TEXT})

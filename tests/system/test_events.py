@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
-from database import connect
+from database import connect, url_of
 from openai_packages import install_python
 from receiver import Receiver
 from test_grading import DECISION, TEXT as TEXT_OF_SUBMISSION, request_of, verdict
@@ -457,7 +457,7 @@ def test_two_daemons_over_one_database_do_not_deliver_the_same_at_once(rig, tmp_
     receiver = rig.receiver(lambda post: time.sleep(0.02) or 204)
     made = rig.tell(receiver.url)
     (tmp_path / "second").mkdir()
-    second = Daemon(tmp_path / "second", "--database", f"sqlite:{rig.folder / 'data/lectern.db'}", "--events-pace", PACE, demo=False)
+    second = Daemon(tmp_path / "second", "--database", url_of(rig.folder / "data"), "--events-pace", PACE, demo=False)
     calls = [rig.summarise() for _ in range(60)]
     until_empty(rig, made)
     assert second.stop() == 0

@@ -399,7 +399,7 @@ def test_a_key_is_free_again_when_its_time_is_over(site, double):
 def test_keys_whose_time_is_over_go_faster_than_they_come(site):
     with connect(site.data / "lectern.db", timeout=60) as db:
         db.executemany("INSERT INTO idempotency_key (site_id, caller, name, request_hash, state, created_at, expires_at)"
-                       " VALUES (1, 'user old', ?, x'00', 'done', 1, 2)", [(f"old-{i}",) for i in range(1500)])
+                       " VALUES (1, 'user old', ?, ?, 'done', 1, 2)", [(f"old-{i}", b"\0") for i in range(1500)])
     wait_until(lambda: rows(site, "SELECT COUNT(*) FROM idempotency_key WHERE caller = 'user old'") == [(0,)], what="the sweep")
 
 
@@ -407,8 +407,8 @@ def test_a_caller_has_so_many_keys_and_no_more(site, double):
     caller = rows(site, "SELECT DISTINCT caller FROM idempotency_key WHERE caller LIKE 'user %'")[0][0]
     with connect(site.data / "lectern.db", timeout=60) as db:
         db.executemany("INSERT INTO idempotency_key (site_id, caller, name, request_hash, state, created_at, expires_at)"
-                       " VALUES (1, ?, ?, x'00', 'done', 1, ?)",
-                       [(caller, f"full-{i}", 1 << 50) for i in range(10000)])
+                       " VALUES (1, ?, ?, ?, 'done', 1, ?)",
+                       [(caller, f"full-{i}", b"\0", 1 << 50) for i in range(10000)])
     try:
         full = refusal(ask(site, new_key()), 429, "rate_limited")
         assert int(full.headers["Retry-After"]) > 0

@@ -66,8 +66,8 @@ class Two:
         destination = self.made("POST", "/v1/event-destinations", {"name": MARK, "kind": "webhook", "url": "http://127.0.0.1:9/" + MARK, "enabled": False})
         with contextlib.closing(connect(self.daemon.data / "lectern.db", timeout=60)) as database, database:
             dead = database.execute("INSERT INTO event_outbox (destination_id, site_id, user_id, event_id, kind, subject, at_us, data, dead_at) VALUES"
-                                    " (?, (SELECT id FROM site WHERE slug = 'demo'), ?, ?, 'call.completed', '', 1795348800000000, '{}', 1795348800000)",
-                                    (destination["id"], MARK, MARK)).lastrowid
+                                    " (?, (SELECT id FROM site WHERE slug = 'demo'), ?, ?, 'call.completed', '', 1795348800000000, '{}', 1795348800000) RETURNING id",
+                                    (destination["id"], MARK, MARK)).fetchone()[0]
         source = self.made("POST", "/v1/content-sources", {"name": MARK, "kind": "moodle", "base_url": upstream.url, "secret": MARK})
         self.made("PUT", "/v1/switches", {"course_id": MARK, "enabled": False})
         self.made("PUT", "/v1/policy", {"accepted": True, "version": self.made("GET", f"/v1/policy?user_id={MARK}", None)["version"], "user": USER})

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from conftest import Daemon, check_end, run_lectern, wait_until
+from database import stored, url_of
 from tokens import claims, token
 
 SECRET = "a shared secret of the test"
@@ -53,8 +54,7 @@ def test_a_key_is_shown_once_and_works_at_once(site):
                     "created_at": made["created_at"], "expires_at": None, "last_used_at": None}
     shown = site.request("GET", "/v1/keys", site.admin_key).body.decode()
     assert {**listed(site)[made["id"]], "last_used_at": None} == made
-    stored = (site.data / "lectern.db").read_bytes() + (site.data / "lectern.db-wal").read_bytes()
-    assert key not in shown and key[9:] not in shown and key[9:] not in site.log() and key[9:].encode() not in stored
+    assert key not in shown and key[9:] not in shown and key[9:] not in site.log() and key[9:].encode() not in stored(site.data)
 
 
 def test_the_time_of_its_use_is_kept_to_the_hour_by_one_write(site):
@@ -132,7 +132,7 @@ def test_what_the_command_line_changes_holds_within_moments(site):
 
 
 def test_what_one_process_changes_holds_in_another_on_the_same_database(site, tmp_path):
-    other = Daemon(tmp_path / "other", "--database", f"sqlite:{site.data / 'lectern.db'}", demo=False)
+    other = Daemon(tmp_path / "other", "--database", url_of(site.data), demo=False)
     made = make(site)
     wait_until(lambda: works(other, made["key"], 1), what="the key in the other process")
     assert site.request("DELETE", f"/v1/keys/{made['id']}", site.admin_key).status == 204

@@ -13,12 +13,14 @@ import time
 
 import pytest
 
+from conftest import sqlite_only
 from double.upstream import Upstream
 
 BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", "build/release"))
 LECTERN = BUILD / "src/daemon/lectern"
 VFS = BUILD / "tests/support/crash_vfs.so"
 MOMENTS = 20
+pytestmark = sqlite_only("a file system that forgets is put under SQLite's file")
 TEXT = " ".join(f"Sentence number {i} says that water moves from the sea to the air and back." for i in range(12))
 
 

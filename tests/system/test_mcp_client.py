@@ -6,6 +6,7 @@ import urllib.request
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
+from database import stored
 from mcp_packages import EVERYTHING, OWN, HttpServer, install
 from test_tool_approval import Talk
 from test_tools import Model, marked, results, run
@@ -158,7 +159,7 @@ def test_secrets_are_nowhere(site, model):
         seen += site.request("GET", path, site.admin_key).body.decode()
     seen += site.cli("--json", "mcp", "show", "http", "--site", "demo")
     wait_until(lambda: "the secret is ***" in site.log(), what="the line of its standard error")
-    seen += site.log() + "".join(p.read_bytes().decode("latin-1") for p in (site.data).glob("lectern.db*"))
+    seen += site.log() + stored(site.data).decode("latin-1")
     assert SECRET not in seen and BEARER.split()[1] not in seen
     assert site.request("GET", "/v1/mcp-servers/http", site.admin_key).json["headers"] == {"Authorization": {"set": True}}
 

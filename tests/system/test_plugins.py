@@ -756,7 +756,7 @@ def test_a_crash_of_the_daemon_loses_nothing_that_is_recorded(tmp_path, model, p
     state = plugin_state(d, plugins)["example"]
     assert (state["faults"], state["state"]) == (1, "quarantined") and "it crashed the daemon: signal 6" in state["reason"]
     with connect(f"file:{d.data}/lectern.db?mode=ro", uri=True) as db:
-        states = dict(db.execute("SELECT lower(hex(c.id)), e.state FROM ai_call c LEFT JOIN ai_call_end e ON e.call_id = c.id"))
+        states = dict((id.hex(), state) for id, state in db.execute("SELECT c.id, e.state FROM ai_call c LEFT JOIN ai_call_end e ON e.call_id = c.id"))
     assert {states[id.replace("-", "")] for id in answered} == {"completed"} and None not in states.values()
     wait_until(lambda: run(d, model, [("count_words", {"text": "a b"})])[0].endswith(">") or None, timeout=60, what="the plugin's return")
     assert runs(d, "example") == ["in_process", "process"]  # who has faults is not trusted with the daemon

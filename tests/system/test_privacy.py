@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, check_end, contents, wait_until
-from database import connect
+from database import columns, connect, is_sound, tables
 from test_grading import TEXT, request_of, verdict
 from test_tools import Model
 
@@ -195,6 +195,11 @@ def query(d, sql, *values):
         return database.execute(sql, values).fetchall()
 
 
+def sound(d):
+    with contextlib.closing(connect(d.data / "lectern.db", timeout=60)) as database:
+        return is_sound(database)
+
+
 def export(d, person, key=None):
     answer = d.request("POST", "/v1/privacy/export", key or d.service_key, {"user_id": person.id})
     assert answer.status == 200, answer
@@ -232,7 +237,7 @@ def test_after_an_erasure_no_file_has_anything_of_the_user_and_everything_of_oth
     assert query(site, "SELECT count(*) FROM ai_call WHERE user_id = ?", pseudonym)[0][0] == calls
     kept = query(site, "SELECT sum(prompt_tokens) FROM ai_call b JOIN ai_call_end e ON e.call_id = b.id WHERE b.user_id = ?", pseudonym)[0][0]
     assert kept > 0
-    assert query(site, "PRAGMA integrity_check") == [("ok",)]
+    assert sound(site)
     assert gone.marks["id"] not in site.log()
 
 
@@ -496,17 +501,17 @@ def test_every_table_and_every_column_is_in_the_inventory(site, service):
     live(site, service, Person())
     entries = json.loads(subprocess.run([LECTERN, "privacy", "metadata", "--json"], capture_output=True, text=True, check=True).stdout)
     assert entries == site.request("GET", "/v1/privacy/metadata", site.admin_key).json["tables"]
-    tables = [row[0] for row in query(site, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+    with contextlib.closing(connect(site.data / "lectern.db", timeout=60)) as db:
+        held = {table: set(columns(db, table)) for table in tables(db)}
     named = {}
     for entry in entries:
-        for table in tables:
+        for table in held:
             if table == entry["table"] or (entry["table"].endswith("*") and table.startswith(entry["table"][:-1])):
                 named.setdefault(table, []).append(entry)
-    assert [t for t in tables if t not in named] == [], "tables that no export and no erasure knows"
+    assert [t for t in held if t not in named] == [], "tables that no export and no erasure knows"
     for table, of in named.items():
-        columns = {row[0] for row in query(site, f"SELECT name FROM pragma_table_info('{table}')")}
         if not any(e["personal"] for e in of):
-            assert not columns & {"user_id", "staff_user", "changed_by", "created_by", "stopped_by", "caller", "messages", "detail"}, table
+            assert not held[table] & {"user_id", "staff_user", "changed_by", "created_by", "stopped_by", "caller", "messages", "detail"}, table
         if all(e["erasure"] == "blanked" for e in of):
             told = {c for e in of for c in e["blanked"] + e["stays"]}
-            assert columns == told, f"{table}: what becomes of these columns?"
+            assert held[table] == told, f"{table}: what becomes of these columns?"

@@ -209,9 +209,9 @@ def test_a_swapped_pair_is_found_and_named(copy):
 
 def test_swapped_answers_are_found_at_both_calls(copy):
     calls = [row[0] for row in read(copy, "SELECT call_id FROM ai_action_generate_text WHERE prompt <> '' ORDER BY call_id LIMIT 2")]
-    change(copy, ("UPDATE ai_action_generate_text SET call_id = x'00' WHERE call_id = ?", (calls[0],)),
+    change(copy, ("UPDATE ai_action_generate_text SET call_id = ? WHERE call_id = ?", (b"\0", calls[0])),
            ("UPDATE ai_action_generate_text SET call_id = ?, fingerprint = 'x' WHERE call_id = ?", (calls[0], calls[1])),
-           ("UPDATE ai_action_generate_text SET call_id = ? WHERE call_id = x'00'", (calls[1],)))
+           ("UPDATE ai_action_generate_text SET call_id = ? WHERE call_id = ?", (calls[1], b"\0")))
     assert any(f["what"] == "record_changed" for f in verify(copy)["findings"])
 
 
@@ -224,8 +224,8 @@ def test_a_truncated_tail_is_found_also_when_the_head_is_put_back(copy):
 
 
 def test_an_inserted_call_is_found(copy):
-    change(copy, "INSERT INTO ai_call SELECT randomblob(16), site_id, 'somebody', action, course_id, location_id, placement, content_stored, created_at"
-                 " FROM ai_call LIMIT 1")
+    change(copy, ("INSERT INTO ai_call SELECT ?, site_id, 'somebody', action, course_id, location_id, placement, content_stored, created_at"
+                 " FROM ai_call LIMIT 1", (os.urandom(16),)))
     assert [f["what"] for f in verify(copy)["findings"]] == ["record_unknown"]
     assert Register(copy).check()
 
@@ -449,7 +449,7 @@ def test_calls_go_with_their_age_leave_sums_and_an_anchor_and_the_chain_goes_on(
 def test_what_was_tampered_with_is_not_made_to_vanish_by_its_age(copy):
     make_older(copy, 40, [row[0] for row in read(copy, "SELECT id FROM ai_call ORDER BY id LIMIT 9")])
     run_lectern("site", "set", "demo", "register_keep_days=30", "--data", copy)
-    change(copy, "UPDATE register_seal SET content_hash = randomblob(32) WHERE seq = 3")
+    change(copy, ("UPDATE register_seal SET content_hash = ? WHERE seq = 3", (os.urandom(32),)))
     done = run_lectern("register", "retain", "--data", copy, check=False)
     assert done.returncode == 1 and "entry 3" in done.stderr
     assert read(copy, "SELECT COUNT(*) FROM register_seal WHERE seq <= 3") == [(3,)]

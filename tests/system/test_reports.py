@@ -542,7 +542,7 @@ def removed(school):
     rows = [(1, dice.choice(days), "generate_text", dice.choice(["alpha", "old", ""]), "m", dice.choice(COURSES), dice.choice(["completed", "failed", "refused"]),
              dice.randrange(1, 90), dice.randrange(900), dice.randrange(900), dice.randrange(1800), dice.randrange(10**6), 1) for _ in range(300)]
     with contextlib.closing(connect(school.daemon.data / "lectern.db", timeout=60)) as db, db:
-        db.executemany("INSERT OR IGNORE INTO register_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO register_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
         kept = db.execute("SELECT day, provider, course_id, state, calls, total_tokens, cost, unpriced FROM register_summary").fetchall()
     yield kept
     with contextlib.closing(connect(school.daemon.data / "lectern.db", timeout=60)) as db, db:

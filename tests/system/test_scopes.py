@@ -18,10 +18,9 @@ EVIL_LOCATION = "a" * 100 + "!"
 def add_profile(daemon, slug, site="demo"):
     """A profile as a row: what is tested here is where it applies, not what it says."""
     with connect(daemon.data / "lectern.db", timeout=60) as db:
-        row = db.execute(
+        profile = db.execute(
             "INSERT INTO workflow_profile (site_id, uuid, slug, description, base_filepath, version, created_at, updated_at)"
-            " SELECT id, ?, ?, 'A profile', 'base/mock.json5', 1, 1, 1 FROM site WHERE slug = ?", (str(uuid.uuid4()), slug, site))
-        profile = row.lastrowid
+            " SELECT id, ?, ?, 'A profile', 'base/mock.json5', 1, 1, 1 FROM site WHERE slug = ? RETURNING id", (str(uuid.uuid4()), slug, site)).fetchone()[0]
         db.execute("UPDATE meta SET value = value + 1 WHERE name = 'generation'")
     db.close()
     return profile

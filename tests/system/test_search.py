@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 from conftest import Daemon, check_end, run_lectern, wait_until
-from database import connect
+from database import SERVER, connect
 
 DEMO = "course-v1:Lectern+Demo+2026"
 PATH = "/v1/courses/" + urllib.parse.quote(DEMO, safe="")
@@ -265,9 +265,11 @@ def test_the_index_of_a_course_goes_with_it(site):
         db.execute("DELETE FROM course WHERE id = ?", (id_,))
 
     def left():
+        words = "SELECT count(*) FROM course_chunk WHERE document @@ to_tsquery('simple', 'quagga')" if SERVER else \
+            "SELECT count(*) FROM course_fulltext WHERE course_fulltext MATCH 'quagga'"
         with connect(f"file:{site.data}/lectern.db?mode=ro", uri=True) as db:
             return db.execute("SELECT (SELECT count(*) FROM course_chunk WHERE course = ?) + (SELECT count(*) FROM course_index WHERE course = ?) + "
-                              "(SELECT count(*) FROM course_fulltext WHERE course_fulltext MATCH 'quagga')", (id_, id_)).fetchone()[0]
+                              f"({words})", (id_, id_)).fetchone()[0]
 
     wait_until(lambda: left() == 0, what="the end of its index")
 

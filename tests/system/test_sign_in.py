@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import Daemon, check_end, run_lectern, wait_until
+from database import break_down
 from tokens import Key, KeyServer, b64, claims, key_set, token
 
 SECRET = "a shared secret of the test"
@@ -205,8 +206,7 @@ def test_a_database_that_is_down_is_503_and_never_401(tmp_path):
     d = Daemon(tmp_path / "data")
     d.cli("site", "set", "demo", "policy_by_lms=true")
     wait_until(lambda: d.request("GET", "/v1/policy", d.learner).json["accepted"], what="the setting")
-    for name in ("lectern.db", "lectern.db-wal", "lectern.db-shm"):
-        (d.data / name).write_bytes(b"\xff" * (d.data / name).stat().st_size)  # torn to pieces under the running daemon
+    break_down(d.data)
     for _ in range(3):
         for key in (d.learner, d.teacher, d.service_key, d.admin_key):
             for path in ("actions", "roles/mine?course_id=c", "register", "keys", "sessions", "tasks", "policy", "providers"):

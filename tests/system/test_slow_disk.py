@@ -1,11 +1,11 @@
 """A disk that does not keep up: calls are refused at once instead of waiting without end, and taken again as soon as it does."""
 import json
-import sqlite3
 import threading
 import time
 from contextlib import closing
 
 from conftest import wait_until
+from database import connect
 
 TEXT = " ".join(f"Sentence number {i} says that water moves from the sea to the air and back." for i in range(12))
 
@@ -23,7 +23,7 @@ def test_calls_are_refused_while_the_store_is_behind_and_taken_again_at_once(dae
     daemon.cli("site", "set", "demo", "policy_by_lms=true")
     wait_until(lambda: ask(daemon).status == 200, what="the first answer")
     waiting = []
-    with closing(sqlite3.connect(daemon.data / "lectern.db", isolation_level=None)) as disk:
+    with closing(connect(daemon.data / "lectern.db", isolation_level=None)) as disk:
         disk.execute("BEGIN IMMEDIATE")  # nobody else can write now
         first = threading.Thread(target=lambda: waiting.append(ask(daemon)))
         first.start()

@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 from conftest import Daemon, check_end, read_events, wait_until
-from database import connect
+from database import connect, tables
 from tokens import claims, token
 
 SECRET = "a shared secret of the test"
@@ -280,8 +280,7 @@ def test_nothing_of_it_is_stored(site):
         replayed = site.request("GET", f"/v1/actions/calls/{call}/stream", site.admin_key)
         assert replayed.status == 200 and b"trace" not in replayed.body
     with contextlib.closing(connect(f"file:{site.data / 'lectern.db'}?mode=ro", uri=True)) as database:
-        tables = [name for name, in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
+        for table in tables(database):
             text = "\n".join(str(row) for row in database.execute(f'SELECT * FROM "{table}"'))
             assert "begin_queued_ms" not in text and "connection_reused" not in text, table
 
