@@ -21,6 +21,8 @@ void lt_get_readyz(struct lt_request *r)
 {
     if (atomic_load(&r->api->not_ready))
         answer_status(r, 503, "draining");
+    else if (!lt_store_is_ready(r->api->options.store))
+        answer_status(r, 503, "no_database");
     else
         answer_status(r, 200, "ready");
 }

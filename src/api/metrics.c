@@ -385,6 +385,10 @@ static void store_figures(struct lt_metric_out *o, struct lt_store *store)
     lt_metric_one(o, LT_METRIC_STORE_CHECKPOINTS, s.checkpoints);
     lt_metric_one(o, LT_METRIC_STORE_CHECKPOINTS_HELD, s.checkpoints_held);
     lt_metric_one(o, LT_METRIC_STORE_WAL_PAGES, s.wal_pages);
+    lt_metric_begin(o, LT_METRIC_STORE_QUERY_DURATION);
+    lt_metric_histogram(o, s.query_buckets, LT_STORE_BUCKETS, LT_STORE_BUCKET_US, s.query_us_sum);
+    lt_metric_one(o, LT_METRIC_STORE_ROUND_TRIPS, s.round_trips);
+    lt_metric_one(o, LT_METRIC_STORE_CONNECTS, s.connects);
 }
 
 static void core_figures(struct lt_metric_out *o, struct lt_request *r)

@@ -53,6 +53,9 @@
     X(STORE_CHECKPOINTS, "lectern_store_checkpoints_total", COUNTER, "", "Times that the log was moved into the database.")                            \
     X(STORE_CHECKPOINTS_HELD, "lectern_store_checkpoints_held_total", COUNTER, "", "Those in which a reader held some of it back.")                    \
     X(STORE_WAL_PAGES, "lectern_store_wal_pages", GAUGE, "", "Pages in the log after the last commit.")                                                \
+    X(STORE_QUERY_DURATION, "lectern_store_query_duration_seconds", HISTOGRAM, "", "Time of queries, with the wait for a connection.")                  \
+    X(STORE_ROUND_TRIPS, "lectern_store_round_trips_total", COUNTER, "", "Times that a database server was asked and waited for; 0 with SQLite.")      \
+    X(STORE_CONNECTS, "lectern_store_connects_total", COUNTER, "", "Tries to connect to a database server.")                                           \
     X(CONFIG_GENERATION, "lectern_config_generation", GAUGE, "", "Generation of the configuration in force.")                                          \
     X(LMS_ASKED, "lectern_lms_roles_asked_total", COUNTER, "", "Questions sent to an LMS: what a user is in a course.")                                \
     X(LMS_FAILED, "lectern_lms_roles_failed_total", COUNTER, "", "Those without an answer that could be used; they gave no role.")                     \

@@ -18,7 +18,10 @@
 #include "tools/mcp_hub.h"
 #include "workflows/plugins.h"
 
-enum { COMMANDS_MAX = 1 << 20 /* bytes of the file */ };
+enum {
+    COMMANDS_MAX = 1 << 20, /* bytes of the file */
+    SERVER_WAIT_MS = 60000, /* for a database server that starts later than we do */
+};
 
 struct lt_plugin_set *lt_engine_plugins(const struct lt_settings *s)
 {
@@ -60,14 +63,19 @@ enum lt_code lt_engine_mcp(const struct lt_settings *s, struct lt_mcp_hub **ret,
     return lt_mcp_hub_new(text, "/proc/self/exe", ret, err) ? lt_error_wrap(err, "mcp_commands: %s", s->mcp_commands) : LT_OK;
 }
 
-enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, struct lt_store **ret, struct lt_error *err)
+static enum lt_code open_store(const struct lt_settings *s, bool read_only, uint64_t wait_ms, struct lt_store **ret, struct lt_error *err)
 {
     struct lt_store_options options = {.data_dir = s->data, .url = s->database, .synchronous = s->sqlite_synchronous, .read_only = read_only,
-                                       .master_key_file = s->master_key_file};
+                                       .master_key_file = s->master_key_file, .wait_ms = wait_ms};
     lt_guard_set(lt_guard_compile_settings); /* before anybody reads a site's settings */
     if (!read_only && lt_data_dir_make(s, err)) /* it holds more than the database, wherever that is */
         return err->code;
     return lt_store_open(&options, ret, err);
+}
+
+enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, struct lt_store **ret, struct lt_error *err)
+{
+    return open_store(s, read_only, 0, ret, err);
 }
 
 /* What an older program, or a hand, left in clear. The master key must be there before anybody relies on it. */
@@ -106,7 +114,7 @@ void lt_engine_offer(struct lt_services *services, struct lt_plugin_set *plugins
 enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt_engine *ret, struct lt_error *err)
 {
     *ret = (struct lt_engine){0};
-    if (lt_engine_open_store(s, false, &ret->store, err))
+    if (open_store(s, false, recover ? SERVER_WAIT_MS : 0, &ret->store, err))
         return err->code;
     enum lt_code rc = lt_tls_client_new(s->tls_ca, &ret->tls, err);
     if (!rc) {

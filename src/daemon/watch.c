@@ -122,7 +122,7 @@ void lt_daemon_watch(void *daemon)
     lt_fiber_set_name("configuration watcher");
     while (lt_fiber_sleep(WATCH_MS) != LT_ECANCELLED) {
         bool failed = look(d, looks % TEMPLATES_EVERY == 0, &err) != LT_OK;
-        if (failed && !failing) /* once for a run of failures */
+        if (failed && !failing && lt_store_is_ready(d->engine.store)) /* once for a run of failures; of a database that is away the store tells */
             lt_log_error("config.watch", &err);
         failing = failed;
         lt_api_tick(d->api);

@@ -12,6 +12,7 @@ enum {
     LT_DB_READ_BYTES = 64 << 20,   /* and give so much */
     LT_DB_DEFAULT_ROWS = 10000,
     LT_DB_PATIENCE_MS = 5000,      /* with others that write, and with a database that is away for a moment */
+    LT_DB_SLOW_MS = 3600000,       /* what changes tables */
 };
 
 struct lt_db;
@@ -43,6 +44,8 @@ struct lt_db_ops {
     bool (*checkpoint)(struct lt_db *db, enum lt_db_checkpoint mode, int wait_ms);
     /* The same, cutting the log to nothing, and forgets all pages in memory. NULL: that is the database's own affair. */
     bool (*scrub)(struct lt_db *db, int wait_ms);
+    /* True while it cannot be reached: it tells the log itself of the beginning and the end. NULL: it is a file, and always there. */
+    bool (*away)(struct lt_db *db);
     void (*close)(struct lt_db *db);
     const char *tables;  /* SELECT of the names of our tables that are called $1 */
     const char *columns; /* SELECT of table, column and its place, of the tables whose names begin with $1, by names */
@@ -52,6 +55,7 @@ struct lt_db_ops {
 struct lt_db {
     const struct lt_db_ops *ops;
     bool again;         /* what failed with LT_ESTORE may come out well when it is tried again, at once */
+    bool slow;          /* statements may take LT_DB_SLOW_MS: set by who changes tables */
     int wal_pages;      /* of the log after the last commit of this connection; 0 where there is none */
     struct lt_db *next; /* pool of readers */
 };

@@ -59,6 +59,7 @@ enum lt_code lt_migrate(struct lt_db *db, int *ret, struct lt_error *err)
     enum lt_code code = newest(db, ret, err);
     if (code == LT_OK)
         code = refuse_newer(*ret, err);
+    db->slow = true;
     while (code == LT_OK && *ret < lt_migrations_n) {
         bool done = false;
         if ((code = lt_db_begin(db, err)) != LT_OK)
@@ -72,6 +73,7 @@ enum lt_code lt_migrate(struct lt_db *db, int *ret, struct lt_error *err)
         }
         code = newest(db, ret, err);
     }
+    db->slow = false;
     return code;
 }
 

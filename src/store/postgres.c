@@ -1,15 +1,26 @@
 /*
  * PostgreSQL behind the store.
  *
- * A connection that is lost in the middle of a commit leaves open whether it was made. So each writer has a row of its own, into which every batch writes
- * its number: after connecting anew, that row tells (store_writer).
+ * A connection that is lost in the middle of a commit leaves open whether it was made. So each writer has a row of its own, store_writer, whose number every batch
+ * raises by one, from the very number it knows. After connecting anew that row tells. When it says no, the number is raised by two before the batch is written
+ * again: whatever of the lost batch still is on its way, or waits in a process that stands still, then meets a number that does not fit, and fails.
  */
 #include "store/postgres.h"
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "store/postgres_pipe.h"
+
+/* Milliseconds, as the server takes them. */
+#define STATEMENT_MS "5000"
+#define SLOW_MS "3600000"
+#define LOCK_MS "5000"
+#define IDLE_MS "10000" /* it hears nothing of a transaction that is open */
+#define READ_MS "1000"
+
+enum { WRITER_KEPT_MS = 7 * 86400000 }; /* rows of writers that ended badly */
 
 static struct lt_pg *of(struct lt_db *db)
 {
@@ -18,20 +29,43 @@ static struct lt_pg *of(struct lt_db *db)
 
 /* ---- transactions ---- */
 
+/* Within the transaction, since a pooler gives the next one another session. Whoever has switched synchronous_commit off would lose what we say is recorded. */
+static enum lt_code set_deadlines(struct lt_pg *pg, const char *statement_ms, struct lt_error *err)
+{
+    static const char sql[] =
+        "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true),"
+        " set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)";
+    const struct lt_value values[] = {LT_TEXTZ(statement_ms), LT_TEXTZ(LOCK_MS), LT_TEXTZ(IDLE_MS)};
+    return lt_pg_queue_values(pg, LT_PG_CHANGED, sql, values, LT_COUNT(values), err);
+}
+
+static enum lt_code begin_writing(struct lt_pg *pg, const char *statement_ms, struct lt_error *err)
+{
+    enum lt_code code = lt_pg_say(pg, "BEGIN", err);
+    if (code == LT_OK)
+        code = set_deadlines(pg, statement_ms, err);
+    pg->open = code == LT_OK;
+    return code;
+}
+
+/* A null number is refused: the row does not hold the number that we know. */
+static enum lt_code raise_number(struct lt_pg *pg, struct lt_error *err)
+{
+    static const char sql[] = "INSERT INTO store_writer (id, batch) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET batch ="
+                              " CASE WHEN store_writer.batch = $3 THEN excluded.batch END";
+    const struct lt_value values[] = {LT_TEXTZ(pg->id), LT_INT(pg->batch + 1), LT_INT(pg->batch)};
+    return lt_pg_queue_values(pg, LT_PG_CHANGED, sql, values, LT_COUNT(values), err);
+}
+
 static enum lt_code db_begin(struct lt_db *base, struct lt_error *err)
 {
     struct lt_pg *pg = of(base);
     pg->db.again = false;
     enum lt_code code = lt_pg_connected(pg, err);
     if (code == LT_OK)
-        code = lt_pg_say(pg, "BEGIN", err);
-    if (code == LT_OK)
-        code = lt_pg_queue_values(pg, LT_PG_CHANGED, "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)",
-                           (const struct lt_value[]){LT_TEXTZ("5000")}, 1, err);
-    pg->open = code == LT_OK;
+        code = begin_writing(pg, pg->db.slow ? SLOW_MS : STATEMENT_MS, err);
     if (code == LT_OK && pg->batch > 0)
-        code = lt_pg_queue_values(pg, LT_PG_CHANGED, "UPDATE store_writer SET batch = $1 WHERE id = $2",
-                           (const struct lt_value[]){LT_INT(++pg->batch), LT_TEXTZ(pg->id)}, 2, err);
+        code = raise_number(pg, err);
     return code;
 }
 
@@ -46,46 +80,93 @@ static void db_rollback(struct lt_db *base)
         lt_pg_settle(pg, NULL);
 }
 
-/* Was the last batch written? The row is waited for: as long as the server has not noticed that we are gone, it is locked. */
-static enum lt_code was_written(struct lt_pg *pg, bool *ret, struct lt_error *err)
+static enum lt_code commit_now(struct lt_pg *pg, struct lt_error *err)
 {
-    int64_t written = 0;
+    enum lt_code code = lt_pg_queue(pg, LT_PG_COMMITTED, "COMMIT", &(struct lt_pg_values){0}, -1, err);
+    if (code == LT_OK)
+        code = lt_pg_settle(pg, err);
+    if (code == LT_OK)
+        pg->open = false;
+    return code;
+}
+
+/* The number in our row, which is locked: as long as the server has not noticed that the connection is gone, the lost batch holds it. 0: there is no row. */
+static enum lt_code read_number(struct lt_pg *pg, int64_t *ret, struct lt_error *err)
+{
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows rows = {0};
     pg->rows = &(struct lt_pg_rows){.arena = arena, .ret = &rows, .max_rows = 1};
-    enum lt_code code = lt_pg_connected(pg, err);
-    if (code == LT_OK)
-        code = lt_pg_queue_values(pg, LT_PG_ROWS, "SELECT batch FROM store_writer WHERE id = $1 FOR UPDATE", (const struct lt_value[]){LT_TEXTZ(pg->id)}, 1, err);
+    enum lt_code code = lt_pg_queue_values(pg, LT_PG_ROWS, "SELECT batch FROM store_writer WHERE id = $1 FOR UPDATE", (const struct lt_value[]){LT_TEXTZ(pg->id)}, 1, err);
     if (code == LT_OK)
         code = lt_pg_settle(pg, err);
     pg->rows = NULL;
-    if (code == LT_OK && rows.rows > 0)
-        written = lt_rows_int(&rows, 0, 0);
+    *ret = code == LT_OK && rows.rows > 0 ? lt_rows_int(&rows, 0, 0) : 0;
     lt_arena_free(arena);
-    *ret = written == pg->batch;
     return code;
+}
+
+/* Was the lost batch written? LT_OK: we know, and if it was not, it never will be. */
+static enum lt_code find_out(struct lt_pg *pg, bool *ret_written, struct lt_error *err)
+{
+    int64_t number;
+    enum lt_code code = lt_pg_connected(pg, err);
+    if (code == LT_OK)
+        code = begin_writing(pg, STATEMENT_MS, err);
+    if (code == LT_OK)
+        code = read_number(pg, &number, err);
+    if (code == LT_OK && number == pg->batch)
+        code = lt_pg_queue_values(pg, LT_PG_CHANGED, "UPDATE store_writer SET batch = $1 WHERE id = $2",
+                                  (const struct lt_value[]){LT_INT(pg->batch + 2), LT_TEXTZ(pg->id)}, 2, err);
+    else if (code == LT_OK && (number < pg->batch || number > pg->batch + 2))
+        code = lt_fail(err, LT_EINTERNAL, "the row of this writer is not its own any more");
+    if (code == LT_OK)
+        code = commit_now(pg, err);
+    if (code != LT_OK) {
+        db_rollback(&pg->db);
+        return code;
+    }
+    *ret_written = number == pg->batch + 1;
+    pg->batch = *ret_written ? number : pg->batch + 2;
+    return LT_OK;
+}
+
+/* Another row: what became of the last batch is not known and cannot be waited for any longer. */
+static void take_new_row(struct lt_pg *pg)
+{
+    lt_uuid_format(lt_uuid_new(), pg->id);
+    pg->batch = 1;
+}
+
+/* The connection was lost while a commit was on its way. */
+static enum lt_code look_up(struct lt_pg *pg, struct lt_error *err)
+{
+    struct lt_error why;
+    bool written = false;
+    enum lt_code code;
+    uint64_t until = lt_mono_ms() + LT_DB_PATIENCE_MS;
+    while ((code = find_out(pg, &written, &why)) == LT_ESTORE && !pg->conn && lt_mono_ms() < until && !lt_pg_server_is_away(pg->server))
+        ;
+    pg->db.again = code == LT_OK;
+    if (code == LT_OK)
+        return written ? LT_OK : LT_ESTORE;
+    take_new_row(pg);
+    return lt_fail(err, LT_ESTORE, "whether the last batch was written is not known: %.300s", why.detail);
 }
 
 static enum lt_code db_commit(struct lt_db *base, struct lt_error *err)
 {
     struct lt_pg *pg = of(base);
-    bool expects = false, written = false;
+    bool expects = false;
     for (size_t i = 0; i < pg->pending_n; i++)
         expects |= pg->pending[i].expect >= 0;
     enum lt_code code = expects ? lt_pg_settle(pg, err) : LT_OK; /* a count that is wrong is known before the commit */
     if (code != LT_OK)
         return code;
-    code = lt_pg_say(pg, "COMMIT", err);
-    if (code == LT_OK)
-        code = lt_pg_settle(pg, err);
-    if (code == LT_OK) {
-        pg->open = false;
-    } else if (!pg->conn && pg->batch > 0) { /* lost in the middle of it */
-        struct lt_error why;
-        if (was_written(pg, &written, &why) == LT_OK && written)
-            return LT_OK;
-        pg->db.again = true;
-    }
+    code = commit_now(pg, err);
+    if (code == LT_OK && pg->batch > 0)
+        pg->batch++;
+    else if (code != LT_OK && !pg->conn && pg->batch > 0)
+        code = look_up(pg, err);
     return code;
 }
 
@@ -194,7 +275,8 @@ static enum lt_code query_once(struct lt_pg *pg, const char *sql, const struct l
     if (own)
         code = lt_pg_say(pg, "BEGIN READ ONLY", err);
     if (code == LT_OK && own)
-        code = lt_pg_queue_values(pg, LT_PG_CHANGED, "SELECT set_config('statement_timeout', $1, true)", (const struct lt_value[]){LT_TEXTZ("1000")}, 1, err);
+        code = lt_pg_queue_values(pg, LT_PG_CHANGED, "SELECT set_config('statement_timeout', $1, true), set_config('extra_float_digits', '1', true)",
+                                  (const struct lt_value[]){LT_TEXTZ(READ_MS)}, 1, err);
     if (code == LT_OK)
         code = lt_pg_queue_values(pg, LT_PG_ROWS, sql, values, n, err);
     if (code == LT_OK && own)
@@ -224,6 +306,11 @@ static enum lt_code db_query(struct lt_db *base, struct lt_arena *arena, const c
     return code;
 }
 
+static bool db_away(struct lt_db *base)
+{
+    return lt_pg_server_is_away(of(base)->server);
+}
+
 static void db_close(struct lt_db *base)
 {
     struct lt_pg *pg = of(base);
@@ -231,7 +318,6 @@ static void db_close(struct lt_db *base)
         db_run(base, "DELETE FROM store_writer WHERE id = $1", (const struct lt_value[]){LT_TEXTZ(pg->id)}, 1, NULL);
     lt_pg_disconnect(pg);
     free(pg->pending);
-    free(pg->url);
     free(pg);
 }
 
@@ -246,6 +332,7 @@ static const struct lt_db_ops ops = {
     .run = db_run,
     .apply = db_apply,
     .query = db_query,
+    .away = db_away,
     .close = db_close,
     .tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1",
     .columns = "SELECT table_name, column_name, ordinal_position FROM information_schema.columns WHERE table_schema = current_schema()"
@@ -254,38 +341,19 @@ static const struct lt_db_ops ops = {
 
 /* ---- opening ---- */
 
-bool lt_postgres_is_url(const char *url)
-{
-    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-}
-
-/* Takes "prepare=no" out of the query: libpq does not know it. */
-static bool takes_prepare(char *url)
-{
-    char *at = strstr(url, "prepare=no");
-    if (!at || at == url || (at[-1] != '?' && at[-1] != '&') || (at[10] != '\0' && at[10] != '&'))
-        return true;
-    char *rest = at + 10 + (at[10] == '&'), *to = *rest ? at : at - 1;
-    memmove(to, rest, strlen(rest) + 1);
-    return false;
-}
-
-static enum lt_code open_connection(const char *url, bool writer, struct lt_pg **ret, struct lt_error *err)
+static struct lt_pg *new_connection(struct lt_pg_server *server, bool writer)
 {
     struct lt_pg *pg = lt_pg_must(calloc(1, sizeof(*pg)));
     pg->db.ops = &ops;
-    pg->url = lt_pg_must(strdup(url));
-    pg->prepare = takes_prepare(pg->url);
+    pg->server = server;
     pg->writer = writer;
-    char *why = NULL;
-    PQconninfoOption *parsed = PQconninfoParse(pg->url, &why);
-    enum lt_code code = parsed ? LT_OK : lt_fail(err, LT_ECONFIG, "the database URL: %.*s", LT_FMT(lt_pg_line(why ? why : "out of memory")));
-    PQconninfoFree(parsed);
-    PQfreemem(why);
-    if (code == LT_OK)
-        code = lt_pg_connect(pg, err);
-    if (code == LT_OK && PQserverVersion(pg->conn) < 150000)
-        code = lt_fail(err, LT_ECONFIG, "PostgreSQL 15 or newer is needed, this is %d", PQserverVersion(pg->conn) / 10000);
+    return pg;
+}
+
+static enum lt_code open_connection(struct lt_pg_server *server, bool writer, uint64_t wait_ms, struct lt_pg **ret, struct lt_error *err)
+{
+    struct lt_pg *pg = new_connection(server, writer);
+    enum lt_code code = lt_pg_open(pg, wait_ms, err);
     if (code != LT_OK) {
         db_close(&pg->db);
         return code;
@@ -294,30 +362,51 @@ static enum lt_code open_connection(const char *url, bool writer, struct lt_pg *
     return LT_OK;
 }
 
-enum lt_code lt_postgres_open_writer(const char *url, struct lt_db **ret, struct lt_error *err)
+/* The table, a row of our own, and no rows of those that are long gone; one that is not takes a row again when it needs it. */
+static enum lt_code join_writers(struct lt_pg *pg, struct lt_error *err)
 {
-    struct lt_pg *pg = NULL;
-    enum lt_code code = open_connection(url, true, &pg, err);
-    if (code != LT_OK)
-        return code;
+    int64_t there;
+    char old[37];
+    lt_uuid_format(lt_uuid_first_at(lt_now_ms() - WRITER_KEPT_MS), old);
+    enum lt_code code = lt_db_int(&pg->db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1",
+                                  (const struct lt_value[]){LT_TEXTZ("store_writer")}, 1, &there, err);
+    if (code == LT_OK && there == 0)
+        code = db_exec(&pg->db, "CREATE TABLE IF NOT EXISTS store_writer (id TEXT PRIMARY KEY, batch BIGINT NOT NULL)", err);
+    if (code == LT_OK)
+        code = db_run(&pg->db, "DELETE FROM store_writer WHERE id < $1", (const struct lt_value[]){LT_TEXTZ(old)}, 1, err);
     lt_uuid_format(lt_uuid_new(), pg->id);
-    code = db_exec(&pg->db, "CREATE TABLE IF NOT EXISTS store_writer (id TEXT PRIMARY KEY, batch BIGINT NOT NULL)", err);
     if (code == LT_OK)
         code = db_run(&pg->db, "INSERT INTO store_writer (id, batch) VALUES ($1, $2)", (const struct lt_value[]){LT_TEXTZ(pg->id), LT_INT(1)}, 2, err);
+    if (code == LT_OK)
+        pg->batch = 1;
+    return code;
+}
+
+enum lt_code lt_postgres_open_writer(struct lt_pg_server *server, uint64_t wait_ms, struct lt_db **ret, struct lt_error *err)
+{
+    struct lt_pg *pg = NULL;
+    enum lt_code code = open_connection(server, true, wait_ms, &pg, err);
+    if (code != LT_OK)
+        return code;
+    code = join_writers(pg, err);
     if (code != LT_OK) {
         lt_db_close(&pg->db);
         return code;
     }
-    pg->batch = 1;
     *ret = &pg->db;
     return LT_OK;
 }
 
-enum lt_code lt_postgres_open_reader(const char *url, struct lt_db **ret, struct lt_error *err)
+enum lt_code lt_postgres_open_reader(struct lt_pg_server *server, uint64_t wait_ms, struct lt_db **ret, struct lt_error *err)
 {
     struct lt_pg *pg = NULL;
-    enum lt_code code = open_connection(url, false, &pg, err);
+    enum lt_code code = open_connection(server, false, wait_ms, &pg, err);
     if (code == LT_OK)
         *ret = &pg->db;
     return code;
+}
+
+struct lt_db *lt_postgres_new_reader(struct lt_pg_server *server)
+{
+    return &new_connection(server, false)->db;
 }

@@ -1,12 +1,12 @@
 /*
  * PostgreSQL: one connection, in libpq's pipeline mode: what a batch writes goes out together and is answered together. Private to store/.
- *
- * url: as libpq takes it ("postgresql://…"), and in its query `prepare=no` for poolers that do not know prepared statements.
  */
 #pragma once
 #include "store/db.h"
+#include "store/postgres_server.h"
 
-bool lt_postgres_is_url(const char *url);
-/* Blocking. LT_ECONFIG: the address cannot be read; LT_ESTORE: nobody answers. */
-enum lt_code lt_postgres_open_writer(const char *url, struct lt_db **ret, struct lt_error *err);
-enum lt_code lt_postgres_open_reader(const char *url, struct lt_db **ret, struct lt_error *err);
+/* Blocking. The server must outlive the connection. LT_ECONFIG: it refuses us, or is not one that we can use; LT_ESTORE: nobody answers within wait_ms. */
+enum lt_code lt_postgres_open_writer(struct lt_pg_server *server, uint64_t wait_ms, struct lt_db **ret, struct lt_error *err);
+enum lt_code lt_postgres_open_reader(struct lt_pg_server *server, uint64_t wait_ms, struct lt_db **ret, struct lt_error *err);
+/* One that connects when it is first used. */
+struct lt_db *lt_postgres_new_reader(struct lt_pg_server *server);

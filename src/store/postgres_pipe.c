@@ -4,16 +4,17 @@
  */
 #include "store/postgres_pipe.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
 enum {
     STATEMENTS = LT_PG_SLOTS / 2,
-    AGAIN_US = 100000, /* between two tries to connect */
+    SETTLE_MS = 30000, /* a batch may take so long when answers keep coming */
 };
 
 void *lt_pg_must(void *p)
@@ -59,6 +60,8 @@ static enum lt_code fail(struct lt_pg *pg, struct lt_error *err, const char *wha
         state = "";
     if (!strcmp(state, "40001") || !strcmp(state, "40P01"))
         pg->db.again = true;
+    else if (!strcmp(state, "42501"))
+        code = LT_ESTORE; /* not allowed to: until an administrator has looked */
     else if (!strcmp(state, "23502") || !strcmp(state, "23514") || !strncmp(state, "22", 2) || !strncmp(state, "42", 2) || !strncmp(state, "0A", 2))
         code = LT_EINTERNAL;
     else if (!strncmp(state, "23", 2))
@@ -101,35 +104,128 @@ static enum lt_code lose(struct lt_pg *pg, struct lt_error *err, const char *wha
     return code;
 }
 
+/* Nothing was said for too long: the server, or the way to it. */
+static enum lt_code give_up(struct lt_pg *pg, uint64_t ms, struct lt_error *err)
+{
+    struct lt_error why;
+    lt_fail(&why, LT_ESTORE, "the database has not answered in %llu ms", (unsigned long long)ms);
+    lt_pg_server_away(pg->server, &why);
+    lose(pg, NULL, "wait");
+    if (err)
+        *err = why;
+    return LT_ESTORE;
+}
+
 static void no_notice(void *arg, const PGresult *result)
 {
 }
 
-enum lt_code lt_pg_connect(struct lt_pg *pg, struct lt_error *err)
+/*
+ * Behind a pooler the process that works for us is not the one that greeted us. What is set for the session would be another's then. Otherwise the server is told
+ * to notice within half a minute that we are gone: it would keep our locks.
+ */
+static enum lt_code greet(struct lt_pg *pg, struct lt_error *err)
 {
-    static const char *const names[] = {"dbname", "connect_timeout", "application_name", "client_encoding", "keepalives_idle", "tcp_user_timeout", NULL};
-    const char *const values[] = {pg->url, "5", "lectern", "UTF8", "10", "10000", NULL};
-    pg->conn = PQconnectdbParams(names, values, 1);
-    if (!pg->conn || PQstatus(pg->conn) != CONNECTION_OK)
-        return lose(pg, err, "connect");
-    PQsetNoticeReceiver(pg->conn, no_notice, NULL);
-    if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
-        return lose(pg, err, "connect");
-    return LT_OK;
+    static const char hello[] =
+        "SELECT pg_backend_pid() = $1, CASE WHEN pg_backend_pid() = $1 THEN set_config('tcp_keepalives_idle', '10', false) ||"
+        " set_config('tcp_keepalives_interval', '5', false) || set_config('tcp_keepalives_count', '3', false) ||"
+        " set_config('tcp_user_timeout', '20000', false) || set_config('client_connection_check_interval', '5000', false) END";
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows rows = {0};
+    struct lt_pg_rows *before = pg->rows;
+    pg->rows = &(struct lt_pg_rows){.arena = arena, .ret = &rows, .max_rows = 1};
+    pg->prepare = false;
+    enum lt_code code = lt_pg_queue_values(pg, LT_PG_ROWS, hello, (const struct lt_value[]){LT_INT(PQbackendPID(pg->conn))}, 1, err);
+    if (code == LT_OK)
+        code = lt_pg_settle(pg, err);
+    pg->rows = before;
+    if (code == LT_OK) {
+        bool pooled = rows.rows > 0 && lt_rows_int(&rows, 0, 0) == 0;
+        atomic_store_explicit(&pg->server->pooled, pooled, memory_order_relaxed);
+        pg->prepare = pg->server->keep == LT_PG_KEEP_YES || (pg->server->keep == LT_PG_KEEP_AUTO && !pooled);
+    }
+    lt_arena_free(arena);
+    return code;
+}
+
+/* Another one may answer after a failover. */
+static enum lt_code check_server(struct lt_pg *pg, struct lt_error *err)
+{
+    const char *encoding = PQparameterStatus(pg->conn, "server_encoding");
+    int version = PQserverVersion(pg->conn);
+    enum lt_code code = LT_OK;
+    if (version < LT_PG_OLDEST)
+        code = lt_fail(err, LT_ECONFIG, "PostgreSQL 15 or newer is needed, this is %d", version / 10000);
+    else if (encoding && strcmp(encoding, "UTF8") != 0)
+        code = lt_fail(err, LT_ECONFIG, "the encoding of the database must be UTF8, is %.40s", encoding);
+    if (code != LT_OK)
+        lt_pg_disconnect(pg);
+    return code;
+}
+
+static enum lt_code try_to_connect(struct lt_pg *pg, bool opening, struct lt_error *err)
+{
+    enum lt_code code = lt_pg_server_connect(pg->server, opening, &pg->conn, err);
+    if (code == LT_OK)
+        code = check_server(pg, err);
+    if (code == LT_OK) {
+        PQsetNoticeReceiver(pg->conn, no_notice, NULL);
+        if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
+            code = lose(pg, err, "connect");
+    }
+    if (code == LT_OK)
+        code = greet(pg, err);
+    if (code != LT_OK)
+        lt_pg_disconnect(pg);
+    return code;
+}
+
+/* Once; or twice, before an outage is told of: a connection may be cut that was just made, and the next is not. */
+static enum lt_code connect_once(struct lt_pg *pg, bool opening, struct lt_error *err)
+{
+    enum lt_code code = try_to_connect(pg, opening, err);
+    if (code == LT_ESTORE && !lt_pg_server_is_away(pg->server))
+        code = try_to_connect(pg, opening, err);
+    if (code == LT_OK)
+        lt_pg_server_here(pg->server);
+    else if (code == LT_ESTORE || !opening)
+        lt_pg_server_away(pg->server, err);
+    return code;
+}
+
+/* Of a process that is still starting, and has blocked the signals that it will wait for later. */
+static bool end_is_asked(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+enum lt_code lt_pg_open(struct lt_pg *pg, uint64_t wait_ms, struct lt_error *err)
+{
+    enum lt_code code;
+    uint64_t until = lt_mono_ms() + wait_ms;
+    while ((code = connect_once(pg, true, err)) == LT_ESTORE && lt_mono_ms() < until && !end_is_asked()) {
+        if (lt_pg_server_turn(pg->server, wait_ms, err))
+            break;
+    }
+    return code;
 }
 
 enum lt_code lt_pg_connected(struct lt_pg *pg, struct lt_error *err)
 {
-    uint64_t until = lt_mono_ms() + LT_DB_PATIENCE_MS;
+    struct lt_error why;
     if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK)
         return LT_OK;
     lt_pg_disconnect(pg);
-    while (lt_pg_connect(pg, err) != LT_OK) {
-        if (lt_mono_ms() >= until)
-            return err->code;
-        usleep(AGAIN_US);
+    for (;;) {
+        if (lt_pg_server_turn(pg->server, LT_DB_PATIENCE_MS, &why))
+            break;
+        if (connect_once(pg, false, &why) == LT_OK)
+            return LT_OK;
     }
-    return LT_OK;
+    if (err)
+        *err = why;
+    return LT_ESTORE;
 }
 
 /* ---- sending ---- */
@@ -265,6 +361,8 @@ static enum lt_code take_result(struct lt_pg *pg, const struct lt_pg_pending *p,
     }
     if (p->kind == LT_PG_ROWS)
         return take_rows(pg, result, err);
+    if (p->kind == LT_PG_COMMITTED && strcmp(PQcmdStatus((PGresult *)result), "COMMIT") != 0)
+        return lt_fail(err, LT_ESTORE, "the transaction was rolled back");
     long long changed = strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
     if (p->expect >= 0 && changed != p->expect)
         return lt_fail(err, LT_ECONFLICT, "%lld rows changed, %lld expected: %.100s", changed, (long long)p->expect, p->sql);
@@ -275,21 +373,19 @@ static bool wait_socket(struct lt_pg *pg, bool out, uint64_t until)
 {
     uint64_t now = lt_mono_ms();
     struct pollfd p = {.fd = PQsocket(pg->conn), .events = (short)(POLLIN | (out ? POLLOUT : 0))};
-    return now < until && poll(&p, 1, (int)(until - now)) >= 0;
+    return now < until && (poll(&p, 1, (int)(until - now)) >= 0 || errno == EINTR);
 }
 
 /* Sends what is queued and waits for more. LT_ESTORE: the connection is gone. */
-static enum lt_code more(struct lt_pg *pg, uint64_t until, struct lt_error *err)
+static enum lt_code more(struct lt_pg *pg, uint64_t patience_ms, uint64_t until, struct lt_error *err)
 {
     int unsent = PQflush(pg->conn);
     if (unsent < 0)
         return lose(pg, err, "send");
     if (!PQisBusy(pg->conn))
         return LT_OK;
-    if (!wait_socket(pg, unsent > 0, until)) {
-        lose(pg, NULL, "wait");
-        return lt_fail(err, LT_ESTORE, "the database has not answered in %d ms", LT_DB_PATIENCE_MS);
-    }
+    if (!wait_socket(pg, unsent > 0, until))
+        return give_up(pg, patience_ms, err);
     return PQconsumeInput(pg->conn) ? LT_OK : lose(pg, err, "read");
 }
 
@@ -297,17 +393,21 @@ enum lt_code lt_pg_settle(struct lt_pg *pg, struct lt_error *err)
 {
     enum lt_code code = LT_OK;
     bool synced = false;
-    uint64_t until = lt_mono_ms() + LT_DB_PATIENCE_MS + 1000; /* the server is to give up first */
+    /* the server is to give up first */
+    uint64_t patience = (pg->db.slow ? LT_DB_SLOW_MS : pg->writer ? LT_DB_PATIENCE_MS : LT_DB_READ_MS) + 1000;
+    uint64_t until = lt_mono_ms() + patience, end = until + SETTLE_MS;
     if (!PQpipelineSync(pg->conn))
         return lose(pg, err, "send");
+    atomic_fetch_add_explicit(&pg->server->round_trips, 1, memory_order_relaxed);
     while (!synced) {
-        if (more(pg, until, err))
-            return err->code;
+        if (more(pg, patience, until < end ? until : end, err))
+            return LT_ESTORE;
         while (!synced && !PQisBusy(pg->conn)) {
             PGresult *result = PQgetResult(pg->conn);
             synced = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
             if (!result) {
                 pg->pending_at++; /* the end of one statement's answer */
+                until = lt_mono_ms() + patience;
                 if (PQstatus(pg->conn) != CONNECTION_OK)
                     return lose(pg, err, "read");
             } else if (!synced && code == LT_OK && pg->pending_at < pg->pending_n) {

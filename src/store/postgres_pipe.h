@@ -4,12 +4,14 @@
  */
 #pragma once
 #include "store/db.h"
+#include "store/postgres_server.h"
 #include "store/postgres_value.h"
 
 enum {
     LT_PG_SLOTS = 2048,     /* statements kept by name, at most half as many; a power of two */
     LT_PG_VALUES_MAX = 64,  /* of a statement that is kept */
     LT_PG_NAME_N = 24,
+    LT_PG_OLDEST = 150000,  /* PQserverVersion() */
 };
 
 /* A statement that the server knows by name. */
@@ -21,7 +23,7 @@ struct lt_pg_slot {
     char name[LT_PG_NAME_N];
 };
 
-enum lt_pg_kind { LT_PG_PREPARED, LT_PG_CHANGED, LT_PG_ROWS };
+enum lt_pg_kind { LT_PG_PREPARED, LT_PG_CHANGED, LT_PG_COMMITTED, LT_PG_ROWS };
 /* An answer that is still to come. */
 struct lt_pg_pending {
     enum lt_pg_kind kind;
@@ -38,11 +40,12 @@ struct lt_pg_rows {
 struct lt_pg {
     struct lt_db db;
     PGconn *conn; /* NULL: not connected */
-    char *url;
-    bool writer, prepare;
+    struct lt_pg_server *server;
+    bool writer;
+    bool prepare; /* statements that come again are kept by name */
     bool open;    /* a transaction is */
     bool apart;   /* each unit is to be known at once */
-    int64_t batch;
+    int64_t batch; /* the number in this writer's row (store_writer); 0: it has none */
     char id[37];  /* of this writer */
     uint64_t number; /* of statements: their names */
     struct lt_pg_pending *pending;
@@ -59,9 +62,9 @@ static inline struct lt_str lt_pg_line(const char *text)
 }
 /* What malloc gave; ends the process when that is nothing. */
 void *lt_pg_must(void *p);
-/* Tries once. LT_ESTORE. */
-enum lt_code lt_pg_connect(struct lt_pg *pg, struct lt_error *err);
-/* A connection that works, made anew when it was lost: tried for as long as others may hold a lock. LT_ESTORE. */
+/* Opens: waits for so long for a server that is not there. LT_ESTORE; LT_ECONFIG: it refuses us, or is not one that we can use. */
+enum lt_code lt_pg_open(struct lt_pg *pg, uint64_t wait_ms, struct lt_error *err);
+/* A connection that works, made anew when it was lost; an outage is waited for until it has lasted LT_DB_PATIENCE_MS. LT_ESTORE. */
 enum lt_code lt_pg_connected(struct lt_pg *pg, struct lt_error *err);
 /* Forgets what was queued and prepared. */
 void lt_pg_disconnect(struct lt_pg *pg);

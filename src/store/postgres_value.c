@@ -108,19 +108,16 @@ void lt_pg_value_add(struct lt_pg_values *values, const struct lt_value *v)
     }
 }
 
-static int hex(char c)
+/* Whichever form the server was told to use. */
+static struct lt_value blob_in(struct lt_arena *arena, const char *p)
 {
-    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* "\x…" */
-static struct lt_value blob_in(struct lt_arena *arena, const char *p, size_t n)
-{
-    size_t bytes = n >= 2 ? (n - 2) / 2 : 0;
-    char *out = lt_alloc(arena, bytes + 1);
-    for (size_t i = 0; i < bytes; i++)
-        out[i] = (char)(hex(p[2 + 2 * i]) << 4 | hex(p[3 + 2 * i]));
-    return LT_BLOB(out, bytes);
+    size_t n = 0;
+    unsigned char *bytes = PQunescapeBytea((const unsigned char *)p, &n);
+    char *out = lt_alloc(arena, n + 1);
+    if (bytes)
+        memcpy(out, bytes, n);
+    PQfreemem(bytes);
+    return LT_BLOB(out, n);
 }
 
 static struct lt_value number_in(const char *p)
@@ -146,7 +143,7 @@ struct lt_value lt_pg_value(struct lt_arena *arena, const PGresult *result, int 
     case FLOAT4:
     case FLOAT8: return LT_DOUBLE(strtod(p, NULL));
     case NUMERIC: return number_in(p); /* a sum of integers is one */
-    case BYTEA: return blob_in(arena, p, n);
+    case BYTEA: return blob_in(arena, p);
     default: return LT_TEXT(text_in(arena, p, n));
     }
 }

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,8 +19,9 @@
 enum { IDLE_READERS = 64 };
 
 struct lt_store {
-    char *path; /* of SQLite's file; of PostgreSQL the URL */
+    char *path; /* of SQLite's file */
     bool postgres;
+    struct lt_pg_server *server;
     const char *columns; /* lt_db_ops.columns */
     char *master_key_file;
     bool own_master_key; /* the file is ours to make */
@@ -33,6 +35,9 @@ struct lt_store {
     pthread_mutex_t generation_mutex;
     struct lt_db *generation_db; /* data_version is a connection's own view, so it must always be the same one */
     int64_t data_version, generation;
+
+    _Atomic bool scan_failed; /* the last look at the generation */
+    _Atomic uint64_t queries, query_us_sum, query_buckets[LT_STORE_BUCKETS];
 };
 
 /* ---- opening ---- */
@@ -41,9 +46,9 @@ static enum lt_code find_path(struct lt_store *store, const struct lt_store_opti
 {
     int n;
     store->postgres = options->url && lt_postgres_is_url(options->url);
-    if (store->postgres) {
-        n = asprintf(&store->path, "%s", options->url);
-    } else if (options->url) {
+    if (store->postgres)
+        return lt_pg_server_new(options->url, &store->server, err);
+    if (options->url) {
         if (strncmp(options->url, "sqlite:", 7) != 0 || options->url[7] == '\0')
             return lt_fail(err, LT_ECONFIG, "the database URL must be \"sqlite:PATH\" or \"postgresql://…\"");
         n = asprintf(&store->path, "%s", options->url + 7);
@@ -59,19 +64,23 @@ static enum lt_code find_path(struct lt_store *store, const struct lt_store_opti
 
 static enum lt_code open_reader(struct lt_store *store, struct lt_db **ret, struct lt_error *err)
 {
-    return store->postgres ? lt_postgres_open_reader(store->path, ret, err) : lt_sqlite_open_reader(store->path, ret, err);
+    if (!store->postgres)
+        return lt_sqlite_open_reader(store->path, ret, err);
+    *ret = lt_postgres_new_reader(store->server);
+    return LT_OK;
 }
 
-static enum lt_code open_writer(struct lt_store *store, const char *synchronous, struct lt_db **ret, struct lt_error *err)
+static enum lt_code open_writer(struct lt_store *store, const struct lt_store_options *o, struct lt_db **ret, struct lt_error *err)
 {
-    return store->postgres ? lt_postgres_open_writer(store->path, ret, err) : lt_sqlite_open_writer(store->path, synchronous, ret, err);
+    return store->postgres ? lt_postgres_open_writer(store->server, o->wait_ms, ret, err)
+                           : lt_sqlite_open_writer(store->path, o->synchronous ? o->synchronous : "FULL", ret, err);
 }
 
-static enum lt_code open_for_reading(struct lt_store *store, struct lt_error *err)
+static enum lt_code open_for_reading(struct lt_store *store, const struct lt_store_options *o, struct lt_error *err)
 {
     if (!store->postgres && access(store->path, F_OK) != 0)
         return lt_fail(err, LT_ECONFIG, "there is no database at %s", store->path);
-    enum lt_code code = open_reader(store, &store->readers, err);
+    enum lt_code code = store->postgres ? lt_postgres_open_reader(store->server, o->wait_ms, &store->readers, err) : open_reader(store, &store->readers, err);
     if (code != LT_OK)
         return code;
     store->readers_n = 1;
@@ -82,7 +91,7 @@ static enum lt_code open_for_reading(struct lt_store *store, struct lt_error *er
 static enum lt_code open_for_writing(struct lt_store *store, const struct lt_store_options *options, struct lt_error *err)
 {
     struct lt_db *db;
-    enum lt_code code = open_writer(store, options->synchronous ? options->synchronous : "FULL", &db, err);
+    enum lt_code code = open_writer(store, options, &db, err);
     if (code != LT_OK)
         return code;
     store->columns = db->ops->columns;
@@ -127,7 +136,7 @@ enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_sto
     if (code == LT_OK)
         code = find_master_key(store, options, err);
     if (code == LT_OK)
-        code = options->read_only ? open_for_reading(store, err) : open_for_writing(store, options, err);
+        code = options->read_only ? open_for_reading(store, options, err) : open_for_writing(store, options, err);
     if (code != LT_OK) {
         lt_store_close(store);
         return code;
@@ -150,6 +159,7 @@ void lt_store_close(struct lt_store *store)
     lt_writer_stop(store->writer);
     pthread_mutex_destroy(&store->readers_mutex);
     pthread_mutex_destroy(&store->generation_mutex);
+    lt_pg_server_free(store->server);
     free(store->path);
     free(store->master_key_file);
     free(store);
@@ -175,6 +185,19 @@ void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret)
     *ret = (struct lt_store_stats){0};
     if (store->writer)
         lt_writer_stats(store->writer, ret);
+    ret->queries = atomic_load_explicit(&store->queries, memory_order_relaxed);
+    ret->query_us_sum = atomic_load_explicit(&store->query_us_sum, memory_order_relaxed);
+    for (int i = 0; i < LT_STORE_BUCKETS; i++)
+        ret->query_buckets[i] = atomic_load_explicit(&store->query_buckets[i], memory_order_relaxed);
+    if (store->server) {
+        ret->round_trips = atomic_load_explicit(&store->server->round_trips, memory_order_relaxed);
+        ret->connects = atomic_load_explicit(&store->server->connects, memory_order_relaxed);
+    }
+}
+
+bool lt_store_is_ready(struct lt_store *store)
+{
+    return !store->postgres || (!(store->writer && lt_writer_broken(store->writer)) && !atomic_load_explicit(&store->scan_failed, memory_order_relaxed));
 }
 
 uint32_t lt_store_delay_ms(struct lt_store *store)
@@ -318,16 +341,25 @@ struct query {
     enum lt_code code;
 };
 
+static void count_query(struct lt_store *store, uint64_t us)
+{
+    atomic_fetch_add_explicit(&store->queries, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->query_us_sum, us, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->query_buckets[lt_store_bucket(us)], 1, memory_order_relaxed);
+}
+
 /* On a worker; the fiber that owns arena and arguments waits meanwhile. */
 static void run_query(void *arg)
 {
     struct query *q = arg;
     struct lt_db *db;
+    uint64_t began = lt_mono_us();
     q->code = take_reader(q->store, &db, q->err);
     if (q->code != LT_OK)
         return;
     q->code = lt_db_query(db, q->arena, q->sql, q->values, q->n, q->max_rows, q->ret, q->err);
     give_reader(q->store, db);
+    count_query(q->store, lt_mono_us() - began);
 }
 
 enum lt_code lt_store_query(struct lt_store *store, struct lt_arena *arena, const char *sql, const struct lt_value *values, size_t n,
@@ -411,6 +443,7 @@ static void run_generation(void *arg)
     pthread_mutex_lock(&g->store->generation_mutex);
     g->code = read_generation(g->store, g->err);
     g->value = g->store->generation;
+    atomic_store_explicit(&g->store->scan_failed, g->code != LT_OK, memory_order_relaxed);
     pthread_mutex_unlock(&g->store->generation_mutex);
 }
 

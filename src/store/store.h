@@ -49,7 +49,8 @@ static inline struct lt_value lt_value_known_double(double v)
 
 struct lt_store_options {
     const char *data_dir;    /* holds lectern.db; made (0700) when missing */
-    const char *url;         /* NULL = SQLite in data_dir; "sqlite:PATH" */
+    const char *url;         /* NULL = SQLite in data_dir; "sqlite:PATH"; "postgresql://…", see store/postgres_server.h */
+    uint64_t wait_ms;        /* for a server of PostgreSQL that is not there; SIGTERM and SIGINT, when blocked, end the wait */
     const char *master_key_file; /* with which secrets are sealed; NULL = master.key beside the database, made when missing */
     const char *synchronous; /* NULL = "FULL"; "OFF" only to prove that the crash test can fail */
     bool read_only;          /* for `register show` and the like beside a running daemon: no migration, no writer */
@@ -158,8 +159,20 @@ struct lt_store_stats {
     uint64_t wal_pages;      /* in the log after the last commit */
     uint64_t commit_us_last, commit_us_max;
     uint64_t largest_batch;
+    uint64_t queries, query_us_sum, query_buckets[LT_STORE_BUCKETS]; /* with the wait for a connection */
+    uint64_t round_trips;    /* between us and a server: how often it was asked, and waited for; 0 of SQLite */
+    uint64_t connects;       /* tries to connect to it */
 };
+static inline int lt_store_bucket(uint64_t us)
+{
+    int i = 0;
+    while (i < LT_STORE_BUCKETS - 1 && us > (uint64_t)LT_STORE_BUCKET_US << i)
+        i++;
+    return i;
+}
 /* How long, in ms, what is queued now will presumably wait: the age of the oldest unit that is not durable yet, and what the batches
  * behind it need. 0 when nothing waits. Any thread, cheap. */
 uint32_t lt_store_delay_ms(struct lt_store *store);
 void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret);
+/* Can the database be reached and written to, as far as was seen last? Of SQLite: always. Any thread, cheap. */
+bool lt_store_is_ready(struct lt_store *store);

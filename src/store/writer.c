@@ -25,6 +25,9 @@ enum {
     PATIENCE_US = 2000,         /* how long a unit that nobody waits for lies, so that others join it */
     GATHER_US = 1000,           /* how long the units of a busy daemon lie at most, for the same reason */
     BUSY_UNITS = 4,             /* a batch of so many says that the daemon is busy */
+    AGAIN_US = 1000,            /* before a batch is tried again that met another's; then twice as long, and so on */
+    AGAIN_MAX_US = 200000,
+    PROBE_MS = 1000,            /* while nothing can be written */
     GATHERED = 128,             /* so many units need no more company */
     LOOPS = 64,                 /* loops told of one batch at once; more are told again */
     CHECKPOINT_PAGES = 1000,    /* so many pages in the WAL, and the next pause is used to move them */
@@ -53,10 +56,12 @@ struct lt_writer {
     _Atomic uint64_t oldest_us;   /* when the oldest unit that is not done was queued, 0 = there is none */
     _Atomic uint64_t behind_us;   /* what the batches behind the present one will take, guessed from the last */
 
+    _Atomic bool broken;          /* the last transaction met an outage (disk full, I/O error, locked, no connection) */
+
     /* the thread's own */
     struct lt_tx *taken;      /* taken from the queue, not written yet */
     size_t taken_n;
-    bool broken;              /* the last transaction met an outage (disk full, I/O error, locked) */
+    bool said;                /* the log was told of it */
     bool busy;                /* the last batch was of several units, so more are to be expected */
     int checkpoint_at;        /* pages in the WAL at which to checkpoint next */
     bool wal_moved, wal_cut;  /* nothing to move; nothing to cut */
@@ -141,6 +146,11 @@ uint32_t lt_writer_delay_ms(struct lt_writer *w)
     uint64_t oldest = atomic_load_explicit(&w->oldest_us, memory_order_relaxed), now = lt_mono_us();
     uint64_t us = oldest != 0 && now > oldest ? now - oldest : 0;
     return (uint32_t)((us + atomic_load_explicit(&w->behind_us, memory_order_relaxed)) / 1000);
+}
+
+bool lt_writer_broken(struct lt_writer *w)
+{
+    return w->db->ops->away && atomic_load_explicit(&w->broken, memory_order_relaxed);
 }
 
 void lt_writer_stats(struct lt_writer *w, struct lt_store_stats *ret)
@@ -237,12 +247,9 @@ static void unit_failed(struct lt_tx *tx, const struct lt_error *err)
 /* Under the mutex. */
 static void count_commit(struct lt_store_stats *stats, uint64_t us)
 {
-    int i = 0;
-    while (i < LT_STORE_BUCKETS - 1 && us > (uint64_t)LT_STORE_BUCKET_US << i)
-        i++;
     stats->commits++;
     stats->commit_us_sum += us;
-    stats->commit_buckets[i]++;
+    stats->commit_buckets[lt_store_bucket(us)]++;
     stats->commit_us_last = us;
     if (us > stats->commit_us_max)
         stats->commit_us_max = us;
@@ -302,14 +309,20 @@ static enum lt_code write_one_by_one(struct lt_writer *w, struct lt_tx *batch, s
     return code;
 }
 
-/* Says once that writing has stopped, and once that it goes on. */
+/* Says once that writing has stopped, and once that it goes on; unless the database says so itself. */
 static void note_outage(struct lt_writer *w, enum lt_code code, const struct lt_error *err)
 {
-    if (code != LT_OK && !w->broken)
+    bool broken = atomic_load_explicit(&w->broken, memory_order_relaxed), away = w->db->ops->away && w->db->ops->away(w->db);
+    if (code != LT_OK && !w->said && !away) {
         lt_log_error("store.failed", err);
-    if (code == LT_OK && w->broken)
+        w->said = true;
+    }
+    if (code == LT_OK && w->said) {
         lt_log(LT_LOG_INFO, "store.recovered");
-    w->broken = code != LT_OK;
+        w->said = false;
+    }
+    if (broken != (code != LT_OK))
+        atomic_store_explicit(&w->broken, code != LT_OK, memory_order_relaxed);
 }
 
 /* After a batch, with the queue as it is now. Under the mutex. */
@@ -342,7 +355,8 @@ static void write_batch(struct lt_writer *w, struct lt_tx *batch, size_t n)
     struct lt_error err = {0};
     uint64_t began = lt_mono_us();
     enum lt_code code = write_now(w, batch, &err);
-    while (code == LT_ESTORE && w->db->again && lt_mono_us() - began < LT_DB_PATIENCE_MS * 1000) {
+    for (useconds_t pause = AGAIN_US; code == LT_ESTORE && w->db->again && lt_mono_us() - began < LT_DB_PATIENCE_MS * 1000; pause *= 2) {
+        usleep(pause < AGAIN_MAX_US ? pause : AGAIN_MAX_US);
         forgive(batch);
         code = write_now(w, batch, &err);
     }
@@ -435,6 +449,13 @@ bool lt_writer_scrubbed(struct lt_writer *w, uint64_t number)
     return done;
 }
 
+/* Nobody may come while we say that nothing can be written, so it is tried without anybody. */
+static void probe(struct lt_writer *w)
+{
+    struct lt_error err = {0};
+    note_outage(w, write_together(w, NULL, &err), &err);
+}
+
 /* Nothing was queued for a while. No patience with readers: there will be another quiet moment. */
 static void checkpoint_when_idle(struct lt_writer *w)
 {
@@ -483,12 +504,20 @@ static void gather(struct lt_writer *w)
     pthread_mutex_lock(&w->mutex);
 }
 
+/* SQLite's file is beside us: calls go on to find out whether it can be written to. */
+static bool must_probe(struct lt_writer *w)
+{
+    return w->db->ops->away && atomic_load_explicit(&w->broken, memory_order_relaxed);
+}
+
 /* Under the mutex. Until something is queued, the end is asked for, or it is time for the WAL. */
 static void sleep_idle(struct lt_writer *w)
 {
     w->sleep = ASLEEP;
     if (w->scrub_asked != w->scrub_done)
         wait_until(w, w->scrub_after_ms * 1000);
+    else if (must_probe(w))
+        wait_until(w, lt_mono_us() + PROBE_MS * 1000);
     else if (w->wal_cut)
         pthread_cond_wait(&w->wake, &w->mutex);
     else
@@ -508,6 +537,8 @@ static bool wait_for_work(struct lt_writer *w)
         if (w->head || w->stop)
             break;
         pthread_mutex_unlock(&w->mutex);
+        if (must_probe(w))
+            probe(w);
         scrub_if_asked(w);
         checkpoint_when_idle(w);
         pthread_mutex_lock(&w->mutex);

@@ -16,6 +16,8 @@ enum lt_code lt_writer_queue(struct lt_writer *w, struct lt_tx *tx, struct lt_er
 void lt_writer_hurry(struct lt_writer *w);
 /* See lt_store_delay_ms(). */
 uint32_t lt_writer_delay_ms(struct lt_writer *w);
+/* Can the database, another machine's perhaps, not be written to just now? Any thread, cheap. Of SQLite: false. */
+bool lt_writer_broken(struct lt_writer *w);
 /*
  * From now on what was deleted in commits that are durable is to be in no file: any thread; returns the number for lt_writer_scrubbed(). Tried
  * between batches until no reader is in the way.
