@@ -1,8 +1,11 @@
 /* Sealing: what is pending becomes entries. */
 #include "core/register_seal.h"
 
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,10 +13,11 @@
 #include "core/register_record.h"
 #include "core/sealed.h"
 
-enum { BATCH = 500, TRIES = 5 };
+enum { BATCH = 500, TRIES = 5, PLACE_MAX = 4096 };
 
 struct lt_register_sealer {
     struct lt_store *store;
+    struct lt_sole *lease;         /* NULL: whoever seals beside us shows only in the heads */
     char *path;
     bool started;
     bool doubtful;                  /* the file that was there at the start cannot be trusted */
@@ -217,6 +221,8 @@ static void forget_pending(struct lt_tx *tx, const struct item *item)
 static enum lt_code guard(struct lt_register_sealer *s, struct lt_tx *tx, struct lt_error *err)
 {
     struct lt_rows r;
+    if (s->lease) /* its row is locked first: what is counted below is then what is there at the commit, as erasers shut the holder out */
+        lt_sole_expect(s->lease, tx);
     if (LT_QUERY(s->store, s->arena, &r, err, "SELECT COUNT(*) FROM register_erasure WHERE sealed = 0"))
         return err->code;
     LT_TX(tx, "UPDATE meta SET value = value WHERE name = 'generation' AND (SELECT COUNT(*) FROM register_erasure WHERE sealed = 0) = $1",
@@ -295,6 +301,8 @@ static enum lt_code check_sites(struct lt_register_sealer *s, const struct lt_re
     size_t added = 0;
     struct lt_tx *tx = lt_tx_new();
     enum lt_code rc = LT_OK;
+    if (s->lease)
+        lt_sole_expect(s->lease, tx);
     for (size_t i = 0; !rc && i < n; i++)
         rc = extend(s, tx, heads[i].site_id, NULL, 0, &added, err);
     for (size_t i = 0; !rc && i < s->known_n; i++) {
@@ -311,6 +319,32 @@ static enum lt_code check_sites(struct lt_register_sealer *s, const struct lt_re
     return lt_store_write(s->store, tx, err);
 }
 
+/*
+ * Was there a file before? On SQLite whenever there is a chain. A PostgreSQL may be shared by a machine that has just come and cannot have one: there
+ * the places are known that had it.
+ */
+static enum lt_code had_file(struct lt_register_sealer *s, bool chains, bool *ret, struct lt_error *err)
+{
+    char host[256] = "", folder[PATH_MAX] = "", place[PLACE_MAX];
+    char *name = strdup(s->path), *slash = name ? strrchr(name, '/') : NULL;
+    struct lt_rows r;
+    *ret = chains;
+    if (slash)
+        *slash = '\0';
+    bool known = lt_store_is_postgres(s->store) && slash && gethostname(host, sizeof(host) - 1) == 0 && realpath(name, folder);
+    free(name);
+    if (!known)
+        return LT_OK;
+    snprintf(place, sizeof(place), "%s:%s", host, folder);
+    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT 1 FROM register_place WHERE place = $1", LT_TEXTZ(place)))
+        return err->code;
+    *ret = chains && r.rows > 0;
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "INSERT INTO register_place (place, seen_at) VALUES ($1, $2) ON CONFLICT (place) DO UPDATE SET seen_at = excluded.seen_at",
+          LT_TEXTZ(place), LT_INT(lt_now_ms()));
+    return lt_store_write(s->store, tx, err);
+}
+
 /* The file is there before the first entry is: one that is missing later was removed. */
 static enum lt_code start(struct lt_register_sealer *s, struct lt_error *err)
 {
@@ -320,8 +354,13 @@ static enum lt_code start(struct lt_register_sealer *s, struct lt_error *err)
     enum lt_register_file state = lt_register_file_read(s->path, s->arena, s->ring, &known, &known_n, &why);
     if (lt_register_heads(s->store, s->arena, -1, &heads, &n, err))
         return err->code;
+    bool had;
+    if (had_file(s, n > 0, &had, err))
+        return err->code;
     set_known(s, known, known_n);
-    s->doubtful = state == LT_REGISTER_FILE_WRONG || (state == LT_REGISTER_FILE_MISSING && n > 0);
+    s->doubtful = state == LT_REGISTER_FILE_WRONG || (state == LT_REGISTER_FILE_MISSING && had);
+    if (state == LT_REGISTER_FILE_MISSING && n > 0 && !had)
+        lt_log(LT_LOG_WARN, "register.head_file_new", LT_S("path", s->path));
     if (s->doubtful)
         lt_log(LT_LOG_ERROR, "register.head_file", LT_S("path", s->path),
                LT_S("why", state == LT_REGISTER_FILE_MISSING ? "it is missing" : why.detail));
@@ -407,6 +446,11 @@ struct lt_register_sealer *lt_register_sealer_new(struct lt_store *store, const 
         abort();
     s->store = store;
     return s;
+}
+
+void lt_register_sealer_use(struct lt_register_sealer *s, struct lt_sole *lease)
+{
+    s->lease = lease;
 }
 
 void lt_register_sealer_free(struct lt_register_sealer *s)

@@ -4,12 +4,17 @@
  * outside loops. One thread at a time.
  */
 #pragma once
+#include "core/sole.h"
 #include "core/register_head.h"
+
+#define LT_REGISTER_LEASE "register"
 
 struct lt_register_sealer;
 
 /* head_file: DATA/register.head; the text is copied. Nothing is read before the first round. */
 struct lt_register_sealer *lt_register_sealer_new(struct lt_store *store, const char *head_file);
+/* From now on units are only written while the lease is held. It outlives the sealer. */
+void lt_register_sealer_use(struct lt_register_sealer *sealer, struct lt_sole *lease);
 void lt_register_sealer_free(struct lt_register_sealer *sealer); /* NULL allowed */
 /*
  * Chains everything that is pending, in transactions of a few hundred entries, then writes the file. *ret_n: entries. `stop` (may be NULL) is looked

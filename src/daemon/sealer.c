@@ -16,6 +16,7 @@ enum { EVERY_MS = 300, RETAIN_EVERY_MS = 3600 * 1000, RETAIN_AT_ONCE_MS = 100 };
 
 struct lt_daemon_sealer {
     struct lt_register_sealer *sealer;
+    struct lt_sole lease; /* of all processes on a database one seals and retains */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -64,8 +65,14 @@ static void *run(void *arg)
     for (bool stop = false; !stop;) {
         struct lt_error err;
         size_t n;
+        bool held;
         stop = wait_turn(s);
-        bool failed = lt_register_seal(s->sealer, NULL, &n, &err) != LT_OK;
+        bool failed = lt_sole_take(&s->lease, &held, &err) != LT_OK;
+        if (!failed && !held) {
+            failing = false;
+            continue;
+        }
+        failed = failed || lt_register_seal(s->sealer, NULL, &n, &err) != LT_OK;
         if (failed && !failing) /* once for a run of failures */
             lt_log_error("register.seal", &err);
         else if (failing && !failed)
@@ -74,6 +81,7 @@ static void *run(void *arg)
         if (!stop && !failed)
             retain(s);
     }
+    lt_sole_give_back(&s->lease);
     lt_arena_thread_end();
     return NULL;
 }
@@ -86,6 +94,8 @@ enum lt_code lt_daemon_sealer_start(struct lt_daemon *d, struct lt_error *err)
         abort();
     s->sealer = lt_register_sealer_new(d->engine.store, lt_printf(d->settings->arena, "%s/register.head", d->settings->data).p);
     s->store = d->engine.store;
+    lt_sole_init(&s->lease, s->store, LT_REGISTER_LEASE);
+    lt_register_sealer_use(s->sealer, &s->lease);
     pthread_mutex_init(&s->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

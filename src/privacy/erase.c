@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "core/calls.h"
+#include "core/register_seal.h"
 #include "core/vendor_deletion.h"
 #include "privacy/private.h"
 
@@ -112,6 +113,7 @@ static enum lt_code erase_calls(struct lt_store *store, const struct statements 
                                 size_t n, struct lt_error *err)
 {
     struct lt_tx *tx = lt_tx_new();
+    lt_sole_shut_out(store, LT_REGISTER_LEASE, tx); /* what is being sealed now is sealed before it is erased, or read again */
     words->now = lt_now_ms();
     for (size_t i = 0; i < n; i++) {
         words->call_id = ids[i];

@@ -1,0 +1,1 @@
+-- Nothing: keeps 0031 free for what is built beside.
