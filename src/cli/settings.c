@@ -35,6 +35,7 @@ const struct lt_setting lt_setting_table[] = {
     {"events_pace", LT_SETTING_INT, AT(events_pace), "N", "pauses between attempts to deliver events are so many times shorter, for tests (1)"},
     {"drain_delay", LT_SETTING_INT, AT(drain_delay), "SECONDS", "when stopping: not ready, but still working, so long (0)"},
     {"drain_limit", LT_SETTING_INT, AT(drain_limit), "SECONDS", "when stopping: what running calls then have to end (10)"},
+    {"start_wait", LT_SETTING_INT, AT(start_wait), "SECONDS", "when starting: how long to wait for a daemon that still has the data directory (0)"},
     {"outbound_allow", LT_SETTING_TEXT, AT(outbound_allow), "LIST",
      "hosts, addresses and networks that AI services may be at beyond the public Internet"},
     {"log_level", LT_SETTING_TEXT, AT(log_level), "LEVEL", "debug, info, warn or error (info)"},
@@ -177,7 +178,7 @@ static enum lt_code check_limits(struct lt_settings *s, struct lt_error *err)
         in_range("events_pace", s->events_pace, PACE_MAX, err) ||
         in_range("sign_in_failures", s->sign_in_failures, FAILURES_MAX, err) ||
         in_range("sign_in_pause", s->sign_in_pause, PAUSE_MAX_S, err) || in_range("drain_delay", s->drain_delay, DRAIN_MAX_S, err) ||
-        in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err))
+        in_range("drain_limit", s->drain_limit, DRAIN_MAX_S, err) || in_range("start_wait", s->start_wait, DRAIN_MAX_S, err))
         return err->code;
     if (s->sign_in_pause == 0)
         return lt_fail(err, LT_ECONFIG, "sign_in_pause: must be 1 to %d, is 0 (sign_in_failures 0 takes the limit away)", PAUSE_MAX_S);

@@ -30,6 +30,7 @@ struct lt_settings {
     int64_t events_pace;            /* pauses of the delivery of events are so many times shorter; for tests */
     int64_t task_workers;           /* tasks that run at once; 0: none is run by this process */
     int64_t drain_delay, drain_limit; /* seconds */
+    int64_t start_wait;             /* seconds until another daemon has left the data directory */
     const char *trusted_proxies;    /* addresses and networks, or "none" */
     const char *outbound_allow;     /* see io/outbound.h; or NULL */
     const char *template_dirs;      /* parted by ':'; NULL: templates/ beside demo/ */

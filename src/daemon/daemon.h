@@ -49,6 +49,7 @@ struct lt_daemon {
     struct lt_daemon_loop loops[LT_THREADS_MAX];
     struct lt_loop *loop_list[LT_THREADS_MAX];
     size_t loops_n;
+    int listening;                  /* the socket that systemd or another parent has handed over; 0: none */
     int port;                       /* real one */
     sem_t step;                     /* main waits for a loop's step */
     pthread_barrier_t stopped, freeing; /* all loops have stopped; the API is gone, loops may be freed */

@@ -14,13 +14,14 @@
 #include "core/picture_file.h"
 #include "daemon/daemon.h"
 #include "daemon/demo_site.h"
+#include "daemon/supervisor.h"
 #include "io/tls.h"
 #include "io/worker.h"
 #include "plugin/plugin.h"
 #include "privacy/privacy.h"
 #include "tools/mcp_hub.h"
 
-enum { WORKERS = 4, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, CONNECTIONS = 20000 };
+enum { WORKERS = 4, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, LOCK_POLL_MS = 20, CONNECTIONS = 20000 };
 
 /* ---- a loop's thread ---- */
 
@@ -121,7 +122,7 @@ static void start_server(struct lt_task *task)
     struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
     struct lt_daemon *d = l->daemon;
     struct lt_http_server_options options = {
-        .host = d->settings->host, .port = d->port, .tls = d->tls, .handler = lt_api_handle, .ended = d->access_log.file ? lt_api_ended : NULL, .ctx = d->api, .limits = d->limits};
+        .host = d->settings->host, .port = d->port, .listening = d->listening, .tls = d->tls, .handler = lt_api_handle, .ended = d->access_log.file ? lt_api_ended : NULL, .ctx = d->api, .limits = d->limits};
     l->err = (struct lt_error){0};
     if (!lt_http_server_start(l->loop, &options, &l->server, &l->err) && l->index == 0) {
         d->port = lt_http_server_port(l->server);
@@ -199,6 +200,14 @@ static void urgent_signals(sigset_t *ret)
     sigaddset(ret, SIGINT);
 }
 
+/* On the loop: a successor may already take what comes to the socket that both have. */
+static void retire(struct lt_task *task)
+{
+    struct lt_daemon_loop *l = (struct lt_daemon_loop *)task;
+    lt_http_server_retire(l->server);
+    sem_post(&l->daemon->step);
+}
+
 /*
  * Load balancers look at /readyz from time to time: until they have seen that it fails, they send requests, which are served as
  * ever. Returns false when a second signal came: the end is wanted now.
@@ -208,6 +217,12 @@ static bool wait_for_balancers(struct lt_daemon *d)
     sigset_t signals;
     urgent_signals(&signals);
     lt_api_not_ready(d->api);
+    lt_supervisor_tell("STOPPING=1");
+    for (size_t i = 0; i < d->loops_n; i++) {
+        d->loops[i].task.fn = retire;
+        lt_loop_post(d->loops[i].loop, &d->loops[i].task);
+        wait_step(d);
+    }
     uint64_t until = lt_mono_ms() + (uint64_t)d->settings->drain_delay * 1000;
     for (uint64_t now; (now = lt_mono_ms()) < until;) {
         uint64_t ms = until - now;
@@ -379,6 +394,7 @@ static void reload_now(void *arg)
     else
         lt_config_unref(config);
     d->reloads--;
+    lt_supervisor_tell("READY=1");
 }
 
 static void start_reload(struct lt_task *task)
@@ -411,6 +427,7 @@ static void wait_for_end(struct lt_daemon *d, const sigset_t *signals)
         if (d->access_log.file)
             lt_line_file_reopen(d->access_log.file);
         lt_plugins_want_reload(d->plugins);
+        lt_supervisor_tell_reloading();
         d->loops[0].task.fn = start_reload;
         lt_loop_post(d->loops[0].loop, &d->loops[0].task);
         wait_step(d);
@@ -425,6 +442,7 @@ static enum lt_code announce(struct lt_daemon *d, const struct lt_demo *demo, st
     lt_log(LT_LOG_INFO, "daemon.listen", LT_S("url", url), LT_I("threads", d->loops_n), LT_S("version", LECTERN_VERSION));
     printf("listening on %s\n", url);
     fflush(stdout);
+    lt_supervisor_tell("READY=1");
     return LT_OK;
 }
 
@@ -531,6 +549,24 @@ static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, stru
     return rc;
 }
 
+/* A daemon that is about to end still has the data directory: waits for it as long as the settings say, or until a signal ends this one, too. */
+static enum lt_code lock_data_dir(struct lt_daemon *d, int *ret, struct lt_error *err)
+{
+    sigset_t signals;
+    urgent_signals(&signals);
+    uint64_t until = lt_mono_ms() + (uint64_t)d->settings->start_wait * 1000;
+    enum lt_code rc;
+    bool told = false;
+    while ((rc = lt_data_dir_lock(d->settings, ret, err)) == LT_ECONFLICT && lt_mono_ms() < until) {
+        if (!told)
+            lt_log(LT_LOG_INFO, "daemon.wait", LT_S("for", err->detail), LT_I("start_wait", d->settings->start_wait));
+        told = true;
+        if (sigtimedwait(&signals, NULL, &(struct timespec){.tv_nsec = LOCK_POLL_MS * 1000000L}) > 0)
+            return lt_error_wrap(err, "ended while it waited");
+    }
+    return rc;
+}
+
 int lt_serve(struct lt_cli *cli)
 {
     struct lt_error err;
@@ -556,7 +592,9 @@ int lt_serve(struct lt_cli *cli)
     if (!cli->settings.core_dumps)
         forbid_core_dumps();
     make_limits(d);
-    enum lt_code rc = lt_data_dir_lock(&cli->settings, &lock, &err);
+    enum lt_code rc = lt_supervisor_socket(&cli->settings, &d->listening, &err);
+    if (!rc)
+        rc = lock_data_dir(d, &lock, &err);
     if (!rc) {
         rc = with_lock(d, &signals, &err);
         close(lock);

@@ -14,6 +14,7 @@
 
 enum {
     ACCEPT_BATCH = 64,         /* then other events have their turn */
+    SHARED_BATCH = 1,          /* of a socket that all loops wait at: each takes a share */
     PAUSE_MS = 100,            /* no accepting for so long when the system has no descriptors or memory */
     WARN_MS = 1000,            /* between two lines in the log about that, or about refused connections */
     REFUSED_MS = 500,          /* a refused connection is closed after so long: its request, unread, would make the 503 a reset */
@@ -167,7 +168,8 @@ static bool accept_failed(struct lt_http_server *s, int error)
 
 void lt_http_listener_accept(struct lt_http_server *s)
 {
-    for (int i = 0; i < ACCEPT_BATCH; i++) {
+    int batch = s->options.listening ? SHARED_BATCH : ACCEPT_BATCH;
+    for (int i = 0; i < batch; i++) {
         struct sockaddr_storage peer;
         socklen_t n = sizeof(peer);
         int fd = accept4(s->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -235,9 +237,23 @@ static enum lt_code open_socket(struct lt_http_server *s, struct lt_error *err)
     return LT_OK;
 }
 
+/* Each loop has a descriptor of its own, so that it can leave its event base alone; the queue is one. */
+static enum lt_code share_socket(struct lt_http_server *s, struct lt_error *err)
+{
+    int one = 1, lowat = NOTSENT_LOWAT;
+    s->fd = fcntl(s->options.listening, F_DUPFD_CLOEXEC, 3);
+    if (s->fd < 0 || fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK) != 0)
+        return lt_fail(err, LT_ECONFIG, "listen: the socket that was handed over: %s", strerror(errno));
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+    s->port = port_of(s->fd);
+    count_port(s->port, 1);
+    return LT_OK;
+}
+
 enum lt_code lt_http_listener_open(struct lt_http_server *s, struct lt_error *err)
 {
-    enum lt_code rc = open_socket(s, err);
+    enum lt_code rc = s->options.listening ? share_socket(s, err) : open_socket(s, err);
     if (rc != LT_OK)
         return rc;
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -61,12 +61,19 @@ static bool has_input(const struct lt_http_conn *c)
     return ioctl(lt_conn_fd(c->io), FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
-/* A request that arrived before the drain is still served: those in the accept queue and those not yet read. */
+void lt_http_server_retire(struct lt_http_server *server)
+{
+    if (!server->options.listening)
+        return;
+    server->draining = true;
+    lt_http_listener_close(server);
+}
+
+/* A request that arrived before the drain is still served: those in the accept queue, unless others have it too, and those not yet read. */
 void lt_http_server_drain(struct lt_http_server *server)
 {
-    if (server->draining)
-        return;
-    lt_http_listener_accept(server);
+    if (!server->draining && !server->options.listening)
+        lt_http_listener_accept(server);
     server->draining = true;
     lt_http_listener_close(server);
     for (struct lt_http_conn *c = server->conns, *next; c; c = next) {

@@ -43,6 +43,7 @@ typedef void (*lt_http_handler)(struct lt_http_request *req, void *ctx);
 struct lt_http_server_options {
     const char *host;           /* numeric address */
     int port;                   /* 0: any free port */
+    int listening;              /* 0: none. A listening socket that other processes may have too, served instead of host and port; stays the caller's */
     struct lt_tls *tls;         /* NULL: plain */
     lt_http_handler handler;    /* on a fiber; must answer exactly once */
     void *ctx;
@@ -60,6 +61,11 @@ struct lt_http_server_options {
 enum lt_code lt_http_server_start(struct lt_loop *loop, const struct lt_http_server_options *options, struct lt_http_server **ret,
                                   struct lt_error *err);
 int lt_http_server_port(const struct lt_http_server *server);
+/*
+ * Of a socket that other processes have too: accepts no more, what waits in the queue is theirs. Connections go on; each is closed after its next
+ * answer, which says so, so that no client's request meets a close. Of a server with a port of its own: nothing.
+ */
+void lt_http_server_retire(struct lt_http_server *server);
 /* Accepts no more; idle connections are closed; running requests go on and their connections close after them. */
 void lt_http_server_drain(struct lt_http_server *server);
 int lt_http_server_connections(const struct lt_http_server *server);
