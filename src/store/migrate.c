@@ -18,11 +18,18 @@ static enum lt_code newest(struct lt_db *db, int *ret, struct lt_error *err)
     return code;
 }
 
-static enum lt_code refuse_newer(int found, struct lt_error *err)
+/* A newer schema only has more, unless a migration that took something away has said from which program's schema on it can be served. */
+static enum lt_code refuse_newer(struct lt_db *db, int found, struct lt_error *err)
 {
+    int64_t from = 0;
     if (found <= lt_migrations_n)
         return LT_OK;
-    return lt_fail(err, LT_ECONFIG, "database schema %d is newer than this program (%d)", found, lt_migrations_n);
+    if (lt_db_int(db, "SELECT coalesce(max(value), 0) FROM meta WHERE name = 'compatible_from'", NULL, 0, &from, err))
+        return err->code;
+    if (from > lt_migrations_n)
+        return lt_fail(err, LT_ECONFIG, "database schema %d is newer than this program (%d): it needs a program of schema %lld or newer", found, lt_migrations_n,
+                       (long long)from);
+    return LT_OK;
 }
 
 /* Within the transaction: another process may have been faster, so the number is looked up again. */
@@ -34,10 +41,10 @@ static enum lt_code apply_next(struct lt_db *db, bool *ret_done, struct lt_error
     if (code == LT_OK)
         code = newest(db, &found, err);
     if (code == LT_OK)
-        code = refuse_newer(found, err);
+        code = refuse_newer(db, found, err);
     if (code != LT_OK)
         return code;
-    *ret_done = found == lt_migrations_n;
+    *ret_done = found >= lt_migrations_n;
     if (*ret_done)
         return LT_OK;
     const struct lt_migration *m = &lt_migrations[found];
@@ -58,7 +65,7 @@ enum lt_code lt_migrate(struct lt_db *db, int *ret, struct lt_error *err)
     /* Without a transaction first: a database that is up to date is opened without taking the write lock. */
     enum lt_code code = newest(db, ret, err);
     if (code == LT_OK)
-        code = refuse_newer(*ret, err);
+        code = refuse_newer(db, *ret, err);
     db->slow = true;
     while (code == LT_OK && *ret < lt_migrations_n) {
         bool done = false;
@@ -81,7 +88,7 @@ enum lt_code lt_migrate_check(struct lt_db *db, int *ret, struct lt_error *err)
 {
     enum lt_code code = newest(db, ret, err);
     if (code == LT_OK)
-        code = refuse_newer(*ret, err);
+        code = refuse_newer(db, *ret, err);
     if (code == LT_OK && *ret < lt_migrations_n)
         return lt_fail(err, LT_ECONFIG, "database schema %d is older than this program (%d): run `lectern migrate`", *ret,
                        lt_migrations_n);

@@ -11,7 +11,10 @@ struct lt_migration {
 extern const struct lt_migration lt_migrations[];
 extern const int lt_migrations_n;
 
-/* Applies what is missing, each migration in a transaction. *ret = the newest number. LT_ECONFIG when the database is newer. */
+/*
+ * Applies what is missing, each migration in a transaction. *ret = the newest number, which may be above lt_migrations_n. LT_ECONFIG when the database is
+ * newer and its row compatible_from of the table meta says that this program cannot serve it.
+ */
 enum lt_code lt_migrate(struct lt_db *db, int *ret, struct lt_error *err);
-/* Changes nothing: LT_ECONFIG unless the database has exactly this program's schema. */
+/* Changes nothing: LT_ECONFIG when the database is older, or newer as above. */
 enum lt_code lt_migrate_check(struct lt_db *db, int *ret, struct lt_error *err);
