@@ -89,20 +89,6 @@ def test_a_port_that_is_taken_is_named(daemon, tmp_path):
     assert f"127.0.0.1:{daemon.port}" in start_refused("--listen", f"127.0.0.1:{daemon.port}", "--data", tmp_path / "other")
 
 
-def test_a_newer_database_is_refused(tmp_path):
-    data = tmp_path / "data"
-    run_lectern("migrate", "--data", data)
-    connection = connect(data / "lectern.db")
-    with connection:
-        newest = json.loads(run_lectern("version", "--json"))["schema"]
-        table = [name for name in tables(connection) if "migration" in name][0]
-        row = list(connection.execute(f"SELECT * FROM {table}").fetchall()[-1])
-        row[[i for i, v in enumerate(row) if v == newest][0]] = newest + 1
-        connection.execute(f"INSERT INTO {table} ({', '.join(columns(connection, table))}) VALUES ({', '.join('?' * len(row))})", row)
-    connection.close()
-    assert "newer" in start_refused("--listen", "127.0.0.1:0", "--data", data)
-
-
 def test_a_bad_data_directory_is_named(tmp_path):
     (tmp_path / "file").write_text("x")
     assert str(tmp_path / "file") in start_refused("--listen", "127.0.0.1:0", "--data", tmp_path / "file" / "data")

@@ -174,22 +174,31 @@ static void a_new_database_is_private_and_up_to_date(void **state)
     lt_store_close(store);
 }
 
-static void a_newer_database_is_refused(void **state)
+static void a_newer_database_is_served_unless_it_says_from_which_program_on(void **state)
 {
     lt_store_close(open_store(false));
     sqlite3 *db = foreign();
-    char sql[128], want[128], data[96];
+    char sql[128], want[160], data[96];
     int newest = lt_store_schema_newest();
     snprintf(sql, sizeof(sql), "INSERT INTO schema_migration VALUES (%d, 'later', 0)", newest + 1);
     foreign_exec(db, sql);
-    sqlite3_close(db);
-    snprintf(want, sizeof(want), "database schema %d is newer than this program (%d)", newest + 1, newest);
     snprintf(data, sizeof(data), "%s/data", dir);
-    for (int read_only = 0; read_only < 2; read_only++) {
-        struct lt_error err;
-        assert_int_equal(try_open(&(struct lt_store_options){.data_dir = data, .read_only = read_only}, &err), LT_ECONFIG);
-        assert_string_equal(err.detail, want);
+    for (int from = newest; from <= newest + 1; from++) {
+        snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO meta (name, value) VALUES ('compatible_from', %d)", from);
+        foreign_exec(db, sql);
+        snprintf(want, sizeof(want), "database schema %d is newer than this program (%d): it needs a program of schema %d or newer", newest + 1, newest, from);
+        for (int read_only = 0; read_only < 2; read_only++) {
+            struct lt_error err;
+            struct lt_store_options options = {.data_dir = data, .read_only = read_only};
+            if (from > newest) {
+                assert_int_equal(try_open(&options, &err), LT_ECONFIG);
+                assert_string_equal(err.detail, want);
+            } else {
+                assert_int_equal(try_open(&options, &err), LT_OK);
+            }
+        }
     }
+    sqlite3_close(db);
 }
 
 static void a_database_that_cannot_be_used_is_refused_with_the_reason(void **state)
@@ -949,7 +958,7 @@ int main(int argc, char **argv)
 #define WITH_STORE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_DIR(a_new_database_is_private_and_up_to_date),
-        WITH_DIR(a_newer_database_is_refused),
+        WITH_DIR(a_newer_database_is_served_unless_it_says_from_which_program_on),
         WITH_DIR(a_database_that_cannot_be_used_is_refused_with_the_reason),
         WITH_DIR(processes_share_a_database_from_its_birth),
         WITH_STORE(a_read_only_store_reads_beside_a_writer_and_cannot_write),
