@@ -136,11 +136,10 @@ enum lt_code lt_register_window(struct lt_store *store, struct lt_arena *arena, 
     struct lt_uuid end;
     *ret_n = 0;
     *ret_more = false;
-    if (LT_QUERY(store, arena, &ids, err, "SELECT MAX(id), COUNT(*) FROM (SELECT id FROM ai_call WHERE id > $1 ORDER BY id LIMIT $2) w",
-                 LT_BLOB(at->b, 16),
-                 LT_INT(size)))
+    if (LT_QUERY(store, arena, &ids, err, "SELECT id, COUNT(*) OVER () FROM (SELECT id FROM ai_call WHERE id > $1 ORDER BY id LIMIT $2) w"
+                 " ORDER BY id DESC LIMIT 1", LT_BLOB(at->b, 16), LT_INT(size)))
         return lt_error_wrap(err, "register");
-    if (lt_rows_str(&ids, 0, 0).n != sizeof(end.b))
+    if (ids.rows == 0)
         return LT_OK;
     memcpy(end.b, lt_rows_str(&ids, 0, 0).p, sizeof(end.b));
     struct lt_value values[2 + FILTER_VALUES] = {LT_BLOB(at->b, 16), LT_BLOB(end.b, 16)};

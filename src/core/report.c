@@ -31,7 +31,7 @@ static enum lt_code add_sums(struct making *m, struct lt_arena *arena, const str
 {
     struct lt_report_sql sql;
     struct lt_rows r;
-    lt_report_sql_sums(&sql, m->query, part, attempts);
+    lt_report_sql_sums(&sql, m->query, part, attempts, lt_store_is_postgres(m->store));
     if (query(m, arena, &sql, &r))
         return m->err->code;
     return lt_report_sums_add(m->sums, &r, part->day, m->err);

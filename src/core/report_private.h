@@ -17,8 +17,8 @@ struct lt_report_sql {
 };
 /* Where the portion ends that begins with part->first: at most one id. */
 void lt_report_sql_bound(struct lt_report_sql *sql, const struct lt_report_query *q, const struct lt_report_part *part);
-/* The sums of a portion; attempts: of attempts, not of calls. Columns: keys in the order of lt_report_sql_keys(), then values. */
-void lt_report_sql_sums(struct lt_report_sql *sql, const struct lt_report_query *q, const struct lt_report_part *part, bool attempts);
+/* The sums of a portion; attempts: of attempts, not of calls; postgres: for that store. Columns: keys in the order of lt_report_sql_keys(), then values. */
+void lt_report_sql_sums(struct lt_report_sql *sql, const struct lt_report_query *q, const struct lt_report_part *part, bool attempts, bool postgres);
 /* Can summaries of removed calls, which are by day and know no users, be counted in? */
 bool lt_report_keeps(const struct lt_report_query *q);
 /* The summaries of one day, with the columns of lt_report_sql_sums(); and of all days from first to last: calls, the first day, the last one. */

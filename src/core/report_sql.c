@@ -28,10 +28,12 @@ static const char *const value_sql[LT_REPORT_KINDS] = {
                         " SUM(CASE WHEN e.total_tokens IS NULL AND e.state <> 'refused' THEN 1 ELSE 0 END)",
     [LT_REPORT_COST] = "COUNT(*), COUNT(e.cost), COUNT(*) - COUNT(e.cost), COALESCE(SUM(e.cost), 0), COUNT(h.call_id),"
                        " COALESCE(SUM(h.saved_cost), 0)",
-    [LT_REPORT_ERRORS] = "COUNT(*), MAX(b.created_at), MAX(b.id)",
+    [LT_REPORT_ERRORS] = "COUNT(*), MAX(b.created_at), ", /* and the last id */
     [LT_REPORT_LATENCY] = "COUNT(*)",
     [LT_REPORT_FEEDBACK] = "COUNT(*), " RATED("f.rating = 'up'") ", " RATED("f.rating = 'down'") ", " RATED("f.comment <> ''"),
 };
+/* PostgreSQL has no MAX of bytes before its version 18. */
+static const char *const last_id_sql[2] = {"MAX(b.id)", "decode(MAX(encode(b.id, 'hex')), 'hex')"};
 static const char *const duration_sql[2] = {"e.completed_at - b.created_at", "a.duration_ms"};
 /* The order in which the tables are walked is part of it: the calls of the portion, and of each what belongs to it. */
 static const char *const from_sql[LT_REPORT_KINDS][2] = {
@@ -173,7 +175,7 @@ void lt_report_sql_kept_range(struct lt_report_sql *s, const struct lt_report_qu
     where(s, "day", " <= ", LT_TEXT(last));
 }
 
-void lt_report_sql_sums(struct lt_report_sql *s, const struct lt_report_query *q, const struct lt_report_part *part, bool attempts)
+void lt_report_sql_sums(struct lt_report_sql *s, const struct lt_report_query *q, const struct lt_report_part *part, bool attempts, bool postgres)
 {
     enum lt_report_key keys[LT_REPORT_KEYS];
     size_t n = lt_report_sql_keys(q, keys);
@@ -189,6 +191,8 @@ void lt_report_sql_sums(struct lt_report_sql *s, const struct lt_report_query *q
         put(s, ", ");
     }
     put(s, value_sql[q->kind]);
+    if (q->kind == LT_REPORT_ERRORS)
+        put(s, last_id_sql[postgres]);
     put(s, from_sql[q->kind][attempts]);
     where_calls(s, q, part);
     where(s, "b.created_at", " >= ", LT_INT(part->since));

@@ -167,7 +167,7 @@ static enum lt_code erase_table(struct lt_store *store, struct lt_arena *arena, 
     const char *text = t->set ? lt_printf(arena, "UPDATE %s SET %s WHERE %s", t->table, t->set, rows).p
                               : lt_printf(arena, "DELETE FROM %s WHERE %s", t->table, rows).p;
     struct lt_privacy_sql change = lt_privacy_compile(arena, text), before = lt_privacy_compile(arena, t->before ? t->before : "");
-    const char *count = lt_printf(arena, "SELECT COUNT(*) FROM (SELECT 1 FROM %s WHERE %s%s) AS some", t->table, t->mine, some).p;
+    const char *count = lt_printf(arena, "SELECT COUNT(*) FROM (SELECT 1 FROM %s WHERE %s%s) AS found", t->table, t->mine, some).p;
     struct lt_privacy_sql look = lt_privacy_compile(arena, count);
     for (int units = 0; units < UNITS_MAX; units++) {
         int64_t n;

@@ -9,7 +9,7 @@
 #define OF_SESSION "session_id IN (SELECT id FROM workflow_session WHERE site_id = {site} AND user_id = {user} AND created_at <= {cut})"
 #define OF_TASK "task_id IN (SELECT id FROM workflow_task WHERE site_id = {site} AND user_id = {user} AND created_at <= {cut})"
 #define OF_LIMIT "limit_id IN (SELECT id FROM usage_limit WHERE site_id = {site})"
-#define OF_COUNTER OF_LIMIT " AND substr(counter_key, length(counter_key) - length({user})) = char(10) || {user}"
+#define OF_COUNTER OF_LIMIT " AND substr(counter_key, length(counter_key) - length({user})) = '\n' || {user}"
 #define BY(column) "site_id = {site} AND " column " = {user}"
 #define OF_PROFILE(column) "profile_id IN (SELECT id FROM workflow_profile WHERE site_id = {site}) AND " column " = {user}"
 #define OF_PROMPT(column) "prompt_id IN (SELECT id FROM workflow_prompt WHERE site_id = {site}) AND " column " = {user}"
