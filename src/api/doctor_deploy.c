@@ -144,8 +144,10 @@ static void look_at_database(struct lt_check_run *r)
     int has = lt_store_schema(r->d->store), newest = lt_store_schema_newest();
     if (has != newest)
         lt_check_say(r, LT_FINDING_ERROR, "Run `lectern migrate`, or the program that fits.", "The database is at version %d, the program at %d.", has, newest);
-    if (lt_store_is_postgres(r->d->store))
-        return; /* its own tools look after it */
+    if (lt_store_is_postgres(r->d->store)) {
+        lt_check_postgres(r);
+        return;
+    }
     if (lt_store_query(r->d->store, r->arena, "SELECT quick_check FROM pragma_quick_check(20)", NULL, 0, 20, &rows, &err))
         say_unchecked(r, err.detail);
     else

@@ -19,5 +19,7 @@ struct lt_check {
 
 void lt_check_say(struct lt_check_run *r, enum lt_finding_level level, const char *advice, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Made only where lt_doctor.deployment says so. */
+/* Of a database on a server; part of the check that calls it. */
+void lt_check_postgres(struct lt_check_run *r);
 extern const struct lt_check lt_deploy_checks[];
 extern const size_t lt_deploy_checks_n;

@@ -65,7 +65,7 @@ enum lt_code lt_engine_mcp(const struct lt_settings *s, struct lt_mcp_hub **ret,
 
 static enum lt_code open_store(const struct lt_settings *s, bool read_only, uint64_t wait_ms, struct lt_store **ret, struct lt_error *err)
 {
-    struct lt_store_options options = {.data_dir = s->data, .url = s->database, .synchronous = s->sqlite_synchronous, .read_only = read_only,
+    struct lt_store_options options = {.data_dir = s->data, .url = s->database, .direct_url = s->database_direct, .synchronous = s->sqlite_synchronous, .read_only = read_only,
                                        .master_key_file = s->master_key_file, .wait_ms = wait_ms};
     lt_guard_set(lt_guard_compile_settings); /* before anybody reads a site's settings */
     if (!read_only && lt_data_dir_make(s, err)) /* it holds more than the database, wherever that is */

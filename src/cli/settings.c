@@ -22,6 +22,7 @@ const struct lt_setting lt_setting_table[] = {
     {"listen", LT_SETTING_TEXT, AT(listen), "HOST:PORT", "address of the API (127.0.0.1:8080; port 0 takes a free one)"},
     {"data", LT_SETTING_TEXT, AT(data), "DIR", "data directory (./var)"},
     {"database", LT_SETTING_TEXT, AT(database), "URL", "database (SQLite in the data directory)"},
+    {"database_direct", LT_SETTING_TEXT, AT(database_direct), "URL", "PostgreSQL without the pooler, to hear of changes at once (database)"},
     {"threads", LT_SETTING_INT, AT(threads), "N", "event loops (one a core)"},
     {"max_connections", LT_SETTING_INT, AT(max_connections), "N", "connections of the process (20,000, or what descriptors allow)"},
     {"max_connections_per_address", LT_SETTING_INT, AT(max_connections_per_address), "N",

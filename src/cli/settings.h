@@ -15,6 +15,7 @@ struct lt_settings {
     const char *listen;             /* HOST:PORT */
     const char *data;               /* directory */
     const char *database;           /* URL, NULL: SQLite in data */
+    const char *database_direct;    /* URL, NULL: database */
     const char *log_level;
     const char *tls_cert, *tls_key; /* both or neither: HTTPS on the listener */
     const char *tls_ca;             /* authorities for upstreams, NULL: the system's */

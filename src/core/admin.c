@@ -11,6 +11,7 @@ void lt_admin_only_at(const int64_t *generation)
 void lt_admin_touch(struct lt_tx *tx)
 {
     const int64_t *only_at = lt_fiber_own();
+    lt_tx_hint(tx);
     if (!only_at) {
         lt_tx_add(tx, "UPDATE meta SET value = value + 1 WHERE name = 'generation'", NULL, 0);
         return;

@@ -57,6 +57,9 @@ struct lt_daemon {
     _Atomic uint64_t drain_deadline_ms; /* 0: not draining */
     pthread_mutex_t publishing;
     int64_t generation;             /* of the published configuration; under publishing */
+    struct lt_task hint;            /* posted to loop 0 when another process says that it has changed something */
+    _Atomic bool hint_posted;
+    bool hinted;                    /* the watcher is to look at once; loop 0 only */
     struct lt_fiber *watcher, *keeper; /* of configuration and plugins; loop 0 only */
     struct lt_fiber *eraser, *vendor_eraser; /* privacy/; loop 0 only */
     struct lt_fiber *teller;        /* events/; loop 0 only */
@@ -78,3 +81,6 @@ enum lt_code lt_daemon_trace(struct lt_daemon *daemon, struct lt_error *err);
 void lt_daemon_show_fibers(struct lt_daemon *daemon);
 /* Fiber on loop 0: twice a second looks whether another process has changed the configuration. Ends when cancelled. */
 void lt_daemon_watch(void *daemon);
+/* What other processes say wakes it. With the loops running; ends before they do. */
+enum lt_code lt_daemon_hints_start(struct lt_daemon *daemon, struct lt_error *err);
+void lt_daemon_hints_stop(struct lt_daemon *daemon);

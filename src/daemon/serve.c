@@ -21,7 +21,7 @@
 #include "privacy/privacy.h"
 #include "tools/mcp_hub.h"
 
-enum { WORKERS = 4, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, LOCK_POLL_MS = 20, CONNECTIONS = 20000 };
+enum { WORKERS = 4, SERVER_WORKERS = 8 /* who waits for a database server needs no processor */, DRAIN_POLL_MS = 20, SIGNAL_POLL_MS = 100, LOCK_POLL_MS = 20, CONNECTIONS = 20000 };
 
 /* ---- a loop's thread ---- */
 
@@ -453,7 +453,7 @@ static enum lt_code serve_loops(struct lt_daemon *d, const struct lt_demo *demo,
     if (lt_daemon_reload(d, &config, err))
         return err->code;
     lt_config_unref(config);
-    if (start_servers(d, err) || announce(d, demo, err))
+    if (start_servers(d, err) || lt_daemon_hints_start(d, err) || announce(d, demo, err))
         return err->code;
     wait_for_end(d, signals);
     return LT_OK;
@@ -504,6 +504,7 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
         return rc;
     rc = serve_loops(d, &demo, signals, err);
     bool patient = rc == LT_OK && wait_for_balancers(d);
+    lt_daemon_hints_stop(d);
     stop_loops(d, patient ? (uint64_t)s->drain_limit * 1000 : 0);
     join_loops(d);
     return rc;
@@ -524,7 +525,8 @@ static enum lt_code sweep_courses(struct lt_daemon *d, struct lt_error *err)
 
 static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
 {
-    if (lt_workers_start(WORKERS, err))
+    const char *database = d->settings->database;
+    if (lt_workers_start(database && strncmp(database, "postgres", 8) == 0 ? SERVER_WORKERS : WORKERS, err))
         return err->code;
     if (lt_engine_open(d->settings, true, &d->engine, err))
         return err->code;

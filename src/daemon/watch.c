@@ -112,6 +112,57 @@ static void remove_pictures(struct lt_daemon *d)
         }
 }
 
+/* On loop 0. */
+static void on_hint(struct lt_task *task)
+{
+    struct lt_daemon *d = (struct lt_daemon *)((char *)task - offsetof(struct lt_daemon, hint));
+    atomic_store(&d->hint_posted, false);
+    d->hinted = true;
+    if (d->watcher)
+        lt_fiber_wake(d->watcher);
+}
+
+/* On a thread of the store. */
+static void post_hint(void *daemon)
+{
+    struct lt_daemon *d = daemon;
+    if (!atomic_exchange(&d->hint_posted, true))
+        lt_loop_post(d->loop_list[0], &d->hint);
+}
+
+enum lt_code lt_daemon_hints_start(struct lt_daemon *d, struct lt_error *err)
+{
+    d->hint.fn = on_hint;
+    return lt_store_on_hint(d->engine.store, post_hint, d, err);
+}
+
+void lt_daemon_hints_stop(struct lt_daemon *d)
+{
+    lt_store_on_hint(d->engine.store, NULL, NULL, NULL);
+}
+
+/* Until the time has come (LT_ETIMEOUT), or a hint (LT_OK). LT_ECANCELLED. */
+static enum lt_code wait_for_hint(struct lt_daemon *d, uint64_t until)
+{
+    enum lt_code code = LT_OK;
+    while (!d->hinted && code == LT_OK)
+        code = lt_fiber_wait_for(until, "time to pass");
+    if (code == LT_OK)
+        d->hinted = false;
+    return code;
+}
+
+/* The wait between two looks, in which hints are followed. False when the watcher is to end. */
+static bool wait_for_time(struct lt_daemon *d)
+{
+    struct lt_error err;
+    enum lt_code code;
+    uint64_t until = lt_loop_now(d->loop_list[0]) + WATCH_MS;
+    while ((code = wait_for_hint(d, until)) == LT_OK)
+        look(d, false, &err); /* what fails is told of by the look that comes anyway */
+    return code != LT_ECANCELLED;
+}
+
 void lt_daemon_watch(void *daemon)
 {
     struct lt_daemon *d = daemon;
@@ -120,7 +171,7 @@ void lt_daemon_watch(void *daemon)
     bool failing = false;
     unsigned looks = 0, sweep_in = 1;
     lt_fiber_set_name("configuration watcher");
-    while (lt_fiber_sleep(WATCH_MS) != LT_ECANCELLED) {
+    while (wait_for_time(d)) {
         bool failed = look(d, looks % TEMPLATES_EVERY == 0, &err) != LT_OK;
         if (failed && !failing && lt_store_is_ready(d->engine.store)) /* once for a run of failures; of a database that is away the store tells */
             lt_log_error("config.watch", &err);

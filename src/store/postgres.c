@@ -60,7 +60,7 @@ static enum lt_code raise_number(struct lt_pg *pg, struct lt_error *err)
 static enum lt_code db_begin(struct lt_db *base, struct lt_error *err)
 {
     struct lt_pg *pg = of(base);
-    pg->db.again = false;
+    pg->db.again = pg->hint = false;
     enum lt_code code = lt_pg_connected(pg, err);
     if (code == LT_OK)
         code = begin_writing(pg, pg->db.slow ? SLOW_MS : STATEMENT_MS, err);
@@ -162,7 +162,9 @@ static enum lt_code db_commit(struct lt_db *base, struct lt_error *err)
     enum lt_code code = expects ? lt_pg_settle(pg, err) : LT_OK; /* a count that is wrong is known before the commit */
     if (code != LT_OK)
         return code;
-    code = commit_now(pg, err);
+    code = pg->hint ? lt_pg_say(pg, "NOTIFY lectern", err) : LT_OK;
+    if (code == LT_OK)
+        code = commit_now(pg, err);
     if (code == LT_OK && pg->batch > 0)
         pg->batch++;
     else if (code != LT_OK && !pg->conn && pg->batch > 0)
@@ -216,6 +218,7 @@ static enum lt_code db_apply(struct lt_db *base, const struct lt_tx *tx, struct 
     while (code == LT_OK && lt_tx_next(tx, &at, &s))
         code = apply_statement(pg, arena, &s, err);
     lt_arena_free(arena);
+    pg->hint |= tx->hint;
     if (code == LT_OK && pg->apart)
         code = lt_pg_settle(pg, err);
     return code;

@@ -44,6 +44,7 @@ struct lt_pg {
     bool writer;
     bool prepare; /* statements that come again are kept by name */
     bool open;    /* a transaction is */
+    bool hint;    /* others are to be told of the batch */
     bool apart;   /* each unit is to be known at once */
     int64_t batch; /* the number in this writer's row (store_writer); 0: it has none */
     char id[37];  /* of this writer */

@@ -157,7 +157,7 @@ enum lt_code lt_pg_server_connect(struct lt_pg_server *s, bool why, PGconn **ret
         *ret = conn;
         return LT_OK;
     }
-    enum lt_code code = why && conn && is_refused(s) ? LT_ECONFIG : LT_ESTORE;
+    enum lt_code code = why && conn && (PQconnectionNeedsPassword(conn) || is_refused(s)) ? LT_ECONFIG : LT_ESTORE;
     struct lt_str line = conn ? first_line(PQerrorMessage(conn)) : LT_STR("out of memory");
     lt_fail(err, code, "connect: %.*s", (int)(line.n < 300 ? line.n : 300), line.p);
     PQfinish(conn);

@@ -13,6 +13,7 @@
 #include "io/worker.h"
 #include "store/migrate.h"
 #include "store/postgres.h"
+#include "store/postgres_listen.h"
 #include "store/sqlite.h"
 #include "store/writer.h"
 
@@ -21,7 +22,8 @@ enum { IDLE_READERS = 64 };
 struct lt_store {
     char *path; /* of SQLite's file */
     bool postgres;
-    struct lt_pg_server *server;
+    struct lt_pg_server *server, *direct; /* direct: to listen at; NULL: the server */
+    struct lt_pg_listener *listener;
     const char *columns; /* lt_db_ops.columns */
     char *master_key_file;
     bool own_master_key; /* the file is ours to make */
@@ -46,6 +48,8 @@ static enum lt_code find_path(struct lt_store *store, const struct lt_store_opti
 {
     int n;
     store->postgres = options->url && lt_postgres_is_url(options->url);
+    if (store->postgres && options->direct_url && lt_pg_server_new(options->direct_url, &store->direct, err))
+        return lt_error_wrap(err, "database_direct");
     if (store->postgres)
         return lt_pg_server_new(options->url, &store->server, err);
     if (options->url) {
@@ -150,6 +154,7 @@ void lt_store_close(struct lt_store *store)
 {
     if (!store)
         return;
+    lt_pg_listener_stop(store->listener);
     while (store->readers) {
         struct lt_db *db = store->readers;
         store->readers = db->next;
@@ -160,6 +165,7 @@ void lt_store_close(struct lt_store *store)
     pthread_mutex_destroy(&store->readers_mutex);
     pthread_mutex_destroy(&store->generation_mutex);
     lt_pg_server_free(store->server);
+    lt_pg_server_free(store->direct);
     free(store->path);
     free(store->master_key_file);
     free(store);
@@ -455,4 +461,19 @@ enum lt_code lt_store_generation(struct lt_store *store, int64_t *ret_generation
         return lt_fail(err, code, "the store has too many readers waiting");
     *ret_generation = g.value;
     return g.code;
+}
+
+/* ---- hints ---- */
+
+enum lt_code lt_store_on_hint(struct lt_store *store, void (*fn)(void *ctx), void *ctx, struct lt_error *err)
+{
+    lt_pg_listener_stop(store->listener);
+    store->listener = NULL;
+    if (!fn || !store->postgres)
+        return LT_OK;
+    if (!store->direct && atomic_load(&store->server->pooled)) {
+        lt_log(LT_LOG_INFO, "store.not_listening", LT_S("reason", "a pooler stands between, and database_direct is not set"));
+        return LT_OK;
+    }
+    return lt_pg_listener_start(store->server, store->direct ? store->direct : store->server, fn, ctx, &store->listener, err);
 }

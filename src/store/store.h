@@ -50,6 +50,7 @@ static inline struct lt_value lt_value_known_double(double v)
 struct lt_store_options {
     const char *data_dir;    /* holds lectern.db; made (0700) when missing */
     const char *url;         /* NULL = SQLite in data_dir; "sqlite:PATH"; "postgresql://…", see store/postgres_server.h */
+    const char *direct_url;  /* the same database without a pooler, to listen to hints; NULL = url */
     uint64_t wait_ms;        /* for a server of PostgreSQL that is not there; SIGTERM and SIGINT, when blocked, end the wait */
     const char *master_key_file; /* with which secrets are sealed; NULL = master.key beside the database, made when missing */
     const char *synchronous; /* NULL = "FULL"; "OFF" only to prove that the crash test can fail */
@@ -86,6 +87,8 @@ void lt_tx_add(struct lt_tx *tx, const char *sql, const struct lt_value *values,
     lt_tx_add((tx), (sql), (const struct lt_value[]){__VA_ARGS__}, sizeof((const struct lt_value[]){__VA_ARGS__}) / sizeof(struct lt_value))
 /* The statement added last must change exactly n rows, else the whole unit fails with LT_ECONFLICT. */
 void lt_tx_expect(struct lt_tx *tx, int64_t n);
+/* The unit changes what other processes look at from time to time: they are told, see lt_store_on_hint(). */
+void lt_tx_hint(struct lt_tx *tx);
 
 struct lt_commit { /* lives in the submitter (a fiber's stack or a heap object) until done */
     struct lt_task task; /* private */
@@ -148,6 +151,12 @@ enum lt_code lt_store_columns(struct lt_store *store, struct lt_arena *arena, st
 /* True when another process or thread has changed configuration tables since the last call (PRAGMA data_version, then the
  * `generation` row of table meta). Cheap; called about twice a second on a worker. *ret_generation is the present one. */
 enum lt_code lt_store_generation(struct lt_store *store, int64_t *ret_generation, struct lt_error *err);
+
+/*
+ * From now on fn(ctx) is called when another process, or this one, has written a unit with a hint; more than once for one unit, once for several, or not at all: what
+ * matters is looked for without it, too. On a thread of the store's own. SQLite gives no hints. fn NULL: no more calls; waits for one that is under way. One at a time.
+ */
+enum lt_code lt_store_on_hint(struct lt_store *store, void (*fn)(void *ctx), void *ctx, struct lt_error *err);
 
 /* Times of commits are counted in buckets up to LT_STORE_BUCKET_US << i, the last one for all that took longer. */
 enum { LT_STORE_BUCKETS = 15, LT_STORE_BUCKET_US = 500 };

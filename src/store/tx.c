@@ -35,6 +35,11 @@ struct lt_tx *lt_tx_new(void)
     return tx;
 }
 
+void lt_tx_hint(struct lt_tx *tx)
+{
+    tx->hint = true;
+}
+
 void lt_tx_discard(struct lt_tx *tx)
 {
     if (tx && tx->p != tx->first)

@@ -17,6 +17,7 @@ struct lt_tx {
     unsigned statements;
     bool patient;             /* nobody waits for it yet, so it may lie a moment until others join it */
     bool too_large;           /* a value did not fit LT_TX_MAX: the unit is refused when submitted */
+    bool hint;                /* see lt_tx_hint() */
     bool failed;              /* writer: its outcome is known and bad */
     char first[] __attribute__((aligned(16)));
 };

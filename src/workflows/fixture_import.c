@@ -420,6 +420,7 @@ static enum lt_code import(struct import *m, const struct lt_config *config, str
         lt_scope_set_load(m->store, NULL, &m->scopes, m->err))
         return m->err->code;
     /* What was checked is what is there: otherwise nothing is written. */
+    lt_tx_hint(m->tx);
     LT_TX(m->tx, "UPDATE meta SET value = value + 1 WHERE name = 'generation' AND value = $1", LT_INT(config->generation));
     lt_tx_expect(m->tx, 1);
     index_site(m);
