@@ -93,9 +93,13 @@ class Server:
         self.stop(mode)
         self.start()
 
-    def log(self):
+    def whole_log(self):
         file = self.folder / "log"
-        return file.read_text(errors="replace")[-4000:] if file.exists() else ""
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def log(self):
+        """Its end, for messages."""
+        return self.whole_log()[-4000:]
 
     def pids(self):
         """The postmaster and its processes."""

@@ -5,6 +5,7 @@ by itself. On a server of this file's own.
 import contextlib
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -468,3 +469,55 @@ def test_without_a_listener_changes_are_seen_by_looking(server, tmp_path):
     wait_until(lambda: second.logged("store.not_listening"), what="the line that says so")
     check_end(second.daemon)
     check_end(first.daemon)
+
+
+# ---- round trips ----
+
+BACKGROUND = r"register_|ai_call|information_schema|generatedcontent|set_config|pg_backend_pid"  # the chain reads what is in the register, some time later
+
+
+def transactions(log):
+    """Of the server's log, with log_statement = all: the statements of each transaction, which is one round trip each; no unit of a call expects a count."""
+    found, open_ones = [], {}
+    for process, statement in re.findall(r"^(\d+)\|LOG:  (?:execute [^:]+|statement): (.*)$", log, re.M):
+        if statement.startswith("BEGIN"):
+            open_ones[process] = []
+        elif statement == "COMMIT" and process in open_ones:
+            found.append(open_ones.pop(process))
+        elif process in open_ones:
+            open_ones[process].append(statement)
+    return found
+
+
+def test_a_call_needs_three_round_trips_at_most(tmp_path, upstream):
+    """Counted by the server: what a call writes, and what is read while calls run and is not read without them."""
+    calls = 10
+    upstream.default = "ok?delay_ms=100"
+    with postgres_server.Server(log_statement="all", log_line_prefix="%p|") as own:
+        site = Site(own, tmp_path, "counted")
+        conftest.add_vendor(site.daemon, upstream)
+        limit = site.daemon.request("POST", "/v1/limits", site.daemon.admin_key, {"subject": "site", "unit": "requests", "window": "fixed", "window_s": 3600, "amount": 100000})
+        assert limit.status == 201, limit
+        wait_until(lambda: site.daemon.figure("lectern_config_generation") >= generation(site), what="the limit to be in force")
+
+        def log_of(do):
+            begun = len(own.whole_log())
+            do()
+            return transactions(own.whole_log()[begun:])
+
+        def ask_all():
+            for _ in range(calls):
+                answer = site.daemon.request("POST", "/v1/actions/generate_text", site.daemon.admin_key,
+                                             {"user": {"id": "u1", "roles": ["teacher"]}, "input": {"prompt": "Say something."}})
+                assert answer.status == 200, answer
+
+        quiet = log_of(lambda: time.sleep(6))
+        busy = log_of(ask_all)
+        without = {statement for t in quiet for statement in t}
+        writes = [t for t in busy if any("INSERT INTO ai_call" in statement for statement in t)]
+        reads = [t for t in busy if t not in writes and any(s not in without and not re.search(BACKGROUND, s) for s in t)]
+        print(f"{len(writes) / calls:.1f} round trips a call to write, {len(reads) / calls:.1f} to read")
+        assert len(writes) >= calls
+        assert len(writes) + len(reads) <= 3 * calls, reads[:10]
+        assert site.daemon.figure("lectern_store_round_trips_total") >= len(writes)
+        check_end(site.daemon)
