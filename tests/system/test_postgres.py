@@ -5,7 +5,9 @@ by itself. On a server of this file's own.
 import contextlib
 import json
 import os
+import pathlib
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -216,6 +218,37 @@ def test_a_network_that_cuts_connections_in_the_middle_of_anything_loses_and_dou
     assert before + made <= generation(proxied) <= before + tried, (made, tried)
     unknown = [line for line in proxied.daemon.log().splitlines() if "is not known" in line]
     assert unknown or generation(proxied) == before + made  # each change was made once, and what was not made was refused
+
+
+def test_a_batch_that_was_lost_on_its_way_and_arrives_later_is_not_written_twice(proxied, server):
+    """The server's processes stand still, the batch waits for the one of the writer, which connected first; the connection is lost, the batch written again."""
+    before, answers = generation(proxied), []
+    backends = [pid for (pid,) in server.sql("SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY backend_start",
+                                               [proxied.name])]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        change = threading.Thread(target=lambda: answers.append(rename(proxied, 1)))
+        change.start()
+        wait_until(lambda: waiting_bytes(backends[0]) > 0, what="the batch at the server's door")
+        proxied.proxy.cut()
+        change.join(60)
+        assert [a.status for a in answers] == [200], answers
+        assert generation(proxied) == before + 1
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not server.sql("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", [backends]), what="the end of the old processes")
+    assert generation(proxied) == before + 1
+    assert "null value in column" in server.whole_log()  # it did arrive, and met a number that does not fit
+    assert not proxied.logged("store.failed")
+
+
+def waiting_bytes(pid):
+    """What the connection of a server's process has received and it has not read."""
+    inodes = {os.readlink(f"/proc/{pid}/fd/{fd}")[8:-1] for fd in os.listdir(f"/proc/{pid}/fd") if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")}
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return max((int(row[4].split(":")[1], 16) for row in rows if row[9] in inodes), default=0)
 
 
 def test_a_slow_network_is_only_slow(proxied):
