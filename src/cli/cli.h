@@ -247,4 +247,5 @@ int lt_cmd_plugin_host(struct lt_cli *cli);
 int lt_cmd_check_config(struct lt_cli *cli);
 int lt_cmd_doctor(struct lt_cli *cli);
 int lt_cmd_migrate(struct lt_cli *cli);
+int lt_cmd_move(struct lt_cli *cli); /* migrate with --from and --to */
 int lt_cmd_version(struct lt_cli *cli);

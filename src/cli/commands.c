@@ -243,7 +243,7 @@ const struct lt_command lt_commands[] = {
     {"check-config", NULL, "", "Check the configuration without starting.", "*", 0, 0, LT_CLI_NO_STORE, lt_cmd_check_config},
     {"doctor", NULL, "", "Say what is wrong with the installation and what to do about it; exit 1 when something must be done.", SITE, 0, 0, LT_CLI_WRITE,
      lt_cmd_doctor},
-    {"migrate", NULL, "", "Bring the database to this program's version.", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_migrate},
+    {"migrate", NULL, "", "Bring the database to this program's version; with --from and --to, move it to another one.", "from to again", 0, 0, LT_CLI_NO_STORE, lt_cmd_migrate},
     {"version", NULL, "", "Print the version.", "", 0, 0, LT_CLI_NO_STORE, lt_cmd_version},
 };
 const size_t lt_commands_n = LT_COUNT(lt_commands);

@@ -77,6 +77,8 @@ static const struct option options[] = {
     {"price-out", "N", "price of a million tokens that come out"},
     {"destination", "NAME", "only what is for this destination of events"},
     {"again", NULL, "forget what there is and begin anew"},
+    {"from", "URL", "the database to move from, sqlite:PATH or postgresql://…"},
+    {"to", "URL", "the empty database to move to, sqlite:PATH or postgresql://…"},
     {"id", "COURSE", "the course's id as the LMS names it in contexts, instead of the package's own"},
     {"title", "TEXT", "its title, instead of the package's own"},
     {"blocks", NULL, "with the blocks in units"},
