@@ -24,12 +24,12 @@ static enum lt_code refuse_newer(struct lt_db *db, int found, struct lt_error *e
     int64_t from = 0;
     if (found <= lt_migrations_n)
         return LT_OK;
+    if (found == LT_MIGRATE_MOVING)
+        return lt_fail(err, LT_ECONFIG, "this database is half moved: `lectern migrate --from … --to …` has not ended; run it once more with --again");
     if (lt_db_int(db, "SELECT coalesce(max(value), 0) FROM meta WHERE name = 'compatible_from'", NULL, 0, &from, err))
         return err->code;
     if (from > lt_migrations_n)
-        if (found == LT_MIGRATE_MOVING)
-        return lt_fail(err, LT_ECONFIG, "this database is half moved: `lectern migrate --from … --to …` has not ended; run it once more with --again");
-    return lt_fail(err, LT_ECONFIG, "database schema %d is newer than this program (%d): it needs a program of schema %lld or newer", found, lt_migrations_n,
+        return lt_fail(err, LT_ECONFIG, "database schema %d is newer than this program (%d): it needs a program of schema %lld or newer", found, lt_migrations_n,
                        (long long)from);
     return LT_OK;
 }

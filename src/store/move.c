@@ -31,6 +31,7 @@ enum {
 #define MARK_NAME "a move into this database did not end"
 
 struct side {
+    struct lt_pg_server *server; /* NULL: SQLite */
     struct lt_db *db;
     bool postgres;
     struct lt_catalog catalog;
@@ -51,9 +52,23 @@ static enum lt_code open_side(const char *url, bool writer, struct side *ret, st
     *ret = (struct side){.postgres = lt_postgres_is_url(url)};
     if (!ret->postgres && (strncmp(url, "sqlite:", 7) != 0 || !url[7]))
         return lt_fail(err, LT_ECONFIG, "a database is \"sqlite:PATH\" or \"postgresql://…\"");
-    if (ret->postgres)
-        return writer ? lt_postgres_open_writer(url, &ret->db, err) : lt_postgres_open_reader(url, &ret->db, err);
+    if (ret->postgres) {
+        if (lt_pg_server_new(url, &ret->server, err))
+            return err->code;
+        enum lt_code rc = writer ? lt_postgres_open_writer(ret->server, 0, &ret->db, err) : lt_postgres_open_reader(ret->server, 0, &ret->db, err);
+        if (rc == LT_OK)
+            ret->db->slow = writer; /* who makes indexes and counts what is in them */
+        return rc;
+    }
     return writer ? lt_sqlite_open_writer(url + 7, "FULL", &ret->db, err) : lt_sqlite_open_reader(url + 7, &ret->db, err);
+}
+
+static void close_side(struct side *side)
+{
+    lt_db_close(side->db);
+    lt_pg_server_free(side->server);
+    side->db = NULL;
+    side->server = NULL;
 }
 
 /* PostgreSQL knows who else is there. SQLite's file is locked by the daemon's data directory, which is the caller's affair. */
@@ -96,10 +111,10 @@ enum lt_code lt_move_look(const char *to, enum lt_move_target *ret, struct lt_er
     *ret = LT_MOVE_NEW;
     if (!lt_postgres_is_url(to) && strncmp(to, "sqlite:", 7) == 0 && access(to + 7, F_OK) != 0)
         return LT_OK;
-    if (open_side(to, false, &side, err))
-        return err->code;
-    enum lt_code rc = find_mark(&side, &marked, err);
-    lt_db_close(side.db);
+    enum lt_code rc = open_side(to, false, &side, err);
+    if (rc == LT_OK)
+        rc = find_mark(&side, &marked, err);
+    close_side(&side);
     if (marked)
         *ret = LT_MOVE_HALF;
     return rc;
@@ -501,8 +516,7 @@ static enum lt_code open_both(struct mover *m)
         return m->err->code;
     if (open_side(m->move->to, false, &m->to, m->err) || check_alone(&m->to, "to", m->err))
         return m->err->code;
-    lt_db_close(m->to.db);
-    m->to.db = NULL;
+    close_side(&m->to);
     if (open_side(m->move->to, true, &m->to, m->err) || lt_catalog_read(m->from.db, m->from.postgres, m->arena, &m->from.catalog, m->err))
         return m->err->code;
     return lt_catalog_read(m->to.db, m->to.postgres, m->arena, &m->to.catalog, m->err);
@@ -527,7 +541,7 @@ enum lt_code lt_move_run(const struct lt_move *move, bool again, struct lt_arena
         rc = remove_mark(&m);
     if (m.to.db)
         lt_db_checkpoint(m.to.db, LT_DB_TRUNCATE, LOG_PATIENCE_MS);
-    lt_db_close(m.from.db);
-    lt_db_close(m.to.db);
+    close_side(&m.from);
+    close_side(&m.to);
     return rc;
 }

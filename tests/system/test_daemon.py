@@ -13,7 +13,7 @@ import time
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, best_of, check_end, run_lectern, wait_until
-from database import columns, connect, tables
+from database import connect
 
 
 def start_refused(*args, timeout=60):
