@@ -180,6 +180,7 @@ enum lt_code lt_admin_limit_remove(struct lt_store *store, const struct lt_site 
     if (!lt_site_limit(site, id))
         return no_limit(id, err);
     struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "DELETE FROM usage_lease WHERE limit_id = $1", LT_INT(id));
     LT_TX(tx, "DELETE FROM usage_counter WHERE limit_id = $1", LT_INT(id));
     LT_TX(tx, "DELETE FROM usage_limit WHERE id = $1 AND site_id = $2", LT_INT(id), LT_INT(site->id));
     lt_tx_expect(tx, 1);

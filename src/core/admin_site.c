@@ -160,6 +160,7 @@ enum lt_code lt_admin_site_remove(struct lt_store *store, struct lt_str slug, st
         "DELETE FROM openai_response WHERE site_id = $1",
         "DELETE FROM idempotency_key WHERE site_id = $1",
         "DELETE FROM grading WHERE site_id = $1",
+        "DELETE FROM usage_lease WHERE limit_id IN (SELECT id FROM usage_limit WHERE site_id = $1)",
         "DELETE FROM usage_counter WHERE limit_id IN (SELECT id FROM usage_limit WHERE site_id = $1)",
         "DELETE FROM usage_limit WHERE site_id = $1", "DELETE FROM usage_notice WHERE site_id = $1",
         "DELETE FROM model_price WHERE site_id = $1", "DELETE FROM content_source WHERE site_id = $1",

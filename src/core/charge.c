@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/erased_user.h"
+#include "core/quota.h"
 
 enum { KEY_REST = 32 /* bytes of a counter's key beside the course and the user */ };
 
@@ -55,9 +56,13 @@ static enum lt_code reserve(struct lt_charge *c, const struct asks *asks, bool o
 {
     struct lt_hold holds[LT_LIMITS_OF_CALL_MAX];
     struct lt_denial denial;
-    enum lt_code rc = lt_ledger_reserve(c->ledger, c->site->id, c->site->time_zone, lt_now_ms(), asks->list, asks->n, holds, &denial);
+    struct lt_quota *quota = lt_ledger_quota(c->ledger);
+    enum lt_code rc = quota ? lt_quota_reserve(quota, c->site->time_zone, asks->list, asks->n, holds, &denial, err)
+                            : lt_ledger_reserve(c->ledger, c->site->id, c->site->time_zone, lt_now_ms(), asks->list, asks->n, holds, &denial);
     if (rc == LT_EOVERLOADED)
         return lt_fail(err, rc, "there is no room for more counters of limits");
+    if (rc && rc != LT_ERATE_LIMITED)
+        return rc;
     if (rc)
         return denied(c, &asks->list[denial.at], &denial, err);
     for (size_t i = 0; i < asks->n; i++) {
@@ -153,7 +158,12 @@ enum lt_code lt_charge_try(struct lt_charge *c, int64_t instance, const struct l
 static void settle(struct lt_charge *c, struct lt_held *h, int64_t real)
 {
     enum lt_mark mark = LT_MARK_NONE;
-    lt_ledger_settle(c->ledger, c->site->id, h->limit, &h->hold, real, h->limit->unit == LT_LIMIT_COST ? &mark : NULL);
+    enum lt_mark *told = h->limit->unit == LT_LIMIT_COST ? &mark : NULL;
+    struct lt_quota *quota = lt_ledger_quota(c->ledger);
+    if (quota)
+        lt_quota_settle(quota, h->limit, h->key, &h->hold, real, told);
+    else
+        lt_ledger_settle(c->ledger, c->site->id, h->limit, &h->hold, real, told);
     h->amount = real;
     h->settled = true;
     h->mark = mark;
@@ -196,9 +206,12 @@ bool lt_charge_unwritten(const struct lt_charge *c)
     return h != NULL;
 }
 
-static void add_row(struct lt_held *h, struct lt_tx *tx)
+static void add_row(const struct lt_charge *c, struct lt_held *h, struct lt_tx *tx)
 {
-    if (h->last != 0)
+    struct lt_quota *quota = lt_ledger_quota(c->ledger);
+    if (h->last != 0 && quota)
+        lt_quota_record(quota, h->limit->id, h->key, &h->hold, h->last, h->last == h->written, tx);
+    else if (h->last != 0)
         LT_TX(tx,
               "INSERT INTO usage_counter (limit_id, counter_key, slot, ends_at, used) VALUES ($1, $2, $3, $4, $5)"
               " ON CONFLICT (limit_id, counter_key, slot) DO UPDATE SET used = usage_counter.used + excluded.used",
@@ -212,14 +225,14 @@ void lt_charge_record(struct lt_charge *c, struct lt_tx *tx)
             tell(c, h, tx);
         h->last = h->amount - h->written;
         h->written = h->amount;
-        add_row(h, tx);
+        add_row(c, h, tx);
     }
 }
 
 void lt_charge_record_again(struct lt_charge *c, struct lt_tx *tx)
 {
     for (struct lt_held *h = c->list; h; h = h->next)
-        add_row(h, tx);
+        add_row(c, h, tx);
 }
 
 /* ---- start-up, tidying ---- */
@@ -239,7 +252,8 @@ static void load_row(struct lt_ledger *ledger, const struct lt_rows *r, size_t i
     struct lt_str key = lt_rows_str(r, i, 1);
     if (key.n >= LT_ERASED_KEY && key.p[key.n - LT_ERASED_KEY] == LT_ERASED_MARK)
         lt_erased_add(lt_ledger_erased(ledger), lt_rows_int(r, i, 5), (struct lt_str){key.p + key.n - LT_ERASED_KEY, LT_ERASED_KEY});
-    lt_ledger_load(ledger, lt_rows_int(r, i, 5), &limit, lt_rows_str(r, i, 1), lt_rows_int(r, i, 2), lt_rows_int(r, i, 3), lt_rows_int(r, i, 4));
+    if (!lt_ledger_quota(ledger)) /* else it is asked for when it is needed */
+        lt_ledger_load(ledger, lt_rows_int(r, i, 5), &limit, lt_rows_str(r, i, 1), lt_rows_int(r, i, 2), lt_rows_int(r, i, 3), lt_rows_int(r, i, 4));
 }
 
 /* One page of rows, and where it ended. *ret_n < PAGE: there are no more. */
@@ -298,6 +312,7 @@ void lt_charge_sweep(struct lt_store *store, struct lt_ledger *ledger)
     enum { KEPT_MS = 3600 * 1000 }; /* units of calls that are still running come to their slot */
     struct lt_tx *tx = lt_tx_new();
     lt_ledger_sweep(ledger, lt_now_ms());
+    LT_TX(tx, "DELETE FROM usage_lease WHERE ends_at < $1", LT_INT(lt_now_ms() - KEPT_MS));
     LT_TX(tx, "DELETE FROM usage_counter WHERE ends_at < $1", LT_INT(lt_now_ms() - KEPT_MS));
     lt_store_post(store, tx);
 }

@@ -7,7 +7,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "core/erased_user.h"
+#include "core/quota.h"
 
 enum { SHARDS = 32, BUCKETS_FIRST = 64 };
 
@@ -22,6 +24,7 @@ struct lt_ledger {
     struct shard shards[SHARDS];
     atomic_size_t n;
     struct lt_erased_users *erased;
+    struct lt_quota *quota;
 };
 
 struct lt_ledger *lt_ledger_new(void)
@@ -69,6 +72,16 @@ void lt_ledger_free(struct lt_ledger *l)
 struct lt_erased_users *lt_ledger_erased(struct lt_ledger *l)
 {
     return l->erased;
+}
+
+void lt_ledger_share(struct lt_ledger *l, struct lt_quota *quota)
+{
+    l->quota = quota;
+}
+
+struct lt_quota *lt_ledger_quota(const struct lt_ledger *l)
+{
+    return l->quota;
 }
 
 static struct shard *enter(struct lt_ledger *l, int64_t site_id)
@@ -235,6 +248,12 @@ struct lt_use lt_ledger_look(struct lt_ledger *l, int64_t site_id, struct lt_str
                              struct lt_str key)
 {
     struct lt_use use = {0};
+    struct lt_error err;
+    if (l->quota) {
+        if (lt_quota_look(l->quota, limit, key, &use, &err))
+            lt_log_error("limits.look", &err);
+        return use;
+    }
     struct shard *s = enter(l, site_id);
     struct lt_counter *c = find(s, hash_of(limit->id, key), limit->id, key);
     if (c) {

@@ -22,6 +22,10 @@ struct lt_ledger *lt_ledger_new(void);
 void lt_ledger_free(struct lt_ledger *ledger);
 /* Whose counters stand under another name. */
 struct lt_erased_users *lt_ledger_erased(struct lt_ledger *ledger);
+/* Counters are shared with other processes: whoever has calls uses the quota in the place of what is below but lt_ledger_look(). NULL: they are not. */
+struct lt_quota;
+void lt_ledger_share(struct lt_ledger *ledger, struct lt_quota *quota);
+struct lt_quota *lt_ledger_quota(const struct lt_ledger *ledger);
 
 /* What is asked of one limit. */
 struct lt_ask {
@@ -36,6 +40,7 @@ struct lt_hold {
     struct lt_counter *counter;
     int64_t limit_id, slot, ends_at; /* ms: what it counts in, and from when on that counts no more */
     int64_t amount;
+    uint64_t epoch;          /* of a quota (core/quota.h) */
 };
 
 struct lt_denial {

@@ -34,6 +34,7 @@ struct lt_periods { /* of a zone, as they were asked last */
 
 /* Of a sliding window: where the slice of this slot is, or will be; and from when on it counts no more. */
 struct lt_slice *lt_slice_of(const struct lt_counter *c, const struct lt_limit *limit, int64_t slot);
+int64_t lt_slice_start(const struct lt_limit *limit, int64_t now);
 int64_t lt_slice_ends(const struct lt_limit *limit, int64_t slot);
 /* Nothing is used in the window that begins so. */
 void lt_counter_begin(struct lt_counter *c, int64_t slot, int64_t ends_at);

@@ -7,7 +7,7 @@ static int64_t slice_ms(const struct lt_limit *limit)
     return ms < LT_LEDGER_SLICES ? 1 : (ms + LT_LEDGER_SLICES - 1) / LT_LEDGER_SLICES;
 }
 
-static int64_t slice_start(const struct lt_limit *limit, int64_t now)
+int64_t lt_slice_start(const struct lt_limit *limit, int64_t now)
 {
     return now - now % slice_ms(limit);
 }
@@ -81,7 +81,7 @@ void lt_counter_add(struct lt_counter *c, const struct lt_limit *limit, int64_t 
         c->ends_at = now + limit->window_s * 1000 + 1; /* at exactly its length it still counts, as in Moodle */
     }
     if (limit->window == LT_WINDOW_SLIDING) {
-        int64_t slot = slice_start(limit, now);
+        int64_t slot = lt_slice_start(limit, now);
         c->slot = c->slot > slot ? c->slot : slot; /* a clock that was set back */
         c->ends_at = lt_slice_ends(limit, c->slot);
         struct lt_slice *slice = lt_slice_of(c, limit, c->slot);

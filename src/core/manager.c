@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/picture_file.h"
+#include "core/quota.h"
 #include "core/record.h"
 
 struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
@@ -22,6 +23,8 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
     lt_breakers_init(&m->breakers);
     lt_admission_init(&m->admission, options->max_running_calls);
     m->ledger = lt_ledger_new();
+    if (lt_store_is_postgres(m->store)) /* other processes may be at work on it */
+        lt_ledger_share(m->ledger, lt_quota_new(m->store));
     m->metrics = lt_metrics_new();
     m->stops = lt_stops_new();
     return m;
@@ -38,6 +41,7 @@ void lt_manager_free(struct lt_manager *m)
         return;
     lt_stops_free(m->stops);
     lt_metrics_free(m->metrics);
+    lt_quota_free(lt_ledger_quota(m->ledger));
     lt_ledger_free(m->ledger);
     lt_admission_destroy(&m->admission);
     lt_breakers_destroy(&m->breakers);

@@ -60,6 +60,7 @@ struct lt_daemon {
     struct lt_task hint;            /* posted to loop 0 when another process says that it has changed something */
     _Atomic bool hint_posted;
     bool hinted;                    /* the watcher is to look at once; loop 0 only */
+    struct lt_fiber *limits_keeper; /* loop 0 only */
     struct lt_fiber *watcher, *keeper; /* of configuration and plugins; loop 0 only */
     struct lt_fiber *eraser, *vendor_eraser; /* privacy/; loop 0 only */
     struct lt_fiber *teller;        /* events/; loop 0 only */
@@ -79,6 +80,8 @@ void lt_daemon_sealer_stop(struct lt_daemon *daemon);
 enum lt_code lt_daemon_trace(struct lt_daemon *daemon, struct lt_error *err);
 /* Writes to the log what the fibers of all loops are at. Main thread, with the loops running. */
 void lt_daemon_show_fibers(struct lt_daemon *daemon);
+/* Fiber on loop 0: what of shared limits this process holds. Ends when cancelled, at once where nothing is shared. */
+void lt_daemon_keep_limits(void *daemon);
 /* Fiber on loop 0: twice a second looks whether another process has changed the configuration. Ends when cancelled. */
 void lt_daemon_watch(void *daemon);
 /* What other processes say wakes it. With the loops running; ends before they do. */

@@ -128,6 +128,7 @@ static void start_server(struct lt_task *task)
         d->port = lt_http_server_port(l->server);
         lt_fiber_start(l->loop, lt_daemon_watch, d, &d->watcher);
         lt_fiber_start(l->loop, keep_plugins, d, &d->keeper);
+        lt_fiber_start(l->loop, lt_daemon_keep_limits, d, &d->limits_keeper);
         lt_fiber_start(l->loop, erase, d, &d->eraser);
         lt_fiber_start(l->loop, tell, d, &d->teller);
         lt_fiber_start(l->loop, erase_at_vendors, d, &d->vendor_eraser);
@@ -165,6 +166,8 @@ static void drain(void *arg)
             lt_fiber_cancel(d->watcher);
         if (d->keeper)
             lt_fiber_cancel(d->keeper);
+        if (d->limits_keeper)
+            lt_fiber_cancel(d->limits_keeper);
         if (d->eraser)
             lt_fiber_cancel(d->eraser);
         if (d->vendor_eraser)
@@ -174,7 +177,7 @@ static void drain(void *arg)
         if (d->indexing)
             lt_fiber_cancel(d->indexing);
         lt_stop_watch_end(&d->stops);
-        while (d->watcher || d->keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || d->reloads > 0)
+        while (d->watcher || d->keeper || d->limits_keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
         if (d->exporter)
             lt_fiber_cancel(d->exporter);
