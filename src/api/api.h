@@ -41,8 +41,11 @@ struct lt_api_options {
     void *ctx;
 };
 
-/* By who holds the lock of the data directory: calls with an Idempotency-Key that were under way have been broken off. *ret_n: how many. Start-up. */
-enum lt_code lt_api_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);
+/*
+ * Calls with an Idempotency-Key that were under way in a process that is gone (or LT_MEMBER_ANY, LT_MEMBER_NONE: core/member.h) have been broken
+ * off. *ret_n: how many. Fiber, or outside loops.
+ */
+enum lt_code lt_api_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err);
 /* Compiles the routes and their schemas. The options' strings must live as long as the API. LT_ECONFIG. Start-up. */
 enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **ret, struct lt_error *err);
 /* After the servers were stopped, before the loops are freed (stream logs hang on loops). NULL allowed. */

@@ -1,6 +1,8 @@
 /* The table idempotency_key. */
 #include "api/idempotency_store.h"
 
+#include "core/member.h"
+
 enum { SWEEP_MAX = 1000 };
 
 #define WHERE_KEY(site, caller, name) " WHERE site_id = " site " AND caller = " caller " AND name = " name
@@ -23,11 +25,11 @@ enum lt_code lt_key_claim(struct lt_store *store, struct lt_arena *arena, const 
     LT_TX(tx, "DELETE FROM idempotency_key" WHERE_KEY("$1", "$2", "$3") " AND expires_at <= $4", LT_INT(id->site_id), LT_TEXT(id->caller),
           LT_TEXT(id->name), LT_INT(now));
     LT_TX(tx,
-          "INSERT INTO idempotency_key (site_id, caller, name, request_hash, state, created_at, expires_at)"
-          " SELECT $1, $2, $3, $4, 'running', $5, $6 FROM meta WHERE name = 'generation' AND"
-          " (SELECT COUNT(*) FROM (SELECT 1 FROM idempotency_key WHERE site_id = $1 AND caller = $2 LIMIT $7) AS k) < $7",
+          "INSERT INTO idempotency_key (site_id, caller, name, request_hash, state, created_at, expires_at, process)"
+          " SELECT $1, $2, $3, $4, 'running', $5, $6, CAST($7 AS BIGINT) FROM meta WHERE name = 'generation' AND"
+          " (SELECT COUNT(*) FROM (SELECT 1 FROM idempotency_key WHERE site_id = $1 AND caller = $2 LIMIT $8) AS k) < $8",
           LT_INT(id->site_id), LT_TEXT(id->caller), LT_TEXT(id->name), LT_BLOB(hash, 32), LT_INT(now), LT_INT(now + kept_s * 1000),
-          LT_INT(LT_KEYS_PER_CALLER));
+          lt_store_process_value(store), LT_INT(LT_KEYS_PER_CALLER));
     lt_tx_expect(tx, 1);
     enum lt_code rc = lt_store_write(store, tx, err);
     if (rc != LT_ECONFLICT)
@@ -95,16 +97,18 @@ void lt_key_sweep(struct lt_store *store)
     lt_store_post(store, tx);
 }
 
-enum lt_code lt_api_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err)
+#define RUNNING_OF(n) " WHERE state = 'running' AND " LT_MEMBER_SCOPE("idempotency_key", n)
+
+enum lt_code lt_api_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT COUNT(*) FROM idempotency_key WHERE state = 'running'");
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT COUNT(*) FROM idempotency_key" RUNNING_OF("$1"), LT_INT(process));
     *ret_n = rc ? 0 : (size_t)lt_rows_int(&r, 0, 0);
     lt_arena_free(arena);
     if (rc || *ret_n == 0)
         return rc;
     struct lt_tx *tx = lt_tx_new();
-    lt_tx_add(tx, "UPDATE idempotency_key SET state = 'interrupted' WHERE state = 'running'", NULL, 0);
+    LT_TX(tx, "UPDATE idempotency_key SET state = 'interrupted'" RUNNING_OF("$1"), LT_INT(process));
     return lt_store_write(store, tx, err);
 }

@@ -13,6 +13,7 @@
 #include "core/breaker.h"
 #include "core/course_role.h"
 #include "core/gates.h"
+#include "core/member.h"
 #include "core/limit.h"
 #include "core/lms_roles.h"
 #include "core/metrics.h"
@@ -323,6 +324,15 @@ static void site_figures(const struct view *v)
 
 /* ---- the process's own ---- */
 
+/* Left out while the store cannot be read. */
+static void process_figures(struct lt_metric_out *o, struct lt_store *store)
+{
+    struct lt_error err;
+    int64_t n;
+    if (lt_member_count(store, &n, &err) == LT_OK)
+        lt_metric_one(o, LT_METRIC_PROCESSES, (uint64_t)n);
+}
+
 static void task_figures(struct lt_metric_out *o, struct lt_task_queue *queue)
 {
     struct lt_task_queue_stats s;
@@ -475,6 +485,7 @@ void lt_get_metrics(struct lt_request *r)
     attempt_figures(&o, lt_manager_metrics(api->options.manager), site);
     site_figures(&view);
     lt_metric_one(&o, LT_METRIC_STREAMS_RUNNING, (uint64_t)lt_streams_running(api->streams));
+    process_figures(&o, api->options.store);
     task_figures(&o, api->options.tasks);
     http_figures(&o, api);
     store_figures(&o, api->options.store);

@@ -27,6 +27,7 @@
     X(LIMIT_AMOUNT, "lectern_limit_amount", GAUGE, "site,limit,unit,window,action", "What a limit of a whole site allows (money in the site's currency).") \
     X(LIMIT_USED, "lectern_limit_used", GAUGE, "site,limit,unit,window,action", "What of it is used or reserved in the present window.")               \
     X(STREAMS_RUNNING, "lectern_streams_running", GAUGE, "", "Calls that are streamed now.")                                                           \
+    X(PROCESSES, "lectern_processes", GAUGE, "", "Processes on the database that are not known to be dead.")                                     \
     X(TASKS_QUEUED, "lectern_tasks_queued", GAUGE, "", "Background tasks that wait.")                                                                  \
     X(TASKS_RUNNING, "lectern_tasks_running", GAUGE, "", "Background tasks that this process runs.")                                                   \
     X(TASKS_AGAIN, "lectern_tasks_again_total", COUNTER, "", "Attempts at tasks that are to be made again.")                                           \

@@ -214,6 +214,7 @@ int lt_cmd_grading_show(struct lt_cli *cli);
 int lt_cmd_grading_override(struct lt_cli *cli);
 int lt_cmd_grading_evaluate(struct lt_cli *cli);
 int lt_cmd_grading_import_rubric(struct lt_cli *cli);
+int lt_cmd_process_list(struct lt_cli *cli);
 int lt_cmd_task_list(struct lt_cli *cli);
 int lt_cmd_task_show(struct lt_cli *cli);
 int lt_cmd_task_cancel(struct lt_cli *cli);

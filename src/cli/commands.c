@@ -177,6 +177,8 @@ const struct lt_command lt_commands[] = {
      SITE " format output", 1, 1, LT_CLI_READ, lt_cmd_session_export},
     {"session", "clear", "ID", "Begin a new thread in it.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_session_clear},
     {"session", "remove", "ID", "Remove it with all its turns.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_session_remove},
+    {"process", "list", "", "List the processes on the database: since when, seen when, at which address others reach them.", "", 0, 0, LT_CLI_READ,
+     lt_cmd_process_list},
     {"task", "list", "", "List background tasks, newest first.", SITE " user course state before limit", 0, 0, LT_CLI_READ, lt_cmd_task_list},
     {"task", "show", "ID", "Show one, with its result.", SITE, 1, 1, LT_CLI_READ, lt_cmd_task_show},
     {"task", "cancel", "ID", "Cancel it.", SITE, 1, 1, LT_CLI_WRITE, lt_cmd_task_cancel},

@@ -7,6 +7,7 @@
 #include "cli/text_file.h"
 #include "content/builtin.h"
 #include "content/fulltext.h"
+#include "core/master_key.h"
 #include "core/placement.h"
 #include "core/sealed.h"
 #include "guard/guard.h"
@@ -85,7 +86,9 @@ static enum lt_code seal_secrets(struct lt_store *store, struct lt_error *err)
     size_t sealed, lost;
     if (lt_secrets_ring(store, true, &ring, err))
         return err->code;
-    enum lt_code rc = lt_secrets_reseal(store, ring, &sealed, &lost, err);
+    enum lt_code rc = lt_master_key_check(store, ring, err);
+    if (rc == LT_OK)
+        rc = lt_secrets_reseal(store, ring, &sealed, &lost, err);
     lt_keyring_free(ring);
     if (rc == LT_OK && (sealed > 0 || lost > 0))
         lt_log(lost > 0 ? LT_LOG_ERROR : LT_LOG_INFO, "secrets.sealed", LT_I("sealed", sealed), LT_I("lost", lost));

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/data_dir.h"
+#include "core/member.h"
 #include "core/record.h"
 
 enum { WAIT_MS = 600000, LOOK_MS = 50 };
@@ -50,7 +51,8 @@ static enum lt_code find(struct lt_cli *cli, const struct lt_site *site, const c
 static enum lt_code do_it(struct lt_cli *cli, struct lt_error *err)
 {
     size_t interrupted;
-    if (lt_record_recover(cli->store, &interrupted, err))
+    bool alone;
+    if (lt_member_alone(cli->store, &alone, err) || (alone && lt_record_recover(cli->store, lt_member_left_over(cli->store), &interrupted, err)))
         return err->code;
     struct lt_privacy *p = lt_privacy_new(&(struct lt_privacy_options){.store = cli->store,
                                                                         .files_dir = lt_printf(cli->arena, "%s/files", cli->settings.data).p});

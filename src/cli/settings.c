@@ -15,11 +15,14 @@
 #include "cli/text_file.h"
 #include "io/fiber.h"
 #include "io/outbound.h"
+#include "io/url.h"
 #include "text/json.h"
 
 #define AT(member) offsetof(struct lt_settings, member)
 const struct lt_setting lt_setting_table[] = {
     {"listen", LT_SETTING_TEXT, AT(listen), "HOST:PORT", "address of the API (127.0.0.1:8080; port 0 takes a free one)"},
+    {"advertise", LT_SETTING_TEXT, AT(advertise), "URL",
+     "at which other processes on a PostgreSQL database reach this one (that of listen, unless it is loopback or any address)"},
     {"data", LT_SETTING_TEXT, AT(data), "DIR", "data directory (./var)"},
     {"database", LT_SETTING_TEXT, AT(database), "URL", "database (SQLite in the data directory)"},
     {"database_direct", LT_SETTING_TEXT, AT(database_direct), "URL", "PostgreSQL without the pooler, to hear of changes at once (database)"},
@@ -164,6 +167,19 @@ bool lt_settings_loopback(const struct lt_settings *s)
     return strncmp(s->host, "127.", 4) == 0 || strcmp(s->host, "::1") == 0;
 }
 
+static enum lt_code check_advertise(struct lt_settings *s, struct lt_error *err)
+{
+    struct lt_url url;
+    struct lt_str text = lt_str(s->advertise ? s->advertise : "http://localhost");
+    if (lt_str_ends(text, LT_STR(":0"))) /* that of the listener */
+        text.n -= 2;
+    if (lt_url_parse(text, &url, err))
+        return lt_error_wrap(err, "advertise");
+    if (url.path.n > 0)
+        return lt_fail(err, LT_ECONFIG, "advertise: must be http:// or https:// with a host and perhaps a port, and end there, is '%s'", s->advertise);
+    return LT_OK;
+}
+
 static enum lt_code in_range(const char *key, int64_t value, int64_t max, struct lt_error *err)
 {
     if (value >= 0 && value <= max)
@@ -205,7 +221,7 @@ static enum lt_code check(struct lt_settings *s, struct lt_error *err)
         return lt_fail(err, LT_ECONFIG, "tls_cert and tls_key: give both or neither");
     if (strcmp(s->sqlite_synchronous, "FULL") != 0 && strcmp(s->sqlite_synchronous, "NORMAL") != 0 && strcmp(s->sqlite_synchronous, "OFF") != 0)
         return lt_fail(err, LT_ECONFIG, "sqlite_synchronous: must be FULL, NORMAL or OFF, is '%s'", s->sqlite_synchronous);
-    if (check_limits(s, err) || lt_outbound_check_allow(s->outbound_allow, err))
+    if (check_advertise(s, err) || check_limits(s, err) || lt_outbound_check_allow(s->outbound_allow, err))
         return err->code;
     if (s->demo && !lt_settings_loopback(s))
         return lt_fail(err, LT_ECONFIG, "demo: its pages carry tokens, so it needs a loopback address; listen is '%s'", s->listen);

@@ -13,6 +13,8 @@ struct lt_settings {
     struct lt_arena *arena;         /* of the strings */
     const char *config;             /* the file that was read, or NULL */
     const char *listen;             /* HOST:PORT */
+    const char *advertise;          /* URL at which other processes on the database reach this one; a port 0 is the one that is listened on. NULL: made of
+                                       listen */
     const char *data;               /* directory */
     const char *database;           /* URL, NULL: SQLite in data */
     const char *database_direct;    /* URL, NULL: database */

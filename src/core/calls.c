@@ -159,6 +159,7 @@ struct stop {
     struct lt_task task;
     struct lt_calls *calls;
     int64_t site_id;
+    enum lt_cancel_reason why;
 };
 
 static bool is_of(const struct lt_running *r, int64_t site_id)
@@ -176,8 +177,8 @@ static void stop_here(struct lt_task *task)
         for (size_t b = 0; b < LT_CALL_BUCKETS; b++)
             for (struct lt_running *r = stop->calls->shards[s].buckets[b]; r; r = r->next)
                 if (r->loop == loop && is_of(r, stop->site_id)) {
-                    r->stopped = true;
-                    lt_fiber_cancel_because(r->fiber, LT_CANCEL_STOPPED);
+                    r->stopped |= stop->why == LT_CANCEL_STOPPED;
+                    lt_fiber_cancel_because(r->fiber, stop->why);
                 }
         pthread_mutex_unlock(&stop->calls->shards[s].lock);
     }
@@ -210,7 +211,7 @@ static size_t loops_of(struct lt_calls *calls, int64_t site_id, struct lt_loop *
     return n;
 }
 
-void lt_calls_stop(struct lt_calls *calls, int64_t site_id)
+static void stop_all(struct lt_calls *calls, int64_t site_id, enum lt_cancel_reason why)
 {
     struct lt_loop *loops[LT_CALL_LOOPS_MAX];
     size_t n = loops_of(calls, site_id, loops);
@@ -218,9 +219,19 @@ void lt_calls_stop(struct lt_calls *calls, int64_t site_id)
         struct stop *stop = malloc(sizeof(*stop));
         if (!stop)
             abort();
-        *stop = (struct stop){.task = {.fn = stop_here}, .calls = calls, .site_id = site_id};
+        *stop = (struct stop){.task = {.fn = stop_here}, .calls = calls, .site_id = site_id, .why = why};
         lt_loop_post(loops[i], &stop->task);
     }
+}
+
+void lt_calls_stop(struct lt_calls *calls, int64_t site_id)
+{
+    stop_all(calls, site_id, LT_CANCEL_STOPPED);
+}
+
+void lt_calls_lost(struct lt_calls *calls)
+{
+    stop_all(calls, 0, LT_CANCEL_OTHER);
 }
 
 static bool seen_before(const struct lt_running *first, const struct lt_running *r)

@@ -38,6 +38,8 @@ enum lt_code lt_calls_cancel(struct lt_calls *calls, struct lt_uuid id, int64_t 
 size_t lt_calls_cancel_all(struct lt_calls *calls, int64_t site_id, struct lt_str user_id, int64_t began_before);
 /* Any thread: cancels what runs in the site (0: in all sites) and marks it as stopped. */
 void lt_calls_stop(struct lt_calls *calls, int64_t site_id);
+/* Any thread: cancels all that runs, for other processes have ended it in the register. */
+void lt_calls_lost(struct lt_calls *calls);
 /* Any loop: whoever waits in a run for something that is in the store looks again. Nothing happens when it does not run here. */
 void lt_calls_nudge(struct lt_calls *calls, struct lt_uuid id);
 /* How many of the site run; a run and its first call, which have one id, are one. Any thread. */

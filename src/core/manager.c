@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/member.h"
 #include "core/picture_file.h"
 #include "core/quota.h"
 #include "core/record.h"
@@ -78,22 +79,37 @@ enum lt_code lt_manager_prepare_action(struct lt_manager *m, const struct lt_act
     return LT_OK;
 }
 
+enum lt_code lt_manager_recover(struct lt_manager *m, int64_t process, bool own_files, struct lt_error *err)
+{
+    size_t interrupted = 0, left = 0;
+    int64_t since = 0;
+    if (lt_record_marked(m->store, &since, err) || lt_record_recover(m->store, process, &interrupted, err))
+        return lt_error_wrap(err, "marking unfinished calls");
+    if (own_files && m->files_dir && lt_picture_files_sweep(m->store, m->files_dir, since, &left, err))
+        return lt_error_wrap(err, "removing pictures of unfinished calls");
+    if (left > 0)
+        lt_log(LT_LOG_WARN, "images.recovered", LT_I("removed", left));
+    if (interrupted > 0)
+        lt_log(LT_LOG_WARN, "register.recovered", LT_I("interrupted", interrupted));
+    return LT_OK;
+}
+
+void lt_manager_lost(struct lt_manager *m)
+{
+    lt_calls_lost(&m->calls);
+}
+
 enum lt_code lt_manager_prepare(struct lt_manager *m, bool recover, struct lt_error *err)
 {
     size_t n = lt_registry_count(LT_KIND_ACTION);
     for (size_t i = 0; i < n; i++)
         if (lt_manager_prepare_action(m, lt_registry_at(LT_KIND_ACTION, i)->impl, err))
             return err->code;
-    size_t interrupted = 0, left = 0;
-    int64_t since = 0;
-    if (recover && (lt_record_marked(m->store, &since, err) || lt_record_recover(m->store, &interrupted, err)))
-        return lt_error_wrap(err, "marking unfinished calls");
-    if (recover && m->files_dir && lt_picture_files_sweep(m->store, m->files_dir, since, &left, err))
-        return lt_error_wrap(err, "removing pictures of unfinished calls");
-    if (left > 0)
-        lt_log(LT_LOG_WARN, "images.recovered", LT_I("removed", left));
-    if (interrupted > 0)
-        lt_log(LT_LOG_WARN, "register.recovered", LT_I("interrupted", interrupted));
+    bool alone = false;
+    if (recover && lt_member_alone(m->store, &alone, err))
+        return err->code;
+    if (alone && lt_manager_recover(m, lt_member_left_over(m->store), true, err))
+        return err->code;
     return lt_manager_look_at_stops(m, err) ? err->code : lt_charge_load(m->store, m->ledger, err);
 }
 

@@ -21,10 +21,17 @@ struct lt_manager_options {
 };
 struct lt_manager *lt_manager_new(const struct lt_manager_options *options);
 void lt_manager_free(struct lt_manager *manager);
-/* Creates ai_action_<name> tables that are missing, marks calls that an earlier process left unfinished as interrupted, and reads what was used of
- * limits. Start-up. */
+/* Creates ai_action_<name> tables that are missing, marks calls that an earlier process left unfinished as interrupted (recover; where other processes
+ * live on the database, nothing is), and reads what was used of limits. Start-up. */
 enum lt_code lt_manager_prepare(struct lt_manager *manager, bool recover, struct lt_error *err);
-/* The same for an action that comes to the registry later, before anybody can find it there. Nothing happens for one that is known. Blocking; one
+/*
+ * Calls of a process that is gone (or LT_MEMBER_ANY, LT_MEMBER_NONE: core/member.h) are interrupted. With own_files, by who holds the lock of the data
+ * directory before any call runs: pictures that were not recorded are removed from it. Fiber, or outside loops.
+ */
+enum lt_code lt_manager_recover(struct lt_manager *manager, int64_t process, bool own_files, struct lt_error *err);
+/* This process was taken for dead, and others have recovered what runs here: it is broken off. Any thread. */
+void lt_manager_lost(struct lt_manager *manager);
+/* The same as preparing, for an action that comes to the registry later, before anybody can find it there. Nothing happens for one that is known. Blocking; one
  * thread at a time. LT_ECONFIG: its schema or its columns are not right. */
 struct lt_action;
 enum lt_code lt_manager_prepare_action(struct lt_manager *manager, const struct lt_action *action, struct lt_error *err);

@@ -21,7 +21,7 @@ static void record_refusal(struct lt_process *c)
         return;
     struct lt_tx *tx = lt_tx_new();
     struct lt_str name = q->action.n > 64 ? (struct lt_str){q->action.p, lt_utf8_whole(q->action.p, 64)} : q->action;
-    lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, name, c->result->created_at});
+    lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, name, c->result->created_at, LT_NULL});
     lt_record_end(tx, c->result->id,
                   &(struct lt_record_end){
                       .state = "refused",
@@ -42,7 +42,8 @@ static APART enum lt_code begin(struct lt_process *c, struct lt_error *err)
 {
     const struct lt_call_request *q = c->request;
     struct lt_tx *tx = lt_tx_new();
-    lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, q->action, c->result->created_at});
+    lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, q->action, c->result->created_at,
+                                                 lt_store_process_value(c->manager->store)});
     lt_charge_record(&c->charge, tx);
     if (lt_store_submit_patient(c->manager->store, tx, &c->begin, err))
         return lt_error_wrap(err, "begin record");
@@ -228,6 +229,8 @@ static enum lt_code run_call(struct lt_process *c)
     lt_span_end(span, ended);
     if (ended) { /* an answer that cannot be recorded is not given */
         lt_log_error("register.end", &err);
+        if (ended == LT_ECONFLICT && lt_store_is_postgres(c->manager->store))
+            lt_fail(&err, LT_EINTERRUPTED, "another process took this one for dead, and has ended the call");
         finish_failed(r, &err);
         end_anyway(c);
     }

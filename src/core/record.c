@@ -2,8 +2,11 @@
 #include "core/record.h"
 
 #include "base/log.h"
+#include "core/member.h"
 #include "core/outbox.h"
 #include "core/register_hash.h"
+
+enum { RECOVER_STEPS = 64, RECOVER_IDLE = 10 };
 
 /* The chain of the register will have it (core/register_seal.h). */
 static void pend(struct lt_tx *tx, struct lt_uuid id, enum lt_register_kind kind)
@@ -14,11 +17,11 @@ static void pend(struct lt_tx *tx, struct lt_uuid id, enum lt_register_kind kind
 void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *b)
 {
     LT_TX(tx,
-          "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at)"
-          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+          "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at, process)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
           LT_BLOB(b->id.b, 16), LT_INT(b->caller->site->id), lt_value_text(b->caller->user_id), lt_value_text(b->action),
           lt_value_text(b->place.course_id), lt_value_text(b->place.location_id), lt_value_text(b->place.placement),
-          LT_INT(b->caller->site->store_content), LT_INT(b->at));
+          LT_INT(b->caller->site->store_content), LT_INT(b->at), b->process);
     pend(tx, b->id, LT_REGISTER_BEGIN);
 }
 
@@ -134,7 +137,8 @@ const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action 
     return lt_printf(arena, "INSERT INTO ai_action_%s (%.*s) VALUES (%.*s)", action->name, LT_FMT(names), LT_FMT(values)).p;
 }
 
-static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct lt_error *err)
+/* Adds 1 to *n, unless the call has ended meanwhile. */
+static enum lt_code interrupt(struct lt_store *store, struct lt_str id, size_t *n, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
@@ -162,6 +166,9 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, struct l
             rc = lt_store_write(store, tx, err);
         else
             lt_tx_discard(tx);
+        *n += rc == LT_OK;
+        if (rc == LT_ECONFLICT)
+            rc = LT_OK;
         lt_buf_free(&partial);
     }
     lt_arena_free(arena);
@@ -186,32 +193,51 @@ void lt_record_mark(struct lt_store *store, int64_t all_ended_before)
     lt_store_post(store, tx);
 }
 
-enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err)
+/* In portions, so that memory stays bounded. */
+static enum lt_code recover_between(struct lt_store *store, int64_t process, struct lt_uuid from, struct lt_uuid to, size_t *n, struct lt_error *err)
+{
+    for (int idle = 0; idle < RECOVER_IDLE;) { /* idle: all that was found had ended by itself before it was interrupted */
+        struct lt_arena *arena = lt_arena_new();
+        struct lt_rows r;
+        size_t before = *n;
+        enum lt_code rc = LT_QUERY(store, arena, &r, err,
+                                   "SELECT b.id FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id"
+                                   " WHERE b.id >= $1 AND b.id < $2 AND e.call_id IS NULL AND " LT_MEMBER_SCOPE("b", "$3") " LIMIT 1000",
+                                   LT_BLOB(from.b, 16), LT_BLOB(to.b, 16), LT_INT(process));
+        for (size_t i = 0; rc == LT_OK && i < r.rows; i++)
+            rc = interrupt(store, lt_rows_str(&r, i, 0), n, err);
+        size_t found = rc == LT_OK ? r.rows : 0;
+        lt_arena_free(arena);
+        if (rc || found == 0)
+            return rc;
+        idle = *n == before ? idle + 1 : 0;
+    }
+    return LT_OK;
+}
+
+enum lt_code lt_record_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err)
 {
     *ret_n = 0;
-    int64_t mark;
+    int64_t mark, now = lt_now_ms();
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE tool_approval SET state = 'interrupted', decided_at = $1 WHERE state = 'pending'", LT_INT(lt_now_ms()));
+    LT_TX(tx, "UPDATE tool_approval SET state = 'interrupted', decided_at = $1 WHERE state = 'pending' AND " LT_MEMBER_SCOPE("tool_approval", "$2"),
+          LT_INT(now), LT_INT(process));
     if (lt_record_marked(store, &mark, err)) {
         lt_tx_discard(tx);
         return err->code;
     }
     if (lt_store_write(store, tx, err))
         return err->code;
-    struct lt_uuid from = lt_uuid_first_at(mark);
-    for (;;) { /* in portions, so that memory stays bounded */
-        struct lt_arena *arena = lt_arena_new();
-        struct lt_rows r;
-        enum lt_code rc = LT_QUERY(store, arena, &r, err,
-                                   "SELECT b.id FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id"
-                                   " WHERE b.id >= $1 AND e.call_id IS NULL LIMIT 1000",
-                                   LT_BLOB(from.b, 16));
-        for (size_t i = 0; rc == LT_OK && i < r.rows; i++)
-            rc = interrupt(store, lt_rows_str(&r, i, 0), err);
-        size_t found = rc == LT_OK ? r.rows : 0;
-        lt_arena_free(arena);
-        *ret_n += found;
-        if (rc || found == 0)
-            return rc;
+    /* Where millions of calls have come since, one look at all of them would take too long. */
+    int64_t step = mark > 0 && lt_store_is_postgres(store) && now > mark ? (now - mark) / RECOVER_STEPS + 1 : INT64_MAX;
+    enum lt_code rc = LT_OK;
+    for (int64_t from = mark; rc == LT_OK; from += step) {
+        bool last = step == INT64_MAX || from + step > now;
+        struct lt_uuid end;
+        memset(end.b, 0xff, sizeof(end.b));
+        rc = recover_between(store, process, lt_uuid_first_at(from), last ? end : lt_uuid_first_at(from + step), ret_n, err);
+        if (last)
+            break;
     }
+    return rc;
 }

@@ -8,6 +8,7 @@ struct lt_record_begin {
     struct lt_place place;
     struct lt_str action;
     int64_t at;
+    struct lt_value process; /* that runs it (lt_store_process_value) */
 };
 /* Notes of the site whether content is stored; the other records of the call then follow that. */
 void lt_record_begin(struct lt_tx *tx, const struct lt_record_begin *begin);
@@ -50,6 +51,8 @@ const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action 
 void lt_record_mark(struct lt_store *store, int64_t all_ended_before);
 /* Every call begun before this time (ms) has ended; 0: nobody has said so yet. */
 enum lt_code lt_record_marked(struct lt_store *store, int64_t *ret, struct lt_error *err);
-/* Start-up: every begin without an end becomes `interrupted` with its checkpoints as partial text, and so does what waited
- * for a user's word. */
-enum lt_code lt_record_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);
+/*
+ * Every begin without an end of a process (or LT_MEMBER_ANY, LT_MEMBER_NONE: core/member.h) becomes `interrupted` with its checkpoints as partial
+ * text, and so does what waited for a user's word. What ends by itself meanwhile stays as it is. *ret_n: how many. Fiber, or outside loops.
+ */
+enum lt_code lt_record_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err);

@@ -41,6 +41,7 @@ struct lt_daemon {
     struct lt_task_queue *tasks;
     struct lt_events *events;
     struct lt_daemon_sealer *sealer; /* NULL: not started */
+    struct lt_daemon_members *members; /* NULL: has not joined */
     struct lt_tls *tls;             /* of the listener, or NULL */
     struct lt_tracer *tracer;       /* NULL: no traces */
     struct lt_otlp_options otlp;
@@ -76,6 +77,22 @@ enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_er
 /* A thread that chains what comes to the register and removes what is too old. Around the loops: what they wrote last is chained, too. */
 enum lt_code lt_daemon_sealer_start(struct lt_daemon *daemon, struct lt_error *err);
 void lt_daemon_sealer_stop(struct lt_daemon *daemon);
+/*
+ * Writes this process into the registry (core/member.h), and recovers what processes left open that are known to be gone: of SQLite all others, of
+ * PostgreSQL those of this data directory, whose lock (a descriptor) is held, and what belongs to nobody. Start-up.
+ */
+enum lt_code lt_daemon_members_join(struct lt_daemon *daemon, int lock, struct lt_error *err);
+/* On PostgreSQL: says every few seconds that the process lives, and recovers what others left that do not. On a loop. LT_EOVERLOADED. */
+enum lt_code lt_daemon_members_start(struct lt_daemon *daemon, struct lt_loop *loop);
+/* Says at which address others reach it: the one that was set, else that of the listener when it is one for others. With the loops running. */
+enum lt_code lt_daemon_members_advertise(struct lt_daemon *daemon, const char *base_url, struct lt_error *err);
+/* The end has begun, which others may know. Any thread. */
+void lt_daemon_members_draining(struct lt_daemon *daemon);
+/* Ends the fiber, which is busy until it has ended. The loop's thread. */
+void lt_daemon_members_end(struct lt_daemon *daemon);
+bool lt_daemon_members_busy(const struct lt_daemon *daemon);
+/* Takes the process out of the registry. After the loops have ended; nothing happens when it has not joined. */
+void lt_daemon_members_leave(struct lt_daemon *daemon);
 /* Reads where traces go, from the settings and OpenTelemetry's own variables; nothing happens where neither says so. LT_ECONFIG. Start-up. */
 enum lt_code lt_daemon_trace(struct lt_daemon *daemon, struct lt_error *err);
 /* Writes to the log what the fibers of all loops are at. Main thread, with the loops running. */

@@ -135,6 +135,8 @@ static void start_server(struct lt_task *task)
         lt_fiber_start(l->loop, index_courses, d, &d->indexing);
         if (d->tracer)
             lt_fiber_start(l->loop, export_spans, d, &d->exporter);
+        if (lt_daemon_members_start(d, l->loop))
+            lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the registry of processes");
         if (lt_stop_watch_start(&d->stops, d->engine.manager, l->loop))
             lt_fail(&l->err, LT_EOVERLOADED, "no fiber is free for the emergency stops");
         if (lt_task_queue_start(d->tasks, d->loop_list, d->loops_n))
@@ -176,8 +178,9 @@ static void drain(void *arg)
             lt_fiber_cancel(d->teller);
         if (d->indexing)
             lt_fiber_cancel(d->indexing);
+        lt_daemon_members_end(d);
         lt_stop_watch_end(&d->stops);
-        while (d->watcher || d->keeper || d->limits_keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || d->reloads > 0)
+        while (d->watcher || d->keeper || d->limits_keeper || d->eraser || d->vendor_eraser || d->teller || d->indexing || lt_daemon_members_busy(d) || d->reloads > 0)
             lt_fiber_sleep(DRAIN_POLL_MS);
         if (d->exporter)
             lt_fiber_cancel(d->exporter);
@@ -226,6 +229,7 @@ static bool wait_for_balancers(struct lt_daemon *d)
         lt_loop_post(d->loops[i].loop, &d->loops[i].task);
         wait_step(d);
     }
+    lt_daemon_members_draining(d);
     uint64_t until = lt_mono_ms() + (uint64_t)d->settings->drain_delay * 1000;
     for (uint64_t now; (now = lt_mono_ms()) < until;) {
         uint64_t ms = until - now;
@@ -456,33 +460,9 @@ static enum lt_code serve_loops(struct lt_daemon *d, const struct lt_demo *demo,
     if (lt_daemon_reload(d, &config, err))
         return err->code;
     lt_config_unref(config);
-    if (start_servers(d, err) || lt_daemon_hints_start(d, err) || announce(d, demo, err))
+    if (start_servers(d, err) || lt_daemon_hints_start(d, err) || lt_daemon_members_advertise(d, base_url(d), err) || announce(d, demo, err))
         return err->code;
     wait_for_end(d, signals);
-    return LT_OK;
-}
-
-/* What the last process left unfinished waits again. */
-static enum lt_code make_tasks(struct lt_daemon *d, struct lt_error *err)
-{
-    size_t again;
-    if (lt_task_recover(d->engine.store, &again, err))
-        return lt_error_wrap(err, "tasks");
-    if (again > 0)
-        lt_log(LT_LOG_WARN, "tasks.recovered", LT_I("interrupted", again));
-    d->tasks = lt_task_queue_new(&(struct lt_task_queue_options){
-        .store = d->engine.store, .manager = d->engine.manager, .workers = (int)d->settings->task_workers});
-    return LT_OK;
-}
-
-/* What the last process was asked for with a key, and did not come to an end. */
-static enum lt_code recover_keys(struct lt_daemon *d, struct lt_error *err)
-{
-    size_t n;
-    if (lt_api_recover(d->engine.store, &n, err))
-        return lt_error_wrap(err, "keys of idempotency");
-    if (n > 0)
-        lt_log(LT_LOG_WARN, "idempotency.recovered", LT_I("interrupted", n));
     return LT_OK;
 }
 
@@ -499,7 +479,11 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
         return lt_error_wrap(err, "access_log");
     if (s->demo && lt_demo_prepare(d->engine.store, s, &demo, err))
         return err->code;
-    if ((s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err)) || make_tasks(d, err) || recover_keys(d, err) || start_api(d, err))
+    if (s->tls_cert && lt_tls_server_new(s->tls_cert, s->tls_key, &d->tls, err))
+        return err->code;
+    d->tasks = lt_task_queue_new(&(struct lt_task_queue_options){
+        .store = d->engine.store, .manager = d->engine.manager, .workers = (int)s->task_workers});
+    if (start_api(d, err))
         return err->code;
     d->indexer = lt_indexer_new(d->engine.store, d->engine.manager);
     enum lt_code rc = start_threads(d, n, err);
@@ -517,30 +501,31 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
 static enum lt_code sweep_courses(struct lt_daemon *d, struct lt_error *err)
 {
     size_t n;
-    if (lt_course_sweep(d->engine.store, &n, err)) {
-        lt_engine_close(&d->engine);
+    if (lt_course_sweep(d->engine.store, &n, err))
         return lt_error_wrap(err, "removing what unfinished imports left");
-    }
     if (n > 0)
         lt_log(LT_LOG_WARN, "courses.recovered", LT_I("courses", n));
     return LT_OK;
 }
 
-static enum lt_code with_lock(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
+static enum lt_code with_lock(struct lt_daemon *d, int lock, const sigset_t *signals, struct lt_error *err)
 {
     const char *database = d->settings->database;
     if (lt_workers_start(database && strncmp(database, "postgres", 8) == 0 ? SERVER_WORKERS : WORKERS, err))
         return err->code;
-    if (lt_engine_open(d->settings, true, &d->engine, err))
+    if (lt_engine_open(d->settings, false, &d->engine, err))
         return err->code;
-    if (sweep_courses(d, err))
+    if (lt_daemon_members_join(d, lock, err) || sweep_courses(d, err)) {
+        lt_engine_close(&d->engine);
         return err->code;
+    }
     lt_engine_offer(d->engine.services, d->plugins, true);
     lt_mcp_hub_use_tls(d->mcp, d->engine.tls);
     lt_plugins_start(d->plugins);
     enum lt_code rc = lt_daemon_sealer_start(d, err);
     if (!rc)
         rc = with_engine(d, signals, err);
+    lt_daemon_members_leave(d);
     lt_daemon_sealer_stop(d);
     lt_workers_stop();
     lt_api_free(d->api);
@@ -601,7 +586,7 @@ int lt_serve(struct lt_cli *cli)
     if (!rc)
         rc = lock_data_dir(d, &lock, &err);
     if (!rc) {
-        rc = with_lock(d, &signals, &err);
+        rc = with_lock(d, lock, &signals, &err);
         close(lock);
     }
     lt_line_file_close(d->access_log.file);

@@ -28,6 +28,7 @@ struct lt_store {
     char *master_key_file;
     bool own_master_key; /* the file is ours to make */
     int schema;
+    _Atomic int64_t process;
     struct lt_writer *writer; /* NULL: read-only */
 
     pthread_mutex_t readers_mutex;
@@ -174,6 +175,16 @@ void lt_store_close(struct lt_store *store)
 bool lt_store_is_postgres(const struct lt_store *store)
 {
     return store->postgres;
+}
+
+int64_t lt_store_process(const struct lt_store *store)
+{
+    return atomic_load(&store->process);
+}
+
+void lt_store_set_process(struct lt_store *store, int64_t id)
+{
+    atomic_store(&store->process, id);
 }
 
 int lt_store_schema(const struct lt_store *store)

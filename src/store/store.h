@@ -70,6 +70,15 @@ void lt_store_close(struct lt_store *store);
 const char *lt_store_master_key_file(const struct lt_store *store, bool *ret_ours);
 /* PostgreSQL, or SQLite? */
 bool lt_store_is_postgres(const struct lt_store *store);
+/* The number of this process among those on the database (core/member.h), 0: it is none of them. Any thread. */
+int64_t lt_store_process(const struct lt_store *store);
+void lt_store_set_process(struct lt_store *store, int64_t id);
+/* The same as the value of a column, null for 0. */
+static inline struct lt_value lt_store_process_value(const struct lt_store *store)
+{
+    int64_t id = lt_store_process(store);
+    return id > 0 ? LT_INT(id) : LT_NULL;
+}
 /* Number of the newest migration applied, and of the newest this program knows. */
 int lt_store_schema(const struct lt_store *store);
 int lt_store_schema_newest(void);

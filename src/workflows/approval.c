@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/calls.h"
+#include "core/member.h"
 #include "core/tool.h"
 
 /* ---- which tools ---- */
@@ -60,10 +61,11 @@ static enum lt_code add_row(const struct lt_workflow_request *q, const struct lt
 {
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
-          "INSERT INTO tool_approval (id, run_id, call_id, site_id, user_id, tool, arguments, state, asked_at, expires_at)"
-          " VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9)",
+          "INSERT INTO tool_approval (id, run_id, call_id, site_id, user_id, tool, arguments, state, asked_at, expires_at, process)"
+          " VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10)",
           LT_BLOB(a->id.b, 16), LT_BLOB(a->run_id.b, 16), LT_BLOB(call_id.b, 16), LT_INT(q->caller->site->id), LT_TEXT(q->caller->user_id),
-          LT_TEXT(a->tool), lt_value_text(q->caller->site->store_content ? a->arguments : LT_STR("")), LT_INT(lt_now_ms()), LT_INT(a->expires_at));
+          LT_TEXT(a->tool), lt_value_text(q->caller->site->store_content ? a->arguments : LT_STR("")), LT_INT(lt_now_ms()), LT_INT(a->expires_at),
+          lt_store_process_value(q->store));
     return lt_store_write(q->store, tx, err);
 }
 
@@ -187,6 +189,16 @@ static enum lt_code find(struct lt_store *store, struct lt_arena *arena, const s
     return LT_OK;
 }
 
+/* The run waits in another process: it looks once more. If it cannot be told, what was said counts when it looks for the last time. */
+static void nudge_elsewhere(struct lt_store *store, struct lt_arena *arena, int64_t site_id, struct lt_uuid run_id, struct lt_uuid id)
+{
+    struct lt_rows r;
+    struct lt_error err;
+    if (LT_QUERY(store, arena, &r, &err, "SELECT process FROM tool_approval WHERE id = $1", LT_BLOB(id.b, 16)) == LT_OK && r.rows > 0 &&
+        lt_rows_int(&r, 0, 0) > 0 && lt_rows_int(&r, 0, 0) != lt_store_process(store))
+        lt_member_tell(store, lt_rows_int(&r, 0, 0), &(struct lt_member_message){LT_MEMBER_NUDGE, run_id, site_id}, &err);
+}
+
 enum lt_code lt_approval_decide(struct lt_store *store, struct lt_manager *manager, struct lt_arena *arena, const struct lt_caller *caller,
                                 struct lt_uuid run_id, struct lt_uuid id, bool approve, struct lt_approval *ret, struct lt_error *err)
 {
@@ -197,8 +209,10 @@ enum lt_code lt_approval_decide(struct lt_store *store, struct lt_manager *manag
     enum lt_code rc = set_state(store, id, state, err);
     if (rc && rc != LT_ECONFLICT)
         return rc;
-    if (rc == LT_OK)
+    if (rc == LT_OK && lt_call_running(manager, run_id))
         lt_call_nudge(manager, run_id);
+    else if (rc == LT_OK)
+        nudge_elsewhere(store, arena, caller->site->id, run_id, id);
     if (read_state(store, arena, ret, err))
         return err->code;
     return lt_str_is(ret->state, state) ? LT_OK : lt_fail(err, LT_ECONFLICT, "it is %.*s already", LT_FMT(ret->state));

@@ -1,9 +1,11 @@
 /* Tasks in the store: asking, finding, claiming, ending, putting back, sweeping. Each change is one unit. */
 #include "workflows/task_event.h"
+#include "workflows/task_private.h"
 
 #include "base/clock.h"
+#include "core/member.h"
 
-enum { ADD_TRIES = 3, CANCEL_TRIES = 5, SWEEP_UNIT = 100, ROLES_TEXT_MAX = 128 };
+enum { ADD_TRIES = 3, CANCEL_TRIES = 5, SWEEP_UNIT = 100, ROLES_TEXT_MAX = 128, SITE_LOCK = 1818717035 /* any number of our own */ };
 
 static const char *const state_names[LT_TASK_STATES] = {"queued", "running", "completed", "failed", "timeout", "cancelled"};
 
@@ -130,13 +132,18 @@ static unsigned roles_of(struct lt_str list)
     return roles;
 }
 
-/* Counting and adding are one statement: two that come at once cannot both be the last that may wait. */
+/*
+ * Counting and adding are one statement: two that come at once cannot both be the last that may wait. Of PostgreSQL they may come from two
+ * processes, so the site's are parted by a lock until the unit is committed.
+ */
 static struct lt_tx *tx_add(const struct lt_workflow_request *q, const char *uuid, struct lt_str key, const uint8_t hash[32], struct lt_str input)
 {
     const struct lt_caller *c = q->caller;
     int64_t now = lt_now_ms();
     char roles[ROLES_TEXT_MAX];
     struct lt_tx *tx = lt_tx_new();
+    if (lt_store_is_postgres(q->store))
+        LT_TX(tx, "SELECT pg_advisory_xact_lock($1)", LT_INT((int64_t)SITE_LOCK << 32 | (c->site->id & 0xffffffff)));
     LT_TX(tx,
           "INSERT INTO workflow_task (uuid, site_id, user_id, roles, locale, only_course, is_user, key_id, policy_by_lms, profile_id, profile_slug,"
           " scope_id, course_id, location_id, ui_slot_selector_id, placement, action, idempotency_key, request_hash, no_store, state, not_before, created_at)"
@@ -300,15 +307,15 @@ enum lt_code lt_task_cancel(struct lt_store *store, const struct lt_workflow_tas
  * Whose turn it is: a user's second task stands behind the first ones of all others of the site, a site's behind those of all other sites,
  * and whoever has tasks running already stands back by so many places.
  */
-static const char waiting_sql[] =
-    "SELECT w.id, w.attempt FROM (SELECT q.id, q.attempt, q.not_before, COALESCE(s.n, 0) + ROW_NUMBER() OVER"
-    " (PARTITION BY q.site_id ORDER BY q.turn, q.not_before, q.id) AS turn FROM"
-    " (SELECT t.id, t.attempt, t.not_before, t.site_id, COALESCE(u.n, 0) + ROW_NUMBER() OVER"
-    " (PARTITION BY t.site_id, t.user_id ORDER BY t.not_before, t.id) AS turn FROM workflow_task t LEFT JOIN"
-    " (SELECT site_id, user_id, COUNT(*) AS n FROM workflow_task WHERE state = 'running' GROUP BY site_id, user_id) u"
-    " ON u.site_id = t.site_id AND u.user_id = t.user_id WHERE t.state = 'queued' AND t.not_before <= $1) q LEFT JOIN"
+#define WAITING                                                                                                              \
+    "(SELECT q.id, q.attempt, q.not_before, COALESCE(s.n, 0) + ROW_NUMBER() OVER"                                           \
+    " (PARTITION BY q.site_id ORDER BY q.turn, q.not_before, q.id) AS turn FROM"                                             \
+    " (SELECT t.id, t.attempt, t.not_before, t.site_id, COALESCE(u.n, 0) + ROW_NUMBER() OVER"                                \
+    " (PARTITION BY t.site_id, t.user_id ORDER BY t.not_before, t.id) AS turn FROM workflow_task t LEFT JOIN"                \
+    " (SELECT site_id, user_id, COUNT(*) AS n FROM workflow_task WHERE state = 'running' GROUP BY site_id, user_id) u"       \
+    " ON u.site_id = t.site_id AND u.user_id = t.user_id WHERE t.state = 'queued' AND t.not_before <= $1) q LEFT JOIN"       \
     " (SELECT site_id, COUNT(*) AS n FROM workflow_task WHERE state = 'running' GROUP BY site_id) s ON s.site_id = q.site_id) w"
-    " ORDER BY w.turn, w.not_before, w.id LIMIT $2";
+static const char waiting_sql[] = "SELECT w.id, w.attempt FROM " WAITING " ORDER BY w.turn, w.not_before, w.id LIMIT $2";
 
 enum lt_code lt_task_waiting(struct lt_store *store, struct lt_arena *arena, int64_t now_ms, int max, struct lt_task_ref **ret, size_t *ret_n,
                              struct lt_error *err)
@@ -329,15 +336,53 @@ enum lt_code lt_task_claim(struct lt_store *store, struct lt_task_ref *ref, stru
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx,
           "UPDATE workflow_task SET state = 'running', attempt = attempt + 1, message = '', fraction = NULL,"
-          " started_at = CASE started_at WHEN 0 THEN $1 ELSE started_at END"
-          " WHERE id = $2 AND state = 'queued' AND attempt = $3",
-          LT_INT(lt_now_ms()), LT_INT(ref->id), LT_INT(ref->attempt));
+          " started_at = CASE started_at WHEN 0 THEN $1 ELSE started_at END, process = $2"
+          " WHERE id = $3 AND state = 'queued' AND attempt = $4",
+          LT_INT(lt_now_ms()), lt_store_process_value(store), LT_INT(ref->id), LT_INT(ref->attempt));
     lt_tx_expect(tx, 1);
     lt_task_tx_state(tx, ref->id);
     enum lt_code rc = lt_store_write(store, tx, err);
     if (rc == LT_OK)
         ref->attempt++;
     return rc;
+}
+
+/*
+ * PostgreSQL only: what another process is claiming is passed over and not waited for. The list is an array, so that it is made once.
+ */
+static const char claim_sql[] =
+    "UPDATE workflow_task SET state = 'running', attempt = attempt + 1, message = '', fraction = NULL,"
+    " started_at = CASE started_at WHEN 0 THEN $1 ELSE started_at END, process = $2, claim = $3 WHERE state = 'queued' AND id = ANY(ARRAY("
+    "SELECT t.id FROM workflow_task t JOIN " WAITING " ON w.id = t.id WHERE t.state = 'queued' ORDER BY w.turn, w.not_before, w.id LIMIT $4"
+    " FOR UPDATE OF t SKIP LOCKED))";
+
+enum lt_code lt_task_claim_some(struct lt_store *store, struct lt_arena *arena, int64_t now_ms, int max, struct lt_task_ref **ret, size_t *ret_n,
+                                struct lt_error *err)
+{
+    struct lt_rows r;
+    char claim[37];
+    *ret_n = 0;
+    lt_uuid_format(lt_uuid_new(), claim);
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, claim_sql, LT_INT(now_ms), lt_store_process_value(store), LT_TEXTZ(claim), LT_INT(max));
+    lt_task_tx_claimed(tx, claim);
+    if (lt_store_write(store, tx, err) ||
+        LT_QUERY(store, arena, &r, err, "SELECT id, attempt FROM workflow_task WHERE state = 'running' AND claim = $1", LT_TEXTZ(claim)))
+        return err->code;
+    *ret_n = r.rows;
+    *ret = LT_NEW_ARRAY(arena, struct lt_task_ref, r.rows);
+    for (size_t i = 0; i < r.rows; i++)
+        (*ret)[i] = (struct lt_task_ref){lt_rows_int(&r, i, 0), lt_rows_int(&r, i, 1)};
+    return LT_OK;
+}
+
+void lt_task_post_back(struct lt_store *store, const struct lt_task_ref *ref, int64_t not_before)
+{
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx, "UPDATE workflow_task SET state = 'queued', not_before = $1 WHERE id = $2 AND state = 'running' AND attempt = $3", LT_INT(not_before),
+          LT_INT(ref->id), LT_INT(ref->attempt));
+    lt_task_tx_state(tx, ref->id);
+    lt_store_post(store, tx);
 }
 
 enum lt_code lt_task_load(struct lt_store *store, struct lt_arena *arena, int64_t id, struct lt_task_order *ret, struct lt_error *err)
@@ -435,7 +480,8 @@ enum lt_code lt_task_look(struct lt_store *store, struct lt_arena *arena, int ma
                           struct lt_error *err)
 {
     struct lt_rows r, queued;
-    if (LT_QUERY(store, arena, &r, err, "SELECT id FROM workflow_task WHERE state = 'running' AND cancel_asked = 1 LIMIT $1", LT_INT(max)) ||
+    if (LT_QUERY(store, arena, &r, err, "SELECT id FROM workflow_task WHERE state = 'running' AND cancel_asked = 1 AND COALESCE(process, 0) = $1 LIMIT $2",
+                 LT_INT(lt_store_process(store)), LT_INT(max)) ||
         LT_QUERY(store, arena, &queued, err, "SELECT COUNT(*) FROM workflow_task WHERE state = 'queued'"))
         return err->code;
     *ret_n = r.rows;
@@ -448,32 +494,34 @@ enum lt_code lt_task_look(struct lt_store *store, struct lt_arena *arena, int ma
 
 /* ---- start-up and sweeping ---- */
 
-static enum lt_code count_running(struct lt_store *store, size_t *ret, struct lt_error *err)
+#define RUNNING_OF(n) " WHERE state = 'running' AND " LT_MEMBER_SCOPE("workflow_task", n)
+
+static enum lt_code count_running(struct lt_store *store, int64_t process, size_t *ret, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT COUNT(*) FROM workflow_task WHERE state = 'running'");
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT COUNT(*) FROM workflow_task" RUNNING_OF("$1"), LT_INT(process));
     *ret = rc == LT_OK ? (size_t)lt_rows_int(&r, 0, 0) : 0;
     lt_arena_free(arena);
     return rc;
 }
 
-enum lt_code lt_task_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err)
+enum lt_code lt_task_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err)
 {
     int64_t now = lt_now_ms();
-    if (count_running(store, ret_n, err))
+    if (count_running(store, process, ret_n, err))
         return err->code;
     if (*ret_n == 0)
         return LT_OK;
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE workflow_task SET state = 'cancelled', code = 'cancelled', completed_at = $1 WHERE state = 'running' AND cancel_asked = 1",
-          LT_INT(now));
+    LT_TX(tx, "UPDATE workflow_task SET state = 'cancelled', code = 'cancelled', completed_at = $1" RUNNING_OF("$2") " AND cancel_asked = 1",
+          LT_INT(now), LT_INT(process));
     LT_TX(tx,
           "UPDATE workflow_task SET state = 'failed', code = 'interrupted', detail = 'the process ended before the task did, time and again',"
-          " tries = tries + 1, completed_at = $1 WHERE state = 'running' AND tries + 1 >= $2",
-          LT_INT(now), LT_INT(LT_TASK_TRIES_MAX));
-    lt_task_tx_all_queued(tx);
-    LT_TX(tx, "UPDATE workflow_task SET state = 'queued', tries = tries + 1, not_before = $1 WHERE state = 'running'", LT_INT(now));
+          " tries = tries + 1, completed_at = $1" RUNNING_OF("$2") " AND tries + 1 >= $3",
+          LT_INT(now), LT_INT(process), LT_INT(LT_TASK_TRIES_MAX));
+    lt_task_tx_all_queued(tx, process);
+    LT_TX(tx, "UPDATE workflow_task SET state = 'queued', tries = tries + 1, not_before = $1" RUNNING_OF("$2"), LT_INT(now), LT_INT(process));
     LT_TX(tx, "DELETE FROM workflow_task_input WHERE EXISTS (SELECT 1 FROM workflow_task t WHERE t.id = task_id AND t.completed_at > $1)", LT_INT(0));
     return lt_store_write(store, tx, err);
 }

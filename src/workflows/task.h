@@ -142,8 +142,8 @@ void lt_task_post_progress(struct lt_store *store, const struct lt_task_ref *ref
 enum lt_code lt_task_look(struct lt_store *store, struct lt_arena *arena, int max, int64_t **ret_cancel, size_t *ret_n, int64_t *ret_queued,
                           struct lt_error *err);
 
-/* Start-up, by who holds the lock of the data directory: what was running is queued again, as a failed try. *ret_n: how many. */
-enum lt_code lt_task_recover(struct lt_store *store, size_t *ret_n, struct lt_error *err);
+/* What ran in a process that is gone (or LT_MEMBER_ANY, LT_MEMBER_NONE: core/member.h) is queued again, as a failed try. *ret_n: how many. */
+enum lt_code lt_task_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err);
 /* Removes what ended longer ago than its site keeps it, in small units, at most max of them. *ret_more: there is more to remove. */
 enum lt_code lt_task_sweep(struct lt_store *store, const struct lt_config *config, int64_t now_ms, int max, bool *ret_more, struct lt_error *err);
 

@@ -1,6 +1,8 @@
 /* Events of tasks in the store. Numbers are given by the statement that adds, inside the unit that changes the task. */
 #include "workflows/task_event.h"
 
+#include "core/member.h"
+
 #define NEXT "COALESCE((SELECT MAX(e.number) FROM workflow_task_event e WHERE e.task_id = t.id), 0) + 1"
 #define ADD "INSERT INTO workflow_task_event (task_id, number, kind, state, text, fraction) SELECT t.id, " NEXT ", "
 
@@ -16,9 +18,15 @@ void lt_task_tx_state(struct lt_tx *tx, int64_t task_id)
     LT_TX(tx, ADD "'status', t.state, '', NULL FROM workflow_task t WHERE t.id = $1 AND t.completed_at = 0", LT_INT(task_id));
 }
 
-void lt_task_tx_all_queued(struct lt_tx *tx)
+void lt_task_tx_claimed(struct lt_tx *tx, const char *claim)
 {
-    LT_TX(tx, ADD "'status', 'queued', '', NULL FROM workflow_task t WHERE t.state = $1", LT_TEXTZ("running"));
+    LT_TX(tx, ADD "'status', t.state, '', NULL FROM workflow_task t WHERE t.state = 'running' AND t.claim = $1", LT_TEXTZ(claim));
+}
+
+void lt_task_tx_all_queued(struct lt_tx *tx, int64_t process)
+{
+    LT_TX(tx, ADD "'status', 'queued', '', NULL FROM workflow_task t WHERE t.state = $1 AND " LT_MEMBER_SCOPE("t", "$2"), LT_TEXTZ("running"),
+          LT_INT(process));
 }
 
 #define OF_ATTEMPT " FROM workflow_task t WHERE t.id = $3 AND t.state = 'running' AND t.attempt = $4 AND " NEXT " <= $5"

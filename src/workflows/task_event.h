@@ -30,7 +30,9 @@ void lt_task_post_tool(struct lt_store *store, const struct lt_task_ref *ref, co
 void lt_task_tx_added(struct lt_tx *tx, const char *uuid);
 /* The state that the task has now, when it has not ended. */
 void lt_task_tx_state(struct lt_tx *tx, int64_t task_id);
-/* What is running now will be queued again by the next statement. */
-void lt_task_tx_all_queued(struct lt_tx *tx);
+/* The same of all that a batch has claimed. */
+void lt_task_tx_claimed(struct lt_tx *tx, const char *claim);
+/* What runs in that process (core/member.h) will be queued again by the next statement. */
+void lt_task_tx_all_queued(struct lt_tx *tx, int64_t process);
 void lt_task_tx_progress(struct lt_tx *tx, const struct lt_task_ref *ref, const struct lt_progress *progress);
 void lt_task_tx_forget(struct lt_tx *tx, int64_t task_id);

@@ -1,4 +1,4 @@
-/* Shared by task_queue.c and task_worker.c only. */
+/* Shared by task.c, task_queue.c and task_worker.c only. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +16,7 @@ struct lt_task_job {
     struct lt_loop *loop;
     struct lt_fiber *fiber;            /* NULL before it begins */
     struct lt_progress progress;
+    bool claimed;                      /* before it was begun */
     /* its loop only */
     enum lt_task_break broken;
     bool given_up;                     /* the hard limit has ended the task without it */
@@ -43,6 +44,15 @@ struct lt_task_queue {
     struct lt_task_job *jobs;
     int workers;
 };
+
+/*
+ * Both at once, of PostgreSQL: at most max of those are claimed that lt_task_waiting() names and nobody else is claiming. The refs have the attempts
+ * that they are. In the arena.
+ */
+enum lt_code lt_task_claim_some(struct lt_store *store, struct lt_arena *arena, int64_t now_ms, int max, struct lt_task_ref **ret, size_t *ret_n,
+                                struct lt_error *err);
+/* Puts back what was claimed and cannot be begun, without waiting. Any thread. */
+void lt_task_post_back(struct lt_store *store, const struct lt_task_ref *ref, int64_t not_before);
 
 /* Makes the attempt and frees the slot. Fiber of job->loop. */
 void lt_task_job_run(void *job);

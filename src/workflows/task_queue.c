@@ -52,7 +52,7 @@ static struct lt_task_job *find(struct lt_task_queue *q, int64_t id)
 }
 
 /* A free slot for a task that has none yet; NULL otherwise. */
-static struct lt_task_job *take(struct lt_task_queue *q, const struct lt_task_ref *ref)
+static struct lt_task_job *take(struct lt_task_queue *q, const struct lt_task_ref *ref, bool claimed)
 {
     struct lt_task_job *job = NULL;
     pthread_mutex_lock(&q->lock);
@@ -63,6 +63,7 @@ static struct lt_task_job *take(struct lt_task_queue *q, const struct lt_task_re
     if (job) {
         job->used = true;
         job->ref = *ref;
+        job->claimed = claimed;
         job->loop = q->loops[q->next_loop++ % q->loops_n];
         job->fiber = NULL;
         job->progress = (struct lt_progress){.fraction = -1};
@@ -98,6 +99,8 @@ static void start_job(struct lt_task *task)
     job->given_up = job->unwritten = job->with_kept = false;
     job->written_ms = 0;
     if (atomic_load(&job->queue->stopping) || lt_fiber_start(job->loop, lt_task_job_run, job, &fiber)) {
+        if (job->claimed)
+            lt_task_post_back(job->queue->store, &job->ref, lt_now_ms());
         lt_task_job_done(job); /* it waits in the store as before */
         return;
     }
@@ -124,14 +127,19 @@ static enum lt_code begin_waiting(struct lt_task_queue *q, struct lt_arena *aren
 {
     struct lt_task_ref *refs;
     size_t n;
-    if (atomic_load(&q->running) >= (uint64_t)q->workers)
+    uint64_t running = atomic_load(&q->running);
+    bool claimed = lt_store_is_postgres(q->store) && atomic_load(&q->queued) > 0; /* together: others look for the same ones */
+    if (running >= (uint64_t)q->workers || (lt_store_is_postgres(q->store) && !claimed))
         return LT_OK;
-    if (lt_task_waiting(q->store, arena, lt_now_ms(), q->workers, &refs, &n, err))
+    if (claimed ? lt_task_claim_some(q->store, arena, lt_now_ms(), q->workers - (int)running, &refs, &n, err)
+                : lt_task_waiting(q->store, arena, lt_now_ms(), q->workers, &refs, &n, err))
         return err->code;
     for (size_t i = 0; i < n; i++) {
-        struct lt_task_job *job = take(q, &refs[i]);
+        struct lt_task_job *job = take(q, &refs[i], claimed);
         if (job)
             lt_loop_post(job->loop, &job->start);
+        else if (claimed) /* an attempt at it that was given up is still here */
+            lt_task_post_back(q->store, &refs[i], lt_now_ms() + LT_TASK_BACKOFF_MS);
     }
     return LT_OK;
 }
@@ -213,6 +221,7 @@ struct breaking {
     struct lt_task task;
     struct lt_task_queue *queue;
     int64_t id;
+    enum lt_task_break why;
 };
 
 /* On the attempt's own loop: if it is still there, its fiber is alive, for only this thread can end it. */
@@ -224,8 +233,17 @@ static void break_here(struct lt_task *task)
     bool here = job && job->loop == lt_loop_self() && job->fiber;
     pthread_mutex_unlock(&b->queue->lock);
     if (here)
-        lt_task_job_break(job, LT_TASK_ASKED);
+        lt_task_job_break(job, b->why);
     free(b);
+}
+
+static void post_break(struct lt_task_queue *q, struct lt_loop *loop, int64_t id, enum lt_task_break why)
+{
+    struct breaking *b = malloc(sizeof(*b));
+    if (!b)
+        abort();
+    *b = (struct breaking){.task = {.fn = break_here}, .queue = q, .id = id, .why = why};
+    lt_loop_post(loop, &b->task);
 }
 
 bool lt_task_queue_cancel(struct lt_task_queue *q, int64_t id)
@@ -236,14 +254,22 @@ bool lt_task_queue_cancel(struct lt_task_queue *q, int64_t id)
     struct lt_task_job *job = find(q, id);
     struct lt_loop *loop = job ? job->loop : NULL;
     pthread_mutex_unlock(&q->lock);
-    if (!loop)
-        return false;
-    struct breaking *b = malloc(sizeof(*b));
-    if (!b)
-        abort();
-    *b = (struct breaking){.task = {.fn = break_here}, .queue = q, .id = id};
-    lt_loop_post(loop, &b->task);
-    return true;
+    if (loop)
+        post_break(q, loop, id, LT_TASK_ASKED);
+    return loop != NULL;
+}
+
+void lt_task_queue_lost(struct lt_task_queue *q)
+{
+    for (int i = 0; q && i < q->workers; i++) {
+        struct lt_task_job *job = &q->jobs[i];
+        pthread_mutex_lock(&q->lock);
+        struct lt_loop *loop = job->used ? job->loop : NULL;
+        int64_t id = job->ref.id;
+        pthread_mutex_unlock(&q->lock);
+        if (loop)
+            post_break(q, loop, id, LT_TASK_STOPPING);
+    }
 }
 
 bool lt_task_queue_progress(struct lt_task_queue *q, int64_t id, struct lt_progress *ret)

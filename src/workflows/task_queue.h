@@ -22,6 +22,8 @@ enum lt_code lt_task_queue_start(struct lt_task_queue *queue, struct lt_loop *co
 void lt_task_queue_wake(struct lt_task_queue *queue);
 /* Breaks off an attempt that this process makes; true when there is one. Any thread; NULL allowed. */
 bool lt_task_queue_cancel(struct lt_task_queue *queue, int64_t id);
+/* This process was taken for dead, and others have taken over what it runs: breaks off all of it. Any thread; NULL allowed. */
+void lt_task_queue_lost(struct lt_task_queue *queue);
 /* How far a task is that this process runs; false when it runs none of that id. Any thread; NULL allowed. */
 bool lt_task_queue_progress(struct lt_task_queue *queue, int64_t id, struct lt_progress *ret);
 

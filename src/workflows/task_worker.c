@@ -319,7 +319,7 @@ void lt_task_job_run(void *arg)
     lt_fiber_set_where("task", NULL);
     struct lt_span *span = lt_span_root(lt_manager_tracer(job->queue->manager), arena, LT_SPAN_INTERNAL, LT_STR_NULL, LT_STR_NULL);
     lt_span_name(span, LT_STR("task"));
-    enum lt_code rc = lt_task_claim(job->queue->store, &job->ref, &err);
+    enum lt_code rc = job->claimed ? LT_OK : lt_task_claim(job->queue->store, &job->ref, &err);
     if (rc == LT_OK)
         attempt(job, arena, config);
     else if (rc != LT_ECONFLICT) /* somebody else has it, or it was cancelled */

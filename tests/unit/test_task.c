@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "io/worker.h"
+#include "core/member.h"
 #include "workflow_rig.h"
 #include "workflows/orchestrator.h"
 #include "workflows/task_event.h"
@@ -392,7 +393,7 @@ static void what_ran_waits_again_until_it_has_been_tried_often_enough(void **sta
     rig_ok(r, lt_task_cancel(r->store, &unwanted, &now, &r->err));
     for (int i = 1; i <= LT_TASK_TRIES_MAX; i++) {
         claimed(r, &t);
-        rig_ok(r, lt_task_recover(r->store, &n, &r->err));
+        rig_ok(r, lt_task_recover(r->store, LT_MEMBER_ANY, &n, &r->err));
         assert_int_equal(n, i == 1 ? 2 : 1);
         t = again(r, &t);
         assert_int_equal(t.state, i < LT_TASK_TRIES_MAX ? LT_TASK_QUEUED : LT_TASK_FAILED);
@@ -400,7 +401,7 @@ static void what_ran_waits_again_until_it_has_been_tried_often_enough(void **sta
     assert_int_equal(t.error.code, LT_EINTERRUPTED);
     assert_int_equal(again(r, &unwanted).state, LT_TASK_CANCELLED);
     assert_int_equal(again(r, &idle).state, LT_TASK_QUEUED);
-    rig_ok(r, lt_task_recover(r->store, &n, &r->err));
+    rig_ok(r, lt_task_recover(r->store, LT_MEMBER_ANY, &n, &r->err));
     assert_int_equal(n, 0);
     assert_int_equal(count(r, "SELECT COUNT(*) FROM workflow_task_input"), 1);
 }
