@@ -12,6 +12,8 @@ void lt_answer_write_stored(struct lt_request *r, struct lt_jw *w, const struct 
  * answered (calls.c).
  */
 bool lt_call_follow_here(struct lt_request *r, struct lt_uuid id);
+/* Begins an answer of events, unless it has begun. */
+enum lt_code lt_call_stream_begin(struct lt_request *r, bool *begun);
 /* A stream that is no longer in memory: `start`, if after is 0, and its last event; ids go on behind `after`. */
 void lt_call_events_again(struct lt_request *r, struct lt_str id, const char *last, struct lt_str data, uint64_t after);
 /* The error of a stored call that did not complete. */

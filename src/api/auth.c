@@ -8,6 +8,7 @@
 #include "api/cors.h"
 #include "api/door.h"
 #include "api/ollama.h"
+#include "api/peers.h"
 #include "api/sign_in.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -279,6 +280,8 @@ enum lt_code lt_auth_check(struct lt_request *r, struct lt_error *err)
 {
     bool twice;
     struct lt_str field = lt_http_field(&r->http->head, "Authorization", &twice), key;
+    if (lt_peer_asks(r))
+        return lt_peer_check(r, err);
     if (lt_ollama_key(r, &key, err))
         return err->code;
     if (key.p)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "io/http_peer.h"
 #include "io/outbound.h"
 
 enum {
@@ -75,6 +76,7 @@ struct lt_http_reply {
     int64_t left;
     struct lt_chunked chunks;
     bool done, dirty;           /* body at its end; connection must not be used again */
+    bool peer;                  /* io/http_peer.h */
     uint64_t total, max_body, deadline_ms;
     uint32_t idle_ms;
     const char *key;            /* for errors: the target's, then the connection's */
@@ -505,7 +507,8 @@ __attribute__((noinline)) static enum lt_code connect_up(struct lt_http_reply *r
     struct lt_conn *conn;
     struct lt_error why = {.code = LT_OK};
     uint32_t ms = call->connect_ms ? call->connect_ms : CONNECT_MS;
-    enum lt_code rc = lt_outbound_connect(r->pool->loop, &t->url, tls, until(r, ms), &conn, &why);
+    enum lt_code rc = r->peer ? lt_conn_connect(r->pool->loop, t->url.host, t->url.port, tls, until(r, ms), &conn, &why)
+                                 : lt_outbound_connect(r->pool->loop, &t->url, tls, until(r, ms), &conn, &why);
     if (rc == LT_ETIMEOUT || rc == LT_ECANCELLED)
         return failed(r, rc, "while connecting", err);
     if (rc != LT_OK)
@@ -622,7 +625,7 @@ static enum lt_code exchange(struct lt_http_reply *r, const struct lt_http_call 
     give_buffer(r);
     if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
         return failed(r, rc, "while sending", err);
-    r->dirty = rc != LT_OK;
+    r->dirty = rc != LT_OK || r->peer;
     if (call->times)
         call->times->sent_us = lt_mono_us();
     return read_head(r, call, ret_silent, err);
@@ -633,7 +636,7 @@ static enum lt_code send_to(struct lt_http_reply *r, const struct lt_http_call *
     struct lt_tls *tls = t->url.https ? call->tls : NULL;
     for (bool fresh = false;; fresh = true) {
         bool silent;
-        r->up = fresh ? NULL : pool_take(r->pool, t, tls);
+        r->up = fresh || r->peer ? NULL : pool_take(r->pool, t, tls);
         bool reused = r->up != NULL;
         enum lt_code rc = reused ? LT_OK : connect_up(r, t, call, tls, err);
         if (rc != LT_OK)
@@ -655,7 +658,7 @@ static enum lt_code send_to(struct lt_http_reply *r, const struct lt_http_call *
     }
 }
 
-enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call, struct lt_http_reply **ret, struct lt_error *err)
+static enum lt_code send_out(struct lt_loop *loop, const struct lt_http_call *call, bool peer, struct lt_http_reply **ret, struct lt_error *err)
 {
     struct target t;
     *ret = NULL;
@@ -671,6 +674,7 @@ enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call,
     r->idle_ms = call->idle_ms ? call->idle_ms : BODY_IDLE_MS;
     r->max_body = call->max_body ? call->max_body : MAX_BODY;
     r->key = t.key;
+    r->peer = peer;
     const char *before = lt_fiber_doing("asks another server");
     rc = send_to(r, call, &t, err);
     lt_fiber_doing(before);
@@ -679,6 +683,16 @@ enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call,
     else
         reply_free(r);
     return rc;
+}
+
+enum lt_code lt_http_send(struct lt_loop *loop, const struct lt_http_call *call, struct lt_http_reply **ret, struct lt_error *err)
+{
+    return send_out(loop, call, false, ret, err);
+}
+
+enum lt_code lt_http_send_peer(struct lt_loop *loop, const struct lt_http_call *call, struct lt_http_reply **ret, struct lt_error *err)
+{
+    return send_out(loop, call, true, ret, err);
 }
 
 const struct lt_http_head *lt_http_reply_head(const struct lt_http_reply *reply)

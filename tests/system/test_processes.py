@@ -170,6 +170,17 @@ def test_a_paused_process_that_was_declared_dead_ends_nothing_twice_and_joins_an
     assert again.status == 200 and again.json["state"] == "completed", again
 
 
+def test_a_call_is_cancelled_at_another_process(pair, upstream):
+    upstream.default = "endless?delay_ms=50"
+    a, b = pair.all
+    running = Asking(a)
+    answer = b.request("DELETE", f"/v1/actions/calls/{running.id}", b.admin_key)
+    assert answer.json == {"id": running.id, "cancelled": True, "state": "cancelling"}
+    wait_until(lambda: ends(pair, running.id) == [("cancelled",)], what="the end")
+    stranger = b.request("DELETE", f"/v1/actions/calls/{running.id}?user_id=somebody", b.service_key)
+    assert stranger.status == 404
+
+
 def test_a_start_with_another_master_key_is_refused(pair, tmp_path):
     (tmp_path / "other.key").write_text("ab" * 32 + "\n")
     (tmp_path / "other.key").chmod(0o600)
@@ -178,6 +189,70 @@ def test_a_start_with_another_master_key_is_refused(pair, tmp_path):
     done = subprocess.run([LECTERN, "serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "p9", "--database", database.url_of(tmp_path / "p0"),
                            "--master-key-file", tmp_path / "other.key"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "master key" in done.stderr and "ab" * 8 not in done.stderr, done
+
+
+# ---- streams ----
+
+def again(daemon, call_id, key, after=0):
+    """Comes back to a stream: (id, kind, data) of each event."""
+    events = daemon.stream("GET", f"/v1/actions/calls/{call_id}/stream?user_id=u1", key, headers={"Last-Event-ID": str(after)})
+    return [(e.id, e.kind, e.data) for e in events]
+
+
+def test_a_stream_goes_on_at_another_process_with_the_same_ids_and_words(pair, upstream):
+    upstream.default = "chunks?n=60&delay_ms=50"
+    a, b = pair.all
+    running = Asking(a)
+    elsewhere = again(b, running.id, b.service_key)
+    running.join(60)
+    here = again(a, running.id, a.service_key)
+    assert elsewhere == here and [kind for _, kind, _ in here][-1] == "done"
+    assert "".join(data["text"] for _, kind, data in elsewhere if kind == "delta") == running.text()
+    assert [number for number, _, _ in elsewhere] == list(range(1, len(elsewhere) + 1))
+    rest = again(b, running.id, b.service_key, after=len(here) - 1)
+    assert [number for number, _, _ in rest] == [len(here)]
+
+
+def test_who_comes_back_elsewhere_when_the_owner_was_killed_gets_what_was_checkpointed(pair, upstream):
+    upstream.default = "endless?delay_ms=50"
+    a, b = pair.all
+    lost = Asking(a)
+    found = []
+    follower = threading.Thread(target=lambda: found.extend(again(b, lost.id, b.service_key)), daemon=True)
+    follower.start()
+    wait_until(lambda: pair.rows("SELECT 1 FROM ai_call_checkpoint WHERE call_id = ?", bytes.fromhex(lost.id.replace("-", ""))), what="a checkpoint")
+    a.stop(signal.SIGKILL)
+    fresh = again(b, lost.id, b.service_key)
+    follower.join(120)
+    partial = call(b, lost.id)["partial"]
+    assert [kind for _, kind, _ in fresh] == ["start", "delta", "error"] and fresh[1][2]["text"] == partial and fresh[2][2]["code"] == "interrupted"
+    numbers = [number for number, _, _ in found]
+    assert numbers == list(range(1, len(found) + 1)) and found[-1][1] == "error" and found[-1][2]["code"] == "interrupted"
+    text = "".join(data["text"] for _, kind, data in found if kind == "delta")
+    assert len(text) > 0 and (lost.text().startswith(text) or text.startswith(lost.text()))
+
+
+def test_an_owner_without_an_address_is_waited_for(pair, upstream):
+    upstream.default = "chunks?n=40&delay_ms=50"
+    a, b = pair.all
+    silent = pair.start(2, "--advertise", "http://127.0.0.1:1")
+    pair.all.append(silent)
+    running = Asking(silent)
+    events = again(b, running.id, b.service_key)
+    running.join(60)
+    assert [kind for _, kind, _ in events] == ["start", "done"] and events[-1][2]["response"] == running.ended()[0]["response"]
+
+
+def test_the_request_between_processes_opens_one_stream_and_no_other(pair, upstream):
+    upstream.default = "endless?delay_ms=50"
+    a, b = pair.all
+    running = Asking(a)
+    for token in ("", "x", "00000000 1 1 - " + "0" * 64, f"00000000 {10 ** 13} 1 7531 {'0' * 64}"):
+        for path in (f"/v1/actions/calls/{running.id}/stream", "/v1/register"):
+            answer = a.request("GET", path, a.admin_key, headers={"Lectern-Peer": token})
+            assert answer.status == 401, (token, path, answer)
+    assert b.request("GET", f"/v1/actions/calls/{running.id}/stream?user_id=other", b.service_key).status == 404
+    b.request("DELETE", f"/v1/actions/calls/{running.id}", b.admin_key)
 
 
 # ---- tasks ----
