@@ -201,6 +201,19 @@ def primary_key(db, table):
     return [row[1] for row in db.execute(f'PRAGMA table_info("{table}")') if row[5]]
 
 
+def refuse(db, table):
+    """From now on no row can be put into the table; allow() ends that."""
+    if isinstance(db, Postgres):
+        db.execute("CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'fault'; END $$")
+        db.execute(f"CREATE TRIGGER fault BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION fault()")
+    else:
+        db.execute(f"CREATE TRIGGER fault BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'fault'); END")
+
+
+def allow(db, table):
+    db.execute("DROP FUNCTION fault CASCADE" if isinstance(db, Postgres) else "DROP TRIGGER fault")
+
+
 def break_down(data):
     """Takes the database from under a running daemon, for good."""
     if SERVER:

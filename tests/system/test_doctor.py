@@ -8,7 +8,7 @@ import time
 
 import pytest
 from conftest import Daemon, check_end, sqlite_only, wait_until
-from database import connect
+from database import SERVER, connect
 
 DAY = 86400000
 DEPLOYMENT = ["files", "storage", "database", "network", "rules"]  # what only the operator is told, at the command line
@@ -42,6 +42,13 @@ def sql(daemon, *statements):
     with contextlib.closing(connect(daemon.data / "lectern.db", timeout=60)) as db, db:
         for text, *values in statements:
             db.execute(text, values)
+
+
+def put_setting(daemon, **members):
+    """Settings that the API would refuse; None takes one away."""
+    with contextlib.closing(connect(daemon.data / "lectern.db", timeout=60)) as db:
+        settings = json.loads(db.execute("SELECT settings FROM site WHERE id = 1").fetchone()[0]) | members
+    sql(daemon, ("UPDATE site SET settings = ? WHERE id = 1", json.dumps({k: v for k, v in settings.items() if v is not None})), CHANGED)
 
 
 def now():
@@ -151,8 +158,8 @@ CASES = {
     "a receiver that is away": ("events", destination, no_destination, "warning", "'own' has taken nothing in "),
     "events that were given up": ("events", lambda d: (destination(d, enabled=False), sql(d, *given_up(3))), no_destination, "warning",
                                   "3 events for destination 'own' were given up"),
-    "a time zone that is not there": ("time_zone", lambda d: sql(d, ("UPDATE site SET settings = json_set(settings, '$.time_zone', 'Mars/Base') WHERE id = 1",), CHANGED),
-                                      lambda d: sql(d, ("UPDATE site SET settings = json_remove(settings, '$.time_zone') WHERE id = 1",), CHANGED), "error",
+    "a time zone that is not there": ("time_zone", lambda d: put_setting(d, time_zone="Mars/Base"),
+                                      lambda d: put_setting(d, time_zone=None), "error",
                                       "does not know the site's time zone 'Mars/Base'"),
     "deletions at vendors that failed": ("queues", lambda d: sql(d, ("INSERT INTO privacy_vendor_deletion (site_id, job_id, instance_id, response_id, state, not_before,"
                                                                      " give_up_at, created_at) VALUES (1, 0, 1, 'r', 'failed', 1, 1, 1)",)),
@@ -285,6 +292,8 @@ DEPLOYMENT_CASES = {
 @pytest.mark.parametrize("case", DEPLOYMENT_CASES)
 def test_the_doctor_finds_what_is_wrong_around_the_daemon(daemon, case):
     check, bring, mend, level, words = DEPLOYMENT_CASES[case]
+    if SERVER and case == "a database that others can read":
+        pytest.skip("SQLite only: there is no file of a database")
     bring(daemon)
     try:
         wait_until(lambda: any(id == check and l == level and words in detail for id, l, detail in doctor(daemon)[1]), what=case)

@@ -16,7 +16,7 @@ import zlib
 
 import pytest
 from conftest import Daemon, check_end, contents, wait_until
-from database import connect
+from database import allow, connect, refuse
 from pictures import add_painter, b64, chunk, png
 
 MARK = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -440,12 +440,12 @@ def test_an_end_that_cannot_be_recorded_leaves_no_picture(daemon, pictures):
     set_up(daemon, pictures)
     tape(daemon, pictures, two=[{"base64": b64(png())}, {"base64": b64(png(9, 9))}])
     with connect(daemon.data / "lectern.db", timeout=60) as db:
-        db.execute("CREATE TRIGGER fault BEFORE INSERT ON ai_action_generate_image BEGIN SELECT RAISE(ABORT, 'fault'); END")
+        refuse(db, "ai_action_generate_image")
     assert ask(daemon, "two", count=2).status >= 400
     wait_until(lambda: query(daemon, "SELECT n, delete_at FROM image_file ORDER BY n") == [(1, 1), (2, 1)] or files(daemon) == {},
                what="both to be told of as left, or gone")
     with connect(daemon.data / "lectern.db", timeout=60) as db:
-        db.execute("DROP TRIGGER fault")
+        allow(db, "ai_action_generate_image")
 
 
 def test_a_disk_that_cannot_be_written_is_no_fault_of_the_service(tmp_path, pictures):
