@@ -1,9 +1,10 @@
 /*
  * PostgreSQL behind the store.
  *
- * A connection that is lost in the middle of a commit leaves open whether it was made. So each writer has a row of its own, store_writer, whose number every batch
- * raises by one, from the very number it knows. After connecting anew that row tells. When it says no, the number is raised by two before the batch is written
- * again: whatever of the lost batch still is on its way, or waits in a process that stands still, then meets a number that does not fit, and fails.
+ * A connection that is lost in the middle of a commit leaves open whether it was made. So each writer has a row of its own, store_writer,
+ * whose number every batch raises by one, from the very number it knows. After connecting anew that row tells. When it says no, the number
+ * is raised by two before the batch is written again: whatever of the lost batch still is on its way, or waits in a process that stands
+ * still, then meets a number that does not fit, and fails.
  */
 #include "store/postgres.h"
 
@@ -29,12 +30,16 @@ static struct lt_pg *of(struct lt_db *db)
 
 /* ---- transactions ---- */
 
-/* Within the transaction, since a pooler gives the next one another session. Whoever has switched synchronous_commit off would lose what we say is recorded. */
+/*
+ * Within the transaction, since a pooler gives the next one another session. Whoever has switched synchronous_commit off would lose what we
+ * say is recorded.
+ */
 static enum lt_code set_deadlines(struct lt_pg *pg, const char *statement_ms, struct lt_error *err)
 {
     static const char sql[] =
-        "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true),"
-        " set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)";
+        "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),"
+        " set_config('idle_in_transaction_session_timeout', $3, true), set_config('synchronous_commit',"
+        " CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)";
     const struct lt_value values[] = {LT_TEXTZ(statement_ms), LT_TEXTZ(LOCK_MS), LT_TEXTZ(IDLE_MS)};
     return lt_pg_queue_values(pg, LT_PG_CHANGED, sql, values, LT_COUNT(values), err);
 }
@@ -90,13 +95,14 @@ static enum lt_code commit_now(struct lt_pg *pg, struct lt_error *err)
     return code;
 }
 
-/* The number in our row, which is locked: as long as the server has not noticed that the connection is gone, the lost batch holds it. 0: there is no row. */
+/* The number in our row, which is locked: as long as the server has not noticed that the connection is gone, the lost batch holds it. 0: no row. */
 static enum lt_code read_number(struct lt_pg *pg, int64_t *ret, struct lt_error *err)
 {
+    static const char sql[] = "SELECT batch FROM store_writer WHERE id = $1 FOR UPDATE";
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows rows = {0};
     pg->rows = &(struct lt_pg_rows){.arena = arena, .ret = &rows, .max_rows = 1};
-    enum lt_code code = lt_pg_queue_values(pg, LT_PG_ROWS, "SELECT batch FROM store_writer WHERE id = $1 FOR UPDATE", (const struct lt_value[]){LT_TEXTZ(pg->id)}, 1, err);
+    enum lt_code code = lt_pg_queue_values(pg, LT_PG_ROWS, sql, (const struct lt_value[]){LT_TEXTZ(pg->id)}, 1, err);
     if (code == LT_OK)
         code = lt_pg_settle(pg, err);
     pg->rows = NULL;

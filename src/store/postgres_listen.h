@@ -5,8 +5,9 @@
 struct lt_pg_listener;
 
 /*
- * fn(ctx) is called on the thread, whenever something may have changed: at a notice, and when the connection is made, for what was said before. `main` is the server
- * of the store, `direct` the one to listen at (the same, or its address without a pooler); both outlive the listener. LT_EINTERNAL: no thread.
+ * fn(ctx) is called on the thread, whenever something may have changed: at a notice, and when the connection is made, for what was said
+ * before. `main` is the server of the store, `direct` the one to listen at (the same, or its address without a pooler); both outlive the
+ * listener. LT_EINTERNAL: no thread.
  */
 enum lt_code lt_pg_listener_start(struct lt_pg_server *main, struct lt_pg_server *direct, void (*fn)(void *ctx), void *ctx, struct lt_pg_listener **ret,
                                   struct lt_error *err);

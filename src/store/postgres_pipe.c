@@ -121,8 +121,8 @@ static void no_notice(void *arg, const PGresult *result)
 }
 
 /*
- * Behind a pooler the process that works for us is not the one that greeted us. What is set for the session would be another's then. Otherwise the server is told
- * to notice within half a minute that we are gone: it would keep our locks.
+ * Behind a pooler the process that works for us is not the one that greeted us. What is set for the session would be another's then.
+ * Otherwise the server is told to notice within half a minute that we are gone: it would keep our locks.
  */
 static enum lt_code greet(struct lt_pg *pg, struct lt_error *err)
 {
@@ -204,6 +204,8 @@ enum lt_code lt_pg_open(struct lt_pg *pg, uint64_t wait_ms, struct lt_error *err
 {
     enum lt_code code;
     uint64_t until = lt_mono_ms() + wait_ms;
+    if (wait_ms == 0) /* a command: it says itself what is wrong */
+        return try_to_connect(pg, true, err);
     while ((code = connect_once(pg, true, err)) == LT_ESTORE && lt_mono_ms() < until && !end_is_asked()) {
         if (lt_pg_server_turn(pg->server, wait_ms, err))
             break;

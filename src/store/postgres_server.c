@@ -59,7 +59,8 @@ static enum lt_code check_parts(const PQconninfoOption *options, struct lt_error
     for (const PQconninfoOption *o = options; o->keyword; o++) {
         bool host = strcmp(o->keyword, "host") == 0, port = strcmp(o->keyword, "port") == 0;
         if (o->val && ((host && strpbrk(o->val, "@?#")) || (port && o->val[strspn(o->val, "0123456789,")])))
-            return lt_fail(err, LT_ECONFIG, "the database URL: the %s is not valid; in a password \"@\" is written %%40, \"/\" %%2F, \":\" %%3A", o->keyword);
+            return lt_fail(err, LT_ECONFIG, "the database URL: the %s is not valid; in a password \"@\" is written %%40, \"/\" %%2F, \":\" %%3A",
+                           o->keyword);
     }
     return LT_OK;
 }
@@ -75,7 +76,8 @@ enum lt_code lt_pg_server_new(const char *url, struct lt_pg_server **ret, struct
     pthread_mutex_init(&s->mutex, NULL);
     s->keep = take_option(s->url, "prepare=yes") ? LT_PG_KEEP_YES : take_option(s->url, "prepare=no") ? LT_PG_KEEP_NO : LT_PG_KEEP_AUTO;
     PQconninfoOption *parsed = PQconninfoParse(s->url, &why);
-    enum lt_code code = parsed ? check_parts(parsed, err) : lt_fail(err, LT_ECONFIG, "the database URL: %.*s", LT_FMT(unquoted(s->url, why ? why : "out of memory")));
+    enum lt_code code = parsed ? check_parts(parsed, err)
+                               : lt_fail(err, LT_ECONFIG, "the database URL: %.*s", LT_FMT(unquoted(s->url, why ? why : "out of memory")));
     PQconninfoFree(parsed);
     PQfreemem(why);
     if (code != LT_OK) {
@@ -124,8 +126,8 @@ static struct lt_str first_line(const char *text)
 }
 
 /*
- * libpq keeps the code of a refusal to itself, unless it is asked to write it into its message, which it can be only when one connects step by step. Refusals
- * that stay: we are not who we say (28…), may not (42501), there is no such database (3D000).
+ * libpq keeps the code of a refusal to itself, unless it is asked to write it into its message, which it can be only when one connects step
+ * by step. Refusals that stay: we are not who we say (28…), may not (42501), there is no such database (3D000).
  */
 static bool is_refused(const struct lt_pg_server *s)
 {

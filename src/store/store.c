@@ -85,7 +85,8 @@ static enum lt_code open_for_reading(struct lt_store *store, const struct lt_sto
 {
     if (!store->postgres && access(store->path, F_OK) != 0)
         return lt_fail(err, LT_ECONFIG, "there is no database at %s", store->path);
-    enum lt_code code = store->postgres ? lt_postgres_open_reader(store->server, o->wait_ms, &store->readers, err) : open_reader(store, &store->readers, err);
+    enum lt_code code = store->postgres ? lt_postgres_open_reader(store->server, o->wait_ms, &store->readers, err)
+                                        : open_reader(store, &store->readers, err);
     if (code != LT_OK)
         return code;
     store->readers_n = 1;
@@ -214,7 +215,8 @@ void lt_store_stats(struct lt_store *store, struct lt_store_stats *ret)
 
 bool lt_store_is_ready(struct lt_store *store)
 {
-    return !store->postgres || (!(store->writer && lt_writer_broken(store->writer)) && !atomic_load_explicit(&store->scan_failed, memory_order_relaxed));
+    bool broken = store->writer && lt_writer_broken(store->writer);
+    return !store->postgres || !(broken || atomic_load_explicit(&store->scan_failed, memory_order_relaxed));
 }
 
 uint32_t lt_store_delay_ms(struct lt_store *store)
