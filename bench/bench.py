@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What Lectern costs. All on loopback and in one run, beside nginx doing the part of the work that nginx can do: calls (calls.py), what a
-call asks of the machine (per_call.py), the gates (gates.py), scopes (resolve.py), JSON and what is made of it (text.py), live streams (streams.py).
+call asks of the machine (per_call.py), the gates (gates.py), scopes (resolve.py), JSON and what is made of it (text.py), live streams (streams.py), processes
+on one PostgreSQL (scale_out.py).
 
 CPU per call is the figure to compare: on small shared machines calls per second say more about the load generator.
 """
@@ -17,6 +18,7 @@ import calls
 import gates
 import per_call
 import resolve
+import scale_out
 import streams
 import text
 
@@ -50,6 +52,8 @@ def verdicts(results):
                 ("their index read and built again", r["rebuild_ms"], 1000, "ms")]
     if "streams" in results:
         out.append(("memory of one without client, call goes on", results["streams"]["parked"]["kib_parked"], 8, "KiB"))
+    if results.get("scale"):
+        out.append(("round trips of a call to PostgreSQL", results["scale"]["round_trips"], 3, "trips"))
     return out
 
 
@@ -67,7 +71,7 @@ def arguments():
     parser.add_argument("--lectern", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, help="where stream_load, count_calls.so and switch_cost are (default: beside lectern)")
-    parser.add_argument("--only", default="calls,profile,gates,resolve,text,streams", help="which parts")
+    parser.add_argument("--only", default="calls,profile,gates,resolve,text,streams,scale", help="which parts")
     parser.add_argument("--quick", action="store_true", help="less of everything, in a minute")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int, help="of a round of calls")
@@ -95,7 +99,7 @@ def arguments():
 
 def main():
     args = arguments()
-    parts = {"calls": calls.run, "profile": per_call.run, "gates": gates.run, "resolve": resolve.run, "text": text.run, "streams": streams.run}
+    parts = {"calls": calls.run, "profile": per_call.run, "gates": gates.run, "resolve": resolve.run, "text": text.run, "streams": streams.run, "scale": scale_out.run}
     wanted = [name for name in parts if name in args.only.split(",")]
     if not (args.build / "stream_load").exists() and wanted != ["calls"]:
         print(f"only calls are measured: the C parts are not in {args.build} (ninja -C BUILD bench)", file=sys.stderr)
