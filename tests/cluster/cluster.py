@@ -34,6 +34,7 @@ ROOT = HERE.parent.parent
 BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release")).resolve()
 LECTERN = BUILD / "src/daemon/lectern"
 PAUSE_LONG = 20  # seconds: others take over from a process that is silent for 15
+COME_BACK = 3    # seconds
 SETTLE = 120     # seconds that tasks have to end once all is well again
 
 
@@ -97,7 +98,7 @@ class World:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lectern-cluster-", dir=options.folder))
         os.chmod(self.folder, 0o755)
         self.random = random.Random(options.seed)
-        self.troubled, self.lock = {}, threading.Lock()
+        self.troubled, self.lock = [], threading.Lock()
         self.done, self.upstream = [], None
         self.advertise = "--advertise " in subprocess.run([str(LECTERN), "serve", "--help"], capture_output=True, text=True).stdout
         self.place = Proxies(options.processes) if options.proxies else Namespaces(options.processes)
@@ -156,26 +157,21 @@ class World:
 
     # ---- what others ask ----
 
-    def trouble(self):
-        with self.lock:
-            return set(self.troubled)
-
     @contextlib.contextmanager
     def in_trouble(self, *which):
         """These processes are excused from changes within a second until they have had a few seconds to come back."""
+        mine = [[i, float("inf")] for i in which]
         with self.lock:
-            for i in which:
-                self.troubled[i] = self.troubled.get(i, 0) + 1
+            self.troubled += mine
         try:
             yield
         finally:
-            def over():
-                with self.lock:
-                    for i in which:
-                        self.troubled[i] -= 1
-                        if not self.troubled[i]:
-                            del self.troubled[i]
-            threading.Timer(3, over).start()
+            for one in mine:
+                one[1] = time.monotonic() + COME_BACK
+
+    def was_in_trouble(self, i, since):
+        with self.lock:
+            return any(who == i and until > since for who, until in self.troubled)
 
     def newest_generation(self):
         with contextlib.suppress(Exception):
@@ -319,9 +315,15 @@ class World:
             db.close()
 
     def verify(self):
-        command = [str(LECTERN), "register", "verify", "--data", str(self.folder / "data0"), "--database", self.postgres.url(), "--master-key-file", str(self.folder / "master.key")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        return [] if done.returncode == 0 else [f"register verify: {(done.stdout + done.stderr).strip()[:1500]}"]
+        """As each machine sees it that has sealed: there the file lies that has the ends of chains outside of the database."""
+        places = sorted(path.parent for path in self.folder.glob("data*/register.head"))
+        wrong = [] if places else ["no process has sealed the register"]
+        for place in places:
+            command = [str(LECTERN), "register", "verify", "--data", str(place), "--database", self.postgres.url(), "--master-key-file", str(self.folder / "master.key")]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if done.returncode:
+                wrong.append(f"register verify in {place.name}: {(done.stdout + done.stderr).strip()[:1500]}")
+        return wrong
 
     def report(self, before, after):
         told, results = self.told, {}
