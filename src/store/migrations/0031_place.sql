@@ -1,1 +1,0 @@
--- Nothing: keeps 0031 free for what is built beside.
