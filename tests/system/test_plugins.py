@@ -103,7 +103,7 @@ def run(site, model, calls):
 # ---- authors ----
 
 def test_a_new_plugin_is_built_and_checked_as_documented(tmp_path):
-    env = {**os.environ, "PATH": f"{LECTERN.parent}:{os.environ['PATH']}"}
+    env = {**os.environ, "PATH": f"{(BUILD / 'src/daemon').resolve()}:{os.environ['PATH']}"}
     commands = "lectern plugin new hello && cd hello && meson setup build && ninja -C build && lectern plugin check build/hello.so"
     assert commands in (ROOT / "docs/plugins.md").read_text()
     done = subprocess.run(["sh", "-c", commands], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
