@@ -31,7 +31,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
      "call_id = {call}", "name = '', arguments = ''", .as = "tools", .stays = "call_id position state code duration_ms result_bytes"},
     {"tool_approval", LT_OF_CALL, "Tools that the user was asked about, with what the model wrote for them, and what the user said.",
      "As long as the register; arguments as long as contents.", "id", "call_id = {call}", "user_id = {name}, arguments = ''", .as = "approvals",
-     .stays = "id run_id call_id site_id tool state asked_at expires_at decided_at", .hidden = "call_id"},
+     .stays = "id run_id call_id site_id tool state asked_at expires_at decided_at process", .hidden = "call_id process"},
     {"guard_verdict", LT_OF_CALL, "What guards have found in a call: kinds and numbers, never a text.", "As long as the register.", "call_id, n",
      "call_id = {call}", "counts = 'null'", .as = "guards", .stays = "call_id n site_id action guard rule stage mode verdict checked_by created_at",
      .hidden = "call_id site_id checked_by"},
@@ -48,7 +48,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
      "site_id, seq", "call_id = {call}", "salt = NULL", .stays = "site_id seq kind call_id through meta_hash content_hash hash"},
     {"ai_call", LT_OF_CALL, "The register: who asked for what action, where and when. After an erasure under a pseudonym.",
      "As the site sets it; without a setting for good.", "id", "id = {call}", "user_id = {name}",
-     .stays = "id site_id action course_id location_id placement content_stored created_at",
+     .stays = "id site_id action course_id location_id placement content_stored created_at process",
      .before = "INSERT INTO register_erasure (site_id, call_id, erased_at) SELECT {site}, {call}, {now} FROM meta WHERE name = 'generation'"
                " ON CONFLICT (call_id) DO NOTHING"},
 
@@ -64,7 +64,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     {"workflow_task_result", LT_OF_USER, "Results of background tasks.", "As the site sets it: 7 days.", "task_id", OF_TASK},
     {"workflow_task_event", LT_OF_USER, "How far background tasks are.", "As long as the task.", "task_id, number", OF_TASK},
     {"workflow_task", LT_OF_USER, "Background tasks.", "As the site sets it: 7 days after their end.", "id", BY("user_id") " AND created_at <= {cut}",
-     .hidden = "request_hash"},
+     .hidden = "request_hash process claim"},
     {"guard_value", LT_OF_USER, "Personal data that stand behind placeholders in what is kept, sealed with the master key.",
      "As long as contents, from their last use.", "placeholder", BY("user_id") " AND used_at <= {cut}", .hidden = "sealed"},
     {"openai_response", LT_OF_USER, "Answers of the Responses API with what was asked.", "As the site sets it: 30 days.", "id",
@@ -73,7 +73,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
      BY("user_id") " AND created_at <= {cut}", .hidden = "claim"},
     {"idempotency_key", LT_OF_USER, "Answers kept for a client that asks again with the same key.", "As the site sets it: 24 hours.", "id",
      "site_id = {site} AND caller IN (SELECT 'user ' || {user} UNION ALL SELECT 'key' || id || ' ' || {user} FROM site_key"
-     " WHERE site_id = {site}) AND created_at <= {cut}", .hidden = "request_hash"},
+     " WHERE site_id = {site}) AND created_at <= {cut}", .hidden = "request_hash process"},
     {"answer_cache", LT_OF_USER, "Answers that are given again to calls that are the same.", "As the profile sets it: a week at most.", "cache_key",
      BY("user_id") " AND created_at <= {cut}", .hidden = "cache_key"},
     {"course_role", LT_OF_USER, "Roles in courses that this program was told of.", "Until they are taken.", "id", BY("user_id")},
