@@ -14,6 +14,7 @@
 #include "core/policy.h"
 #include "core/policy_text.h"
 #include "core/price.h"
+#include "core/register_months.h"
 #include "core/sealed.h"
 #include "core/stop.h"
 #include "events/events.h"
@@ -263,6 +264,15 @@ static void look_at_profiles(struct lt_check_run *r)
 
 /* ---- what is kept, and what waits ---- */
 
+static void look_at_months(struct lt_check_run *r)
+{
+    int64_t tables;
+    struct lt_error err;
+    if (lt_register_months_rest(r->d->store, &tables, &err) == LT_OK && tables > 0)
+        lt_check_say(r, LT_FINDING_WARNING, "Start a daemon, which makes what is missing, and see its log for register.months.",
+            "%lld tables have rows outside of all months: partitions are missing, or ids have impossible times.", (long long)tables);
+}
+
 static void look_at_register(struct lt_check_run *r)
 {
     int64_t open = figure(r, "SELECT COUNT(*) FROM register_pending p JOIN ai_call b ON b.id = p.call_id WHERE b.site_id = $1 AND b.created_at < $2",
@@ -274,6 +284,7 @@ static void look_at_register(struct lt_check_run *r)
     if (breaks > 0)
         lt_check_say(r, LT_FINDING_WARNING, "`lectern register verify` says where, and whether anything was changed.",
             "The chain has %lld breaks: places at which it was begun anew.", (long long)breaks);
+    look_at_months(r);
 }
 
 static void look_at_tasks(struct lt_check_run *r)

@@ -2,6 +2,7 @@
 #include "cli/engine.h"
 
 #include "actions/builtin.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/data_dir.h"
 #include "cli/text_file.h"
@@ -9,6 +10,7 @@
 #include "content/fulltext.h"
 #include "core/master_key.h"
 #include "core/placement.h"
+#include "core/register_months.h"
 #include "core/sealed.h"
 #include "guard/guard.h"
 #include "io/tls.h"
@@ -95,6 +97,17 @@ static enum lt_code seal_secrets(struct lt_store *store, struct lt_error *err)
     return rc;
 }
 
+/* Without them everything works, too: only slower when it is much. */
+static void make_months(struct lt_store *store)
+{
+    struct lt_register_months done;
+    struct lt_error err;
+    if (lt_register_months(store, lt_now_ms(), lt_now_ms(), &done, &err))
+        lt_log_error("register.months", &err);
+    else if (done.made > 0)
+        lt_log(LT_LOG_INFO, "register.months", LT_I("made", done.made), LT_I("dropped", done.dropped));
+}
+
 enum lt_code lt_engine_services(const struct lt_settings *s, struct lt_services **ret, struct lt_error *err)
 {
     *ret = lt_services_new();
@@ -127,8 +140,10 @@ enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt
     }
     if (!rc)
         rc = lt_fulltext_prepare(ret->store, err);
-    if (!rc)
+    if (!rc) {
+        make_months(ret->store);
         rc = seal_secrets(ret->store, err);
+    }
     if (!rc)
         rc = lt_engine_services(s, &ret->services, err);
     if (rc)

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "cli/cli.h"
 #include "cli/data_dir.h"
 #include "cli/engine.h"
 #include "content/fulltext.h"
 #include "core/record.h"
+#include "core/register_months.h"
 #include "core/register_verify.h"
 #include "store/move.h"
 
@@ -104,11 +107,15 @@ static enum lt_code make_action_tables(struct lt_store *from, struct lt_store *t
 static enum lt_code make_tables(struct moving *m, struct lt_store *from, struct lt_error *err)
 {
     struct lt_store *to = NULL;
+    struct lt_register_months months;
+    struct lt_error why;
     enum lt_code rc = open_store(m, m->move.to, false, &to, err);
     if (!rc)
         rc = make_action_tables(from, to, m->cli->arena, err);
     if (!rc)
         rc = lt_fulltext_prepare(to, err);
+    if (!rc && lt_register_months(to, lt_register_months_oldest(from, lt_now_ms()), lt_now_ms(), &months, &why))
+        lt_log_error("register.months", &why); /* it works without them, too */
     if (to)
         lt_store_close(to);
     return rc;

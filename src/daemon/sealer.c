@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/register_months.h"
 #include "core/register_retain.h"
 #include "core/register_seal.h"
 #include "daemon/daemon.h"
@@ -25,6 +26,17 @@ struct lt_daemon_sealer {
     uint64_t retain_at; /* monotonic ms */
 };
 
+/* Those of the months to come, and away with those that have no rows any more. */
+static void care_for_months(struct lt_daemon_sealer *s)
+{
+    struct lt_error err;
+    struct lt_register_months done;
+    if (lt_register_months(s->store, lt_now_ms(), lt_now_ms(), &done, &err))
+        lt_log_error("register.months", &err);
+    else if (done.made > 0 || done.dropped > 0)
+        lt_log(LT_LOG_INFO, "register.months", LT_I("made", done.made), LT_I("dropped", done.dropped));
+}
+
 /* Once an hour, a little at each turn until all is done. */
 static void retain(struct lt_daemon_sealer *s)
 {
@@ -37,8 +49,10 @@ static void retain(struct lt_daemon_sealer *s)
         lt_log_error("register.retain", &err);
     if (done.calls > 0 || done.contents > 0)
         lt_log(LT_LOG_INFO, "register.retained", LT_I("calls", done.calls), LT_I("contents", done.contents));
-    if (!done.more)
-        s->retain_at = now + RETAIN_EVERY_MS;
+    if (done.more)
+        return;
+    s->retain_at = now + RETAIN_EVERY_MS;
+    care_for_months(s);
 }
 
 /* True when it is time to end. */
