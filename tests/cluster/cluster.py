@@ -431,6 +431,7 @@ def main():
         print(f"cluster: {LECTERN} is not built", file=sys.stderr)
         return 2
     print(f"cluster: seed {options.seed}, {options.seconds} s", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("cluster: ended"))  # by way of close()
     world = World(options)
     try:
         world.start()
