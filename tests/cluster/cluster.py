@@ -408,6 +408,12 @@ class World:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def end(*_):
+    """By way of close(), which a second signal does not interrupt."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit("cluster: ended")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.strip().split("\n")[0])
     parser.add_argument("--seconds", type=int, default=90, help="of load (90)")
@@ -431,7 +437,7 @@ def main():
         print(f"cluster: {LECTERN} is not built", file=sys.stderr)
         return 2
     print(f"cluster: seed {options.seed}, {options.seconds} s", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("cluster: ended"))  # by way of close()
+    signal.signal(signal.SIGTERM, end)
     world = World(options)
     try:
         world.start()

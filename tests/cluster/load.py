@@ -50,7 +50,7 @@ def exchange(address, method, path, key, body=None, headers=None, timeout=ANSWER
                            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json", **(headers or {})})
         response = connection.getresponse()
         data = response.read()
-        return response.status, response.headers, json.loads(data) if data else None
+        return response.status, response.headers, json.loads(data) if data else {}
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Gone(repr(error)) from error
     finally:
