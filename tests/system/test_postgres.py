@@ -109,8 +109,14 @@ class Site:
         lost = [call for call in load.told if ended.get(call) != (1, "completed")]
         assert not lost, f"{len(lost)} of {len(load.told)} answers: {[(c, ended.get(c)) for c in lost[:5]]}"
         assert max(n for n, _ in ended.values()) == 1
-        verified = lectern(self.direct, self.daemon.data, "--json", "register", "verify", "--site", "demo")
-        assert verified.returncode == 0, verified.stdout + verified.stderr
+        wait_until(self.verified, what="a chain that fits")
+
+    def verified(self):
+        """The chain is whole; what an outage kept from being chained has been by now."""
+        self.found = lectern(self.direct, self.daemon.data, "--json", "register", "verify", "--site", "demo")
+        unsealed = "not_sealing" in self.found.stdout
+        assert self.found.returncode == 0 or unsealed, self.found.stdout + self.found.stderr
+        return not unsealed
 
     def logged(self, event):
         return [json.loads(line) for line in self.daemon.log().splitlines() if f'"{event}"' in line]
@@ -255,6 +261,7 @@ def test_a_slow_network_is_only_slow(proxied):
     proxied.proxy.delay = 0.05
     with Load(proxied, clients=4) as load:
         load.wait_for(20)
+    proxied.proxy.delay = 0  # the chain is made record by record, which takes its time on such a network
     proxied.check(load)
     assert not load.refused, load.refused[:5]
 
@@ -362,6 +369,23 @@ def test_a_server_that_cannot_be_used_is_refused_with_the_reason_and_no_secret(s
             assert time.monotonic() - begun < 30, what  # not waited for as if it could pass
 
 
+def test_what_was_acknowledged_is_durable_though_the_role_says_otherwise(server, tmp_path):
+    """The server tells what is in force within a transaction of the daemon's, by a trigger."""
+    site = Site(server, tmp_path, "d" + uuid.uuid4().hex)
+    for statement in ("CREATE TABLE seen (value TEXT)",
+                      "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit'));"
+                      " RETURN NULL; END $$",
+                      "CREATE TRIGGER see AFTER INSERT ON ai_call FOR EACH ROW EXECUTE FUNCTION see()"):
+        server.sql(statement, database=site.name)
+    for setting, expected in (("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")):
+        server.sql(f"ALTER DATABASE {site.name} SET synchronous_commit = '{setting}'")
+        server.sql("DELETE FROM seen", database=site.name)
+        server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", [site.name])
+        assert site.ask().status == 200
+        assert server.sql("SELECT DISTINCT value FROM seen", database=site.name) == [(expected,)], setting
+    check_end(site.daemon)
+
+
 def test_no_password_is_told_by_a_daemon_that_works(server, tmp_path):
     server.sql("CREATE DATABASE owned OWNER walled TEMPLATE template0")
     site = Site(server, tmp_path, "owned", url=server.url("owned", user="walled", password=PASSWORD))
@@ -370,10 +394,8 @@ def test_no_password_is_told_by_a_daemon_that_works(server, tmp_path):
     doctor = lectern(server.url("owned", user="walled", password=PASSWORD), site.daemon.data, "doctor")
     check_end(site.daemon)
     told = site.daemon.log() + doctor.stdout + doctor.stderr
-    assert "PostgreSQL 15" in told or "PostgreSQL 1" in told, told
+    assert "PostgreSQL 1" in doctor.stdout and "fsync is off" in doctor.stdout, doctor.stdout
     assert "s3cret" not in told and "w0rd" not in told, told
-    rights = server.sql("SELECT COUNT(*) FROM pg_roles WHERE rolname = 'walled' AND NOT rolsuper")
-    assert rights == [(1,)]
 
 
 def test_when_all_connections_of_the_server_are_taken_it_waits_for_one(server, tmp_path):
