@@ -47,7 +47,7 @@ def fill(data, mib, users):
     for first in range(0, calls, 5000):
         rows = [(uuid7(start + (first + i) * 5), f"user-{(first + i) % users}") for i in range(min(5000, calls - first))]
         with database:
-            database.executemany("INSERT INTO ai_call VALUES (?, ?, ?, 'generate_text', 'c', '', '', 1, ?)", [(i, site, u, start) for i, u in rows])
+            database.executemany("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at) VALUES (?, ?, ?, 'generate_text', 'c', '', '', 1, ?)", [(i, site, u, start) for i, u in rows])
             database.executemany("INSERT INTO ai_call_attempt (call_id, n, instance_id, instance, plugin, model, success, code, vendor_status, detail, prompt_tokens,"
                                  " completion_tokens, duration_ms) VALUES (?, 1, 1, 'v', 'openai', 'm', 1, '', 200, '', 10, 10, 5)", [(i,) for i, _ in rows])
             database.executemany("INSERT INTO ai_call_end (call_id, state, code, detail, completed_at) VALUES (?, 'completed', '', '', ?)", [(i, start) for i, _ in rows])

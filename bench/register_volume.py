@@ -51,7 +51,7 @@ def fill(cursor, begin, calls):
     id_ = ID.format(begin=begin, span=SPAN_MS, calls=calls)
     ms = f"({begin} + (n::bigint * {SPAN_MS} / {calls}))"
     series = f"FROM generate_series(0, {calls - 1}) n"
-    cursor.execute(f"INSERT INTO ai_call SELECT {id_}, 1 + n % {SITES}, 'user-' || (n::bigint * 7919 % {USERS}), 'generate_text', 'course-v1:Uni+C' || (n % 200) || '+2026',"
+    cursor.execute(f"INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at) SELECT {id_}, 1 + n % {SITES}, 'user-' || (n::bigint * 7919 % {USERS}), 'generate_text', 'course-v1:Uni+C' || (n % 200) || '+2026',"
                    f" 'block-v1:Uni+C' || (n % 200) || '+type@vertical+block@' || (n % 5000), 'course_assist', 1, {ms} {series}")
     cursor.execute("INSERT INTO ai_call_attempt (call_id, n, instance_id, instance, plugin, model, success, code, vendor_status, detail, prompt_tokens, completion_tokens, duration_ms, cost)"
                    f" SELECT {id_}, 1, 1, 'vendor', 'openai', 'small-model', 1, '', 200, '', 150, 300, 1200, 500 {series}")
@@ -89,7 +89,7 @@ def write_like_the_daemon(connection, cursor):
     begun = time.perf_counter()
     for n in range(100):
         key = (int(time.time() * 1000)).to_bytes(6, "big") + b"\x70\x00\x80" + os.urandom(7)
-        cursor.execute("INSERT INTO ai_call VALUES (%s, 1, 'u', 'generate_text', 'c', 'l', 'p', 1, 1)", (key,))
+        cursor.execute("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at) VALUES (%s, 1, 'u', 'generate_text', 'c', 'l', 'p', 1, 1)", (key,))
         cursor.execute("INSERT INTO ai_call_attempt (call_id, n, instance_id, instance, plugin, model, success, code, vendor_status, detail, duration_ms) VALUES"
                        " (%s, 1, 1, 'vendor', 'openai', 'm', 1, '', 200, '', 1)", (key,))
         cursor.execute("INSERT INTO ai_call_end (call_id, state, code, detail, completed_at) VALUES (%s, 'completed', '', '', 1)", (key,))

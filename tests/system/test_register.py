@@ -224,7 +224,7 @@ def test_a_truncated_tail_is_found_also_when_the_head_is_put_back(copy):
 
 
 def test_an_inserted_call_is_found(copy):
-    change(copy, ("INSERT INTO ai_call SELECT ?, site_id, 'somebody', action, course_id, location_id, placement, content_stored, created_at"
+    change(copy, ("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at) SELECT ?, site_id, 'somebody', action, course_id, location_id, placement, content_stored, created_at"
                  " FROM ai_call LIMIT 1", (os.urandom(16),)))
     assert [f["what"] for f in verify(copy)["findings"]] == ["record_unknown"]
     assert Register(copy).check()
@@ -564,7 +564,7 @@ def test_no_cell_of_an_export_is_a_formula_and_commas_and_lines_stay_in_theirs(c
 
 def test_an_export_of_many_calls_takes_no_more_memory_than_one_of_few(copy):
     with contextlib.closing(connect(copy / "lectern.db", timeout=60)) as db:
-        db.executemany("INSERT INTO ai_call VALUES (?, 1, ?, 'generate_text', 'c', 'l', 'p', 1, ?)",
+        db.executemany("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at) VALUES (?, 1, ?, 'generate_text', 'c', 'l', 'p', 1, ?)",
                        ((bytes.fromhex(f"01a0{i:012x}8000000000000000"), f"u{i}", 1795000000000 + i) for i in range(30000)))
         db.commit()
     daemon = Daemon(copy)

@@ -338,7 +338,7 @@ static const struct {
     {"ai_call", "UPDATE ai_call SET site_id = site_id % 3 + 1 WHERE id = " ONE("ai_call", "id")},
     {"ai_call", "UPDATE ai_call SET content_stored = 0 WHERE id = " ONE("ai_call", "id")},
     {"ai_call", "DELETE FROM ai_call WHERE id = " ONE("ai_call", "id")},
-    {"ai_call", "INSERT INTO ai_call SELECT randomblob(16), site_id, user_id, action, course_id, location_id, placement, content_stored, created_at"
+    {"ai_call", "INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, content_stored, created_at) SELECT randomblob(16), site_id, user_id, action, course_id, location_id, placement, content_stored, created_at"
                 " FROM ai_call WHERE id = " ONE("ai_call", "id")},
     {"ai_call_end", "UPDATE ai_call_end SET state = 'refused' WHERE call_id = " ONE("ai_call_end", "call_id")},
     {"ai_call_end", "UPDATE ai_call_end SET total_tokens = NULL WHERE call_id = " ONE("ai_call_end", "call_id")},
