@@ -127,16 +127,16 @@ void lt_engine_offer(struct lt_services *services, struct lt_plugin_set *plugins
     lt_services_bind(services);
 }
 
-enum lt_code lt_engine_open(const struct lt_settings *s, bool recover, struct lt_engine *ret, struct lt_error *err)
+enum lt_code lt_engine_open(const struct lt_settings *s, enum lt_engine_use use, struct lt_engine *ret, struct lt_error *err)
 {
     *ret = (struct lt_engine){0};
-    if (open_store(s, false, recover ? SERVER_WAIT_MS : 0, &ret->store, err))
+    if (open_store(s, false, use == LT_ENGINE_DAEMON ? SERVER_WAIT_MS : 0, &ret->store, err))
         return err->code;
     enum lt_code rc = lt_tls_client_new(s->tls_ca, &ret->tls, err);
     if (!rc) {
         ret->manager = lt_manager_new(&(struct lt_manager_options){.store = ret->store, .tls = ret->tls, .recordings_dir = lt_printf(s->arena, "%s/recordings", s->data).p, 
             .files_dir = lt_printf(s->arena, "%s/files", s->data).p, .max_running_calls = (int)s->max_running_calls});
-        rc = lt_manager_prepare(ret->manager, recover, err);
+        rc = lt_manager_prepare(ret->manager, use == LT_ENGINE_ALONE, err);
     }
     if (!rc)
         rc = lt_fulltext_prepare(ret->store, err);

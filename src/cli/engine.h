@@ -33,10 +33,12 @@ struct lt_workflow_source *lt_engine_workflows(const struct lt_settings *setting
 enum lt_code lt_engine_mcp(const struct lt_settings *settings, struct lt_mcp_hub **ret, struct lt_error *err);
 /* Opens (or makes) the store and migrates it; read_only: for commands that only look. */
 enum lt_code lt_engine_open_store(const struct lt_settings *settings, bool read_only, struct lt_store **ret, struct lt_error *err);
-/*
- * Everything that running actions needs. recover: mark what an earlier process left unfinished (only who holds the lock of the data
- * directory may). On failure nothing stays open.
- */
-enum lt_code lt_engine_open(const struct lt_settings *settings, bool recover, struct lt_engine *ret, struct lt_error *err);
+enum lt_engine_use {
+    LT_ENGINE_COMMAND, /* beside a daemon, perhaps */
+    LT_ENGINE_DAEMON,  /* waits for a database server that is not there yet; recovers by itself, as a member of those on the database */
+    LT_ENGINE_ALONE,   /* holds the lock of the data directory: marks what an earlier process left unfinished */
+};
+/* Everything that running actions needs. On failure nothing stays open. */
+enum lt_code lt_engine_open(const struct lt_settings *settings, enum lt_engine_use use, struct lt_engine *ret, struct lt_error *err);
 /* After the loops have ended. */
 void lt_engine_close(struct lt_engine *engine);

@@ -87,7 +87,7 @@ int lt_cli_on_loop(struct lt_cli *cli, int (*prepare)(struct lt_cli_run *run, vo
     signal(SIGPIPE, SIG_IGN);
     if (lt_workers_start(WORKERS, &err))
         return lt_cli_fail(cli, &err);
-    int rc = lt_engine_open(&cli->settings, false, &s.run.engine, &err) ? lt_cli_fail(cli, &err) : with_engine(&s);
+    int rc = lt_engine_open(&cli->settings, LT_ENGINE_COMMAND, &s.run.engine, &err) ? lt_cli_fail(cli, &err) : with_engine(&s);
     lt_config_unref(cli->config);
     cli->config = NULL;
     lt_workers_stop();

@@ -56,7 +56,7 @@ int lt_cmd_migrate(struct lt_cli *cli)
     struct lt_engine engine;
     if (lt_cli_option(cli, "from") || lt_cli_option(cli, "to") || lt_cli_option(cli, "again"))
         return lt_cmd_move(cli);
-    if (lt_engine_open(&cli->settings, false, &engine, &err))
+    if (lt_engine_open(&cli->settings, LT_ENGINE_COMMAND, &engine, &err))
         return lt_cli_fail(cli, &err);
     int schema = lt_store_schema(engine.store);
     lt_engine_close(&engine);

@@ -513,7 +513,7 @@ static enum lt_code with_lock(struct lt_daemon *d, int lock, const sigset_t *sig
     const char *database = d->settings->database;
     if (lt_workers_start(database && strncmp(database, "postgres", 8) == 0 ? SERVER_WORKERS : WORKERS, err))
         return err->code;
-    if (lt_engine_open(d->settings, false, &d->engine, err))
+    if (lt_engine_open(d->settings, LT_ENGINE_DAEMON, &d->engine, err))
         return err->code;
     if (lt_daemon_members_join(d, lock, err) || sweep_courses(d, err)) {
         lt_engine_close(&d->engine);

@@ -218,7 +218,7 @@ static enum lt_code with_directory(struct lectern *h, struct lt_error *err)
 {
     if (lt_workers_start(WORKERS, err))
         return err->code;
-    enum lt_code rc = lt_engine_open(&h->settings, !h->options.beside_daemon, &h->engine, err);
+    enum lt_code rc = lt_engine_open(&h->settings, h->options.beside_daemon ? LT_ENGINE_COMMAND : LT_ENGINE_ALONE, &h->engine, err);
     if (!rc) {
         rc = with_engine(h, err);
         lt_workers_stop();

@@ -6,7 +6,7 @@
 #include "base/secret.h"
 #include "privacy/private.h"
 
-enum { PAGE = 20, KEYS_MAX = 3, COLUMNS_MAX = 64 };
+enum { PAGE = 20, KEYS_MAX = 4, COLUMNS_MAX = 64 };
 
 struct export {
     struct lt_store *store;
@@ -74,6 +74,8 @@ static enum lt_code select_table(struct export *x, const struct lt_privacy_table
     struct lt_str rest = lt_str(t->key);
     for (; rest.n > 0; ret->keys++)
         lt_str_cut(&rest, ',');
+    if (ret->keys > KEYS_MAX)
+        return lt_fail(err, LT_EINTERNAL, "%s has more than %d columns of keys", t->table, KEYS_MAX);
     struct lt_str columns = column_list(x->arena, ret);
     const char *text = lt_printf(x->arena, "SELECT %.*s%s FROM \"%.*s\" WHERE (%s)%s ORDER BY %s", LT_FMT(columns), t->key, LT_FMT(table),
                                  t->mine, form, t->key).p;

@@ -107,9 +107,9 @@ def test_cache_marks_are_never_stored(site, service):
     slug = add_profile(site, {"provider": "anthropic", "cache": True}, "ThreadedLLMResponse")
     ran = run(site, slug, "One?", context={"location_id": slug})
     assert len(marks(last(service))) == 2
-    stored = [site.request("GET", path, site.admin_key).body for path in (
+    shown = [site.request("GET", path, site.admin_key).body for path in (
         f"/v1/register/{ran['id']}", f"/v1/sessions/{ran['session_id']}", f"/v1/sessions/{ran['session_id']}/thread?view=combined")]
-    assert all(b"cache_control" not in body and b"ephemeral" not in body for body in stored)
+    assert all(b"cache_control" not in body and b"ephemeral" not in body for body in shown)
     assert b"cache_control" not in stored(site.data)
 
 
