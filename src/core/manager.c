@@ -21,6 +21,7 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
     m->arena = lt_arena_new();
     lt_calls_init(&m->calls);
     lt_refusals_init(&m->refusals);
+    lt_unended_init(&m->unended);
     lt_breakers_init(&m->breakers);
     lt_admission_init(&m->admission, options->max_running_calls);
     m->ledger = lt_ledger_new();
@@ -47,6 +48,7 @@ void lt_manager_free(struct lt_manager *m)
     lt_admission_destroy(&m->admission);
     lt_breakers_destroy(&m->breakers);
     lt_refusals_destroy(&m->refusals);
+    lt_unended_destroy(&m->unended);
     lt_calls_destroy(&m->calls);
     lt_arena_free(m->arena);
     free(m);
@@ -92,6 +94,21 @@ enum lt_code lt_manager_recover(struct lt_manager *m, int64_t process, bool own_
     if (interrupted > 0)
         lt_log(LT_LOG_WARN, "register.recovered", LT_I("interrupted", interrupted));
     return LT_OK;
+}
+
+enum lt_code lt_manager_end_left(struct lt_manager *m, struct lt_error *err)
+{
+    struct lt_uuid id;
+    size_t n = 0;
+    enum lt_code rc = LT_OK;
+    while (rc == LT_OK && lt_unended_take(&m->unended, &id)) {
+        rc = lt_record_interrupt(m->store, id, "the database was away when the call ended", &n, err);
+        if (rc)
+            lt_unended_add(&m->unended, id);
+    }
+    if (n > 0)
+        lt_log(LT_LOG_WARN, "register.ended_late", LT_I("interrupted", n));
+    return rc;
 }
 
 void lt_manager_lost(struct lt_manager *m)
@@ -142,7 +159,8 @@ void lt_manager_mark(struct lt_manager *m)
 {
     /* No call lasts longer than the largest call_timeout_ms, one hour; the second hour is for clocks that are set back. */
     enum { LONGEST_MS = 2 * 3600 * 1000 };
-    lt_record_mark(m->store, lt_now_ms() - LONGEST_MS);
+    if (lt_unended_none(&m->unended))
+        lt_record_mark(m->store, lt_now_ms() - LONGEST_MS);
     lt_charge_sweep(m->store, m->ledger);
 }
 

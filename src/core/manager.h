@@ -29,6 +29,8 @@ enum lt_code lt_manager_prepare(struct lt_manager *manager, bool recover, struct
  * directory before any call runs: pictures that were not recorded are removed from it. Fiber, or outside loops.
  */
 enum lt_code lt_manager_recover(struct lt_manager *manager, int64_t process, bool own_files, struct lt_error *err);
+/* Calls whose end could not be written become `interrupted` once the store writes again. About once a second by a daemon; one load when there is none. Fiber. */
+enum lt_code lt_manager_end_left(struct lt_manager *manager, struct lt_error *err);
 /* This process was taken for dead, and others have recovered what runs here: it is broken off. Any thread. */
 void lt_manager_lost(struct lt_manager *manager);
 /* The same as preparing, for an action that comes to the registry later, before anybody can find it there. Nothing happens for one that is known. Blocking; one

@@ -15,6 +15,8 @@
 #include "core/refusal.h"
 #include "core/span.h"
 #include "core/stop.h"
+#include "core/unended.h"
+#include "core/unended.h"
 #include "core/trace.h"
 #include "text/think.h"
 
@@ -28,6 +30,7 @@ struct lt_manager {
     const struct lt_action_state *_Atomic actions;
     struct lt_calls calls;
     struct lt_refusals refusals;
+    struct lt_unended unended;
     struct lt_stops *stops;
     struct lt_breakers breakers;
     struct lt_admission admission;

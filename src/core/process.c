@@ -233,6 +233,8 @@ static enum lt_code run_call(struct lt_process *c)
             lt_fail(&err, LT_EINTERRUPTED, "another process took this one for dead, and has ended the call");
         finish_failed(r, &err);
         end_anyway(c);
+        if (ended == LT_ESTORE && !lt_unended_add(&c->manager->unended, r->id)) /* nor can that, perhaps */
+            lt_log(LT_LOG_ERROR, "register.unended", LT_I("calls", LT_UNENDED_MAX));
     }
     if (lt_process_restores(c)) { /* after the record, which has placeholders */
         r->response = lt_guard_restore(c->watch->talk, r->response);

@@ -137,23 +137,20 @@ const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action 
     return lt_printf(arena, "INSERT INTO ai_action_%s (%.*s) VALUES (%.*s)", action->name, LT_FMT(names), LT_FMT(values)).p;
 }
 
-/* Adds 1 to *n, unless the call has ended meanwhile. */
-static enum lt_code interrupt(struct lt_store *store, struct lt_str id, size_t *n, struct lt_error *err)
+enum lt_code lt_record_interrupt(struct lt_store *store, struct lt_uuid id, const char *because, size_t *n, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT text FROM ai_call_checkpoint WHERE call_id = $1 ORDER BY n", LT_BLOB(id.p, id.n));
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT text FROM ai_call_checkpoint WHERE call_id = $1 ORDER BY n", LT_BLOB(id.b, 16));
     if (rc == LT_OK) {
         struct lt_buf partial;
         lt_buf_init(&partial, 64 << 20);
         for (size_t i = 0; i < r.rows; i++)
             lt_buf_put_str(&partial, lt_rows_str(&r, i, 0));
         struct lt_error why;
-        lt_fail(&why, LT_EINTERRUPTED, "the process ended before the call did");
-        struct lt_uuid call_id;
-        memcpy(call_id.b, id.p, 16);
+        lt_fail(&why, LT_EINTERRUPTED, "%s", because);
         struct lt_tx *tx = lt_tx_new();
-        lt_record_end(tx, call_id,
+        lt_record_end(tx, id,
                       &(struct lt_record_end){.state = "interrupted",
                                               .error = &why,
                                               .partial = lt_buf_str(&partial),
@@ -161,7 +158,7 @@ static enum lt_code interrupt(struct lt_store *store, struct lt_str id, size_t *
                                               .usage = LT_USAGE_UNKNOWN,
                                               .cost = -1,
                                               .at = lt_now_ms()});
-        rc = lt_outbox_interrupted(store, tx, call_id, lt_now_ms(), err);
+        rc = lt_outbox_interrupted(store, tx, id, lt_now_ms(), err);
         if (rc == LT_OK)
             rc = lt_store_write(store, tx, err);
         else
@@ -204,8 +201,11 @@ static enum lt_code recover_between(struct lt_store *store, int64_t process, str
                                    "SELECT b.id FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id"
                                    " WHERE b.id >= $1 AND b.id < $2 AND e.call_id IS NULL AND " LT_MEMBER_SCOPE("b", "$3") " LIMIT 1000",
                                    LT_BLOB(from.b, 16), LT_BLOB(to.b, 16), LT_INT(process));
-        for (size_t i = 0; rc == LT_OK && i < r.rows; i++)
-            rc = interrupt(store, lt_rows_str(&r, i, 0), n, err);
+        for (size_t i = 0; rc == LT_OK && i < r.rows; i++) {
+            struct lt_uuid id;
+            memcpy(id.b, lt_rows_str(&r, i, 0).p, sizeof(id.b));
+            rc = lt_record_interrupt(store, id, "the process ended before the call did", n, err);
+        }
         size_t found = rc == LT_OK ? r.rows : 0;
         lt_arena_free(arena);
         if (rc || found == 0)

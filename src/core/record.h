@@ -51,6 +51,8 @@ const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action 
 void lt_record_mark(struct lt_store *store, int64_t all_ended_before);
 /* Every call begun before this time (ms) has ended; 0: nobody has said so yet. */
 enum lt_code lt_record_marked(struct lt_store *store, int64_t *ret, struct lt_error *err);
+/* The call becomes `interrupted`, with its checkpoints as partial text, and *n one more; unless it has ended: then nothing happens. Fiber, or outside loops. */
+enum lt_code lt_record_interrupt(struct lt_store *store, struct lt_uuid id, const char *because, size_t *n, struct lt_error *err);
 /*
  * Every begin without an end of a process (or LT_MEMBER_ANY, LT_MEMBER_NONE: core/member.h) becomes `interrupted` with its checkpoints as partial
  * text, and so does what waited for a user's word. What ends by itself meanwhile stays as it is. *ret_n: how many. Fiber, or outside loops.

@@ -4,8 +4,9 @@ import threading
 import time
 from contextlib import closing
 
-from conftest import wait_until
+from conftest import add_vendor, wait_until
 from database import connect
+from double.upstream import Upstream
 
 TEXT = " ".join(f"Sentence number {i} says that water moves from the sea to the air and back." for i in range(12))
 
@@ -44,3 +45,25 @@ def test_calls_are_refused_while_the_store_is_behind_and_taken_again_at_once(dae
     assert waiting[0].status == 200, waiting
     wait_until(lambda: ask(daemon).status == 200, what="an answer after the store has caught up")
     assert not any(a.json["id"] in calls(daemon) for a in refused)  # a record of them would have added to what waited
+
+
+def test_a_call_that_ended_while_nothing_could_be_written_ends_late(daemon):
+    """Its client is told so at once; the register has its end as soon as it can, without a new start."""
+    with Upstream() as double:
+        add_vendor(daemon, double)
+        daemon.cli("site", "set", "demo", "policy_by_lms=true")
+        daemon.wait_for_config()
+        double.default = "chunks?n=20&delay_ms=100"
+        answers = []
+        asker = threading.Thread(target=lambda: answers.append(daemon.request(
+            "POST", "/v1/actions/generate_text", daemon.admin_key, {"user": {"id": "u1", "roles": ["teacher"]}, "input": {"prompt": "Well?"}, "provider": "vendor"})))
+        asker.start()
+        running = wait_until(lambda: [id for id, state in calls(daemon).items() if state == "running"], what="the call")
+        with closing(connect(daemon.data / "lectern.db", isolation_level=None)) as disk:
+            disk.execute("BEGIN IMMEDIATE")
+            asker.join(60)
+            time.sleep(6)  # the second try to end it has failed too: each waits for 5 s
+            disk.execute("COMMIT")
+        assert (answers[0].status, answers[0].json["code"]) == (503, "store_unavailable"), answers
+        wait_until(lambda: calls(daemon)[running[0]] == "interrupted", what="its end")
+        assert "register.ended_late" in daemon.log()
