@@ -119,6 +119,7 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     NOTHING("usage_day", "Sums of calls by day."),
     NOTHING("lease", "Which process does what one at a time may do."),
     NOTHING("register_place", "Where files with the ends of chains lie."),
+    NOTHING("store_writer", "Which batches a writer of PostgreSQL has committed."),
     NOTHING("usage_process", "Which processes hold parts of limits."),
     NOTHING("meta", "Numbers of this program."),
     NOTHING("process", "The processes on the database."),

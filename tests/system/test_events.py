@@ -457,7 +457,7 @@ def test_two_daemons_over_one_database_do_not_deliver_the_same_at_once(rig, tmp_
     receiver = rig.receiver(lambda post: time.sleep(0.02) or 204)
     made = rig.tell(receiver.url)
     (tmp_path / "second").mkdir()
-    second = Daemon(tmp_path / "second", "--database", url_of(rig.folder / "data"), "--events-pace", PACE, demo=False)
+    second = Daemon(tmp_path / "second", "--database", url_of(rig.folder / "data"), "--master-key-file", rig.folder / "data/master.key", "--events-pace", PACE, demo=False)
     calls = [rig.summarise() for _ in range(60)]
     until_empty(rig, made)
     assert second.stop() == 0

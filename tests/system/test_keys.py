@@ -132,7 +132,7 @@ def test_what_the_command_line_changes_holds_within_moments(site):
 
 
 def test_what_one_process_changes_holds_in_another_on_the_same_database(site, tmp_path):
-    other = Daemon(tmp_path / "other", "--database", url_of(site.data), demo=False)
+    other = Daemon(tmp_path / "other", "--database", url_of(site.data), "--master-key-file", site.data / "master.key", demo=False)
     made = make(site)
     wait_until(lambda: works(other, made["key"], 1), what="the key in the other process")
     assert site.request("DELETE", f"/v1/keys/{made['id']}", site.admin_key).status == 204

@@ -69,7 +69,7 @@ def rows_of(url, table):
             columns = sorted(row[1] for row in db.execute(f"PRAGMA table_info({table})"))
             found = db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
     else:
-        with contextlib.closing(database.Postgres(url, autocommit=True)) as db:
+        with contextlib.closing(database.Postgres(url, None)) as db:
             columns = sorted(row[0] for row in db.execute("SELECT column_name FROM information_schema.columns WHERE table_name = ? AND is_generated = 'NEVER'", (table,)))
             found = [tuple(clear(v) for v in row) for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}")]
     return columns, sorted(found, key=repr)
@@ -223,7 +223,7 @@ def test_every_table_arrives_to_the_byte_and_numbers_go_on_behind_those_that_wer
         here = rows_of(sqlite(full), table)
         assert here[1], f"the test has left {table} empty"
         assert rows_of(empty, table) == here, table
-    with contextlib.closing(database.Postgres(empty, autocommit=True)) as db:
+    with contextlib.closing(database.Postgres(empty, None)) as db:
         assert db.execute("INSERT INTO site_key (site_id, hash, prefix, role, name, created_at) SELECT MIN(id), 'x', 'x', 'x', 'x', 1 FROM site RETURNING id").fetchone()[0] == 77778
         newest = db.execute("SELECT MAX(id) FROM workflow_task").fetchone()[0]
         assert db.execute("SELECT last_value FROM pg_sequences WHERE sequencename = 'workflow_task_id_seq'").fetchone()[0] >= newest
@@ -356,7 +356,7 @@ def test_memory_stays_the_same_whatever_the_size(tmp_path, empty):
         said = process.stderr.read()
         _, code, used = os.wait4(process.pid, 0)
         process.stderr.close()
-        with contextlib.closing(database.Postgres(empty, autocommit=True)) as db:
+        with contextlib.closing(database.Postgres(empty, None)) as db:
             assert db.execute("SELECT COUNT(*) FROM ai_call_checkpoint").fetchone()[0] == db_count(data), said
             db.execute("DROP SCHEMA public CASCADE")
             db.execute("CREATE SCHEMA public")

@@ -50,7 +50,7 @@ def db(tmp_path, empty):  # noqa: F811
     """A database with tables and partitions; `migrate()` has a process look after them again."""
     tmp_path.joinpath("data").mkdir()
     migrate(tmp_path / "data", empty)
-    with contextlib.closing(database.Postgres(empty, autocommit=True)) as connection:
+    with contextlib.closing(database.Postgres(empty, None)) as connection:
         connection.url, connection.data = empty, tmp_path / "data"
         yield connection
 
