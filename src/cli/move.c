@@ -103,13 +103,24 @@ static enum lt_code make_action_tables(struct lt_store *from, struct lt_store *t
     return LT_OK;
 }
 
-/* The source has this program's schema, or opening it fails. */
+/* Opening refuses an older schema. A newer one can be served, but what it has more this program would leave behind. */
+static enum lt_code check_schema(const struct lt_store *store, struct lt_error *err)
+{
+    int schema = lt_store_schema(store), own = lt_store_schema_newest();
+    if (schema > own)
+        return lt_fail(err, LT_ECONFIG, "its schema %d is newer than this program (%d), which does not know all that would have to be moved: move it with a newer one",
+                       schema, own);
+    return LT_OK;
+}
+
 static enum lt_code make_tables(struct moving *m, struct lt_store *from, struct lt_error *err)
 {
     struct lt_store *to = NULL;
     struct lt_register_months months;
     struct lt_error why;
     enum lt_code rc = open_store(m, m->move.to, false, &to, err);
+    if (!rc)
+        rc = check_schema(to, err);
     if (!rc)
         rc = make_action_tables(from, to, m->cli->arena, err);
     if (!rc)
@@ -127,6 +138,10 @@ static enum lt_code prepare(struct moving *m, bool again, struct lt_error *err)
     struct lt_store *from = NULL;
     if (open_store(m, m->move.from, true, &from, err))
         return lt_error_wrap(err, "the database to move from");
+    if (check_schema(from, err)) {
+        lt_store_close(from);
+        return lt_error_wrap(err, "the database to move from");
+    }
     enum lt_code rc = lt_move_look(m->move.to, &target, err);
     if (!rc && (target == LT_MOVE_NEW || !again)) /* of one that is half moved and may not be emptied, opening says so */
         rc = make_tables(m, from, err);

@@ -20,6 +20,7 @@ struct entry {
     int64_t free;            /* taken, and nobody's yet */
     int64_t batch;           /* taken at once the last time */
     int64_t seen;            /* of all processes, as far as is known */
+    bool known;              /* seen is of this slot, or was of the one before */
     uint64_t used_at, taken_at, denied_until; /* monotonic ms */
     int64_t retry_ms;        /* of the last denial */
     enum lt_mark mark;
@@ -91,6 +92,7 @@ static void leave_slot(struct lt_quota *q, struct entry *e)
 {
     give_back_later(q, &e->at, e->window == LT_WINDOW_FIXED, e->free);
     e->free = e->batch = e->seen = 0;
+    e->known = false;
     e->denied_until = 0;
     e->mark = LT_MARK_NONE;
     e->at.slot = LT_NO_SLOT;
@@ -108,8 +110,10 @@ static void advance(struct lt_quota *q, struct entry *e, const struct lt_limit *
         if (slot <= e->at.slot)
             return;
         int64_t seen = e->seen; /* the other slices count on */
+        bool known = e->known;
         leave_slot(q, e);
         e->seen = seen;
+        e->known = known;
         e->at.slot = slot;
         e->at.ends_at = lt_slice_ends(limit, slot);
     } else if (limit->window != LT_WINDOW_FIXED && e->at.slot == LT_NO_SLOT) {
@@ -211,7 +215,8 @@ static enum lt_code renew(struct lt_quota *q, bool only_when_over, struct lt_err
 struct want {
     const struct lt_ask *ask;
     struct lt_quota_take take;
-    bool served, read;       /* from what is free; is to be looked up first */
+    int64_t own;             /* of the need, from what was free */
+    bool served, read;       /* nothing is to be taken; is to be looked up first */
 };
 
 struct wants {
@@ -227,15 +232,18 @@ static bool without_end(const struct lt_limit *l)
     return l->when_spent == LT_SPENT_NOTICE;
 }
 
-static bool fits(const struct entry *e, const struct lt_ask *ask, int64_t amount)
+/* What is free here counts as seen, and is there for who asks. */
+static bool fits(const struct want *want, int64_t seen)
 {
-    return without_end(ask->limit) || amount <= 0 || amount <= ask->limit->amount - e->seen;
+    int64_t need = want->ask->amount - want->own;
+    return without_end(want->ask->limit) || need <= 0 || need <= want->ask->limit->amount - seen;
 }
 
 /* What is taken: the need, and of what is plentiful and asked for often more. */
-static int64_t portion(struct entry *e, const struct lt_ask *ask, uint64_t mono)
+static int64_t portion(struct entry *e, const struct want *want, uint64_t mono)
 {
-    int64_t most = ask->limit->amount / LT_QUOTA_PART, need = ask->amount;
+    const struct lt_ask *ask = want->ask;
+    int64_t most = ask->limit->amount / LT_QUOTA_PART, need = ask->amount - want->own;
     bool warm = e->taken_at != 0 && mono - e->taken_at < WARM_MS, near_end = e->seen + most > ask->limit->amount - ask->limit->amount / LT_QUOTA_NEAR;
     e->batch = warm ? 2 * (e->batch > need ? e->batch : need) : need;
     e->batch = e->batch > most ? most : e->batch;
@@ -255,42 +263,42 @@ static enum lt_code serve(struct lt_quota *q, struct lt_str zone, struct wants *
         if (!e)
             return LT_EOVERLOADED;
         advance(q, e, ask->limit, zone, w->now);
-        bool open = e->at.slot != LT_NO_SLOT, looked = ask->look && open && e->taken_at != 0 && fits(e, ask, ask->amount);
+        bool open = e->at.slot != LT_NO_SLOT;
         want->take = (struct lt_quota_take){.slot = e->at, .cap = without_end(ask->limit) ? INT64_MAX : ask->limit->amount,
                                             .fixed = ask->limit->window == LT_WINDOW_FIXED};
         want->take.slot.key = ask->key;
         e->used_at = mono;
-        if ((want->served = looked || ask->amount <= 0 || (open && ask->amount <= e->free))) {
-            e->free -= ask->look || ask->amount <= 0 ? 0 : ask->amount;
-            if (open || ask->look)
-                continue;
-            want->served = false; /* for nothing, but in a window that must be known */
-        }
-        if (mono < e->denied_until && !fits(e, ask, ask->amount)) {
+        want->own = !open || ask->amount <= 0 ? 0 : ask->amount <= e->free ? ask->amount : e->free;
+        if (!ask->look)
+            e->free -= want->own;
+        bool enough = ask->look ? ask->amount <= 0 || (open && e->known && fits(want, e->seen)) : want->own >= ask->amount;
+        want->served = enough && (open || ask->look); /* else for nothing, but in a window that must be known */
+        if (want->served)
+            continue;
+        if (mono < e->denied_until && !fits(want, e->seen)) {
             *ret_denied = want;
             return LT_ERATE_LIMITED;
         }
-        want->read = ask->look || !open || e->taken_at == 0 || !fits(e, ask, ask->amount);
-        want->take.amount = portion(e, ask, mono);
+        want->read = ask->look || !open || !e->known || !fits(want, e->seen);
+        want->take.amount = portion(e, want, mono);
         ++*ret_rest;
     }
     return LT_OK;
 }
 
-/* What was served goes back. */
+/* What was free goes back. */
 static void undo(struct lt_quota *q, struct wants *w, size_t n)
 {
     pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < n && q->epoch == w->epoch; i++) {
         struct want *want = &w->list[i];
         struct entry *e = *find(q, want->ask->limit->id, want->ask->key);
-        if (!want->served || want->ask->look || want->ask->amount <= 0)
+        if (want->own <= 0 || want->ask->look)
             continue;
         if (e && e->at.slot == want->take.slot.slot)
-            e->free += want->ask->amount;
+            e->free += want->own;
         else
-            give_back_later(q, &want->take.slot, want->take.fixed, want->ask->amount);
-        want->served = false;
+            give_back_later(q, &want->take.slot, want->take.fixed, want->own);
     }
     pthread_mutex_unlock(&q->lock);
 }
@@ -307,6 +315,21 @@ static int64_t retry_in(const struct lt_quota_seen *seen, const struct lt_ask *a
     return ask->amount <= ask->limit->amount - (seen->used - seen->unspent) && at - now > LT_LEDGER_SETTLED_MS ? LT_LEDGER_SETTLED_MS : at - now;
 }
 
+/* The window that is open, or the one that the call would begin. What was free in another one is none in it. Under the lock. */
+static void find_window(struct lt_quota *q, const struct wants *w, struct want *want, const struct lt_quota_seen *seen)
+{
+    struct lt_quota_slot *at = &want->take.slot;
+    bool open = seen->n > 0;
+    int64_t slot = open ? seen->rows[seen->n - 1].slot : w->now;
+    if (want->own > 0 && slot != at->slot) {
+        if (!want->ask->look && q->epoch == w->epoch)
+            give_back_later(q, at, true, want->own);
+        want->own = 0;
+    }
+    at->slot = slot;
+    at->ends_at = open ? seen->rows[seen->n - 1].ends_at : w->now + want->ask->limit->window_s * 1000 + 1; /* as lt_counter_add() */
+}
+
 /* Looks up one counter: the slot of a fixed window, what is used of it. False: it cannot be had. */
 static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *want, bool *ret_fits, struct lt_denial *denial, struct lt_error *err)
 {
@@ -316,21 +339,19 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
         return err->code;
     pthread_mutex_lock(&q->lock);
     struct entry *e = *find(q, ask->limit->id, ask->key);
-    if (want->take.fixed) {
-        bool open = seen.n > 0;
-        want->take.slot.slot = open ? seen.rows[seen.n - 1].slot : w->now;
-        want->take.slot.ends_at = open ? seen.rows[seen.n - 1].ends_at : w->now + ask->limit->window_s * 1000 + 1; /* as lt_counter_add() */
-    }
-    *ret_fits = without_end(ask->limit) || ask->amount <= 0 || ask->amount <= ask->limit->amount - seen.used;
+    if (want->take.fixed)
+        find_window(q, w, want, &seen);
+    *ret_fits = fits(want, seen.used);
     if (e && want->take.fixed && e->at.slot != LT_NO_SLOT && e->at.slot != want->take.slot.slot)
         leave_slot(q, e);
     if (e) {
         e->seen = seen.used;
+        e->known = true;
         if (!*ret_fits) {
             e->denied_until = lt_mono_ms() + LT_QUOTA_DENIED_MS;
             e->retry_ms = retry_in(&seen, ask, w->now);
         }
-        want->take.amount = portion(e, ask, lt_mono_ms());
+        want->take.amount = portion(e, want, lt_mono_ms());
     }
     pthread_mutex_unlock(&q->lock);
     if (!*ret_fits)
@@ -371,10 +392,11 @@ static void taken(struct lt_quota *q, struct wants *w)
             e->at.slot = want->take.slot.slot;
             e->at.ends_at = want->take.slot.ends_at;
         }
-        int64_t rest = want->take.amount - want->ask->amount;
+        int64_t rest = want->take.amount - (want->ask->amount - want->own);
         if (e && e->at.slot == want->take.slot.slot) {
             e->free += rest;
             e->seen += want->take.amount;
+            e->known = true;
             e->taken_at = mono;
         } else
             give_back_later(q, &want->take.slot, want->take.fixed, rest);
@@ -403,9 +425,63 @@ static void doubt(struct lt_quota *q, uint64_t epoch)
         lt_log(LT_LOG_WARN, "limits.in_doubt");
 }
 
+/* Up to GIVE_BACK_MAX at a time; what could not be written waits for the next time. */
+static void flush_back(struct lt_quota *q)
+{
+    struct lt_quota_take list[GIVE_BACK_MAX];
+    struct lt_error err;
+    size_t n = 0;
+    char process[37];
+    pthread_mutex_lock(&q->lock);
+    struct back *some = q->back, *last = NULL;
+    uint64_t epoch = q->epoch;
+    memcpy(process, q->process, sizeof(process));
+    for (struct back *b = some; b && n < GIVE_BACK_MAX; b = b->next, n++) {
+        list[n] = (struct lt_quota_take){.slot = b->at, .amount = b->amount, .fixed = b->fixed};
+        last = b;
+    }
+    if (last) {
+        q->back = last->next;
+        last->next = NULL;
+    }
+    pthread_mutex_unlock(&q->lock);
+    if (n == 0)
+        return;
+    enum lt_code rc = lt_quota_give_back(q->store, process, list, n, &err);
+    if (rc)
+        lt_log_error("limits.give_back", &err);
+    pthread_mutex_lock(&q->lock);
+    if (rc && q->epoch == epoch && rc != LT_ESTORE) {
+        last->next = q->back;
+        q->back = some;
+        some = NULL;
+    }
+    pthread_mutex_unlock(&q->lock);
+    if (rc == LT_ESTORE)
+        doubt(q, epoch);
+    for (struct back *next; some; some = next) {
+        next = some->next;
+        free(some);
+    }
+}
+
+/* Of these counters something waits to be given back, which would stand in the call's way. */
+static bool waits_to_go_back(struct lt_quota *q, const struct wants *w)
+{
+    bool found = false;
+    pthread_mutex_lock(&q->lock);
+    for (const struct back *b = q->back; b && !found; b = b->next)
+        for (size_t i = 0; i < w->n && !found; i++)
+            found = w->list[i].ask->limit->id == b->at.limit_id && lt_str_eq(w->list[i].ask->key, b->at.key);
+    pthread_mutex_unlock(&q->lock);
+    return found;
+}
+
 static enum lt_code take_rest(struct lt_quota *q, struct wants *w, struct lt_denial *denial, struct lt_error *err)
 {
     struct lt_quota_take takes[LT_LIMITS_OF_CALL_MAX];
+    if (waits_to_go_back(q, w))
+        flush_back(q);
     for (int tries = 0; tries < TRIES; tries++) {
         size_t n = 0;
         enum lt_code rc = look_up_all(q, w, denial, err);
@@ -415,7 +491,7 @@ static enum lt_code take_rest(struct lt_quota *q, struct wants *w, struct lt_den
             if (!w->list[i].served && !w->list[i].ask->look) {
                 takes[n] = w->list[i].take;
                 if (tries > 0)
-                    takes[n].amount = w->list[i].take.amount = w->list[i].ask->amount;
+                    takes[n].amount = w->list[i].take.amount = w->list[i].ask->amount - w->list[i].own;
                 n++;
             }
         rc = n > 0 ? lt_quota_take(q->store, w->process, takes, n, w->now, err) : LT_OK;
@@ -565,46 +641,6 @@ static void collect(struct lt_quota *q)
 static bool is_due(const uint64_t *at)
 {
     return lt_mono_ms() >= *at;
-}
-
-/* Up to GIVE_BACK_MAX at a time; what could not be written waits for the next time. */
-static void flush_back(struct lt_quota *q)
-{
-    struct lt_quota_take list[GIVE_BACK_MAX];
-    struct lt_error err;
-    size_t n = 0;
-    char process[37];
-    pthread_mutex_lock(&q->lock);
-    struct back *some = q->back, *last = NULL;
-    uint64_t epoch = q->epoch;
-    memcpy(process, q->process, sizeof(process));
-    for (struct back *b = some; b && n < GIVE_BACK_MAX; b = b->next, n++) {
-        list[n] = (struct lt_quota_take){.slot = b->at, .amount = b->amount, .fixed = b->fixed};
-        last = b;
-    }
-    if (last) {
-        q->back = last->next;
-        last->next = NULL;
-    }
-    pthread_mutex_unlock(&q->lock);
-    if (n == 0)
-        return;
-    enum lt_code rc = lt_quota_give_back(q->store, process, list, n, &err);
-    if (rc)
-        lt_log_error("limits.give_back", &err);
-    pthread_mutex_lock(&q->lock);
-    if (rc && q->epoch == epoch && rc != LT_ESTORE) {
-        last->next = q->back;
-        q->back = some;
-        some = NULL;
-    }
-    pthread_mutex_unlock(&q->lock);
-    if (rc == LT_ESTORE)
-        doubt(q, epoch);
-    for (struct back *next; some; some = next) {
-        next = some->next;
-        free(some);
-    }
 }
 
 /* Marks are of what all have used: of budgets that are in use here it is looked up. */

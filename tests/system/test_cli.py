@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import LECTERN, ROOT, add_vendor, run_lectern
+from conftest import LECTERN, ROOT, add_vendor, run_lectern, sqlite_only
 from database import stored
 
 TEXT = "Plants make sugar from light. They take water from the soil. They take carbon dioxide from the air. Light drives it. Oxygen is left over."
@@ -87,6 +87,7 @@ def test_version():
     assert json.loads(run_lectern("version", "--json"))["schema"] >= 1
 
 
+@sqlite_only("a server's database is made before anybody looks into it")
 def test_without_a_database_reading_says_so_and_makes_none(tmp_path):
     assert "there is no database" in refused(1, "site", "list", data=tmp_path / "none")
     assert not (tmp_path / "none").exists()
