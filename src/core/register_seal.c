@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "core/register_record.h"
+#include "core/register_page.h"
 #include "core/sealed.h"
 
-enum { BATCH = 500, TRIES = 5, PLACE_MAX = 4096 };
+enum { BATCH = 500, TRIES = 5, LESS_BITS = 2 /* each try takes a quarter of the one before */, PLACE_MAX = 4096 };
 
 struct lt_register_sealer {
     struct lt_store *store;
@@ -25,12 +25,14 @@ struct lt_register_sealer {
     size_t known_n;
     struct lt_keyring *ring;        /* of a round */
     struct lt_register_reader *reader;
+    struct lt_register_page *page;
     struct lt_arena *arena;
 };
 
 struct item {
     struct lt_register_entry entry;
-    bool drop; /* nothing to chain: it is there already, or its call was removed by age */
+    bool begun; /* its call is in the chain */
+    bool drop;  /* nothing to chain: it is there already, or its call was removed by age */
 };
 
 /* ---- does it fit what is known outside of the database? ---- */
@@ -98,82 +100,72 @@ static void append_break(struct lt_register_sealer *s, struct lt_tx *tx, struct 
 
 /* ---- a batch ---- */
 
-static enum lt_code read_item(struct lt_register_sealer *s, struct item *item, bool begin_there, struct lt_error *err)
-{
-    struct lt_register_entry *e = &item->entry;
-    struct lt_register_record record;
-    if (lt_register_read(s->reader, e->kind, e->call_id, e->through, &record, err))
-        return err->code;
-    item->drop = !record.there && !begin_there;
-    e->site_id = record.site_id;
-    e->has_call = true;
-    e->salted = true;
-    lt_random(e->salt, LT_REGISTER_HASH);
-    lt_register_meta_hash(record.meta, e->meta_hash);
-    lt_register_content_hash(e->salt, record.content, e->content_hash);
-    return LT_OK;
-}
-
 static void set_call(struct lt_register_entry *e, struct lt_str id)
 {
+    e->has_call = true;
     if (id.n == sizeof(e->call_id.b))
         memcpy(e->call_id.b, id.p, id.n);
 }
 
-static enum lt_code read_pending(struct lt_register_sealer *s, struct item *items, size_t *ret_n, struct lt_error *err)
+static void hash_record(struct lt_register_sealer *s, struct item *item)
+{
+    struct lt_register_entry *e = &item->entry;
+    struct lt_register_record record;
+    if (e->kind == LT_REGISTER_ERASED) {
+        struct lt_register_salts salts = lt_register_page_salts(s->page, e->call_id);
+        e->through = salts.lost;
+        item->drop = !salts.begun || salts.erased;
+    }
+    lt_register_page_record(s->page, e, &record);
+    item->drop = item->drop || (!record.there && !item->begun && e->kind != LT_REGISTER_ERASED);
+    e->site_id = record.site_id;
+    lt_random(e->salt, LT_REGISTER_HASH);
+    lt_register_meta_hash(record.meta, e->meta_hash);
+    lt_register_content_hash(e->salt, record.content, e->content_hash);
+}
+
+static enum lt_code read_records(struct lt_register_sealer *s, struct item *items, size_t n, struct lt_error *err)
+{
+    struct lt_register_entry *entries = LT_NEW_ARRAY(s->arena, struct lt_register_entry, n);
+    for (size_t i = 0; i < n; i++) {
+        entries[i] = items[i].entry;
+        entries[i].has_call = !items[i].drop;
+    }
+    for (size_t i = 0, end; i < n; i = end) {
+        if (lt_register_page_read(s->page, entries + i, n - i, &end, err))
+            return err->code;
+        for (end += i; i < end; i++)
+            if (!items[i].drop)
+                hash_record(s, &items[i]);
+    }
+    return LT_OK;
+}
+
+static enum lt_code find_pending(struct lt_register_sealer *s, int64_t max, struct item *items, size_t *ret_n, struct lt_error *err)
 {
     struct lt_rows r;
-    if (lt_store_query(s->store, s->arena,
-                       "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
-                       " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
-                       " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT 500",
-                       NULL, 0, BATCH, &r, err))
+    if (LT_QUERY(s->store, s->arena, &r, err,
+                 "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
+                 " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
+                 " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT $1", LT_INT(max)))
         return err->code;
     for (size_t i = 0; i < r.rows; i++) {
-        struct item *item = &items[i];
-        *item = (struct item){.entry = {.kind = lt_rows_int(&r, i, 1), .through = -1}};
-        set_call(&item->entry, lt_rows_str(&r, i, 0));
-        if (lt_rows_at(&r, i, 2)->type != LT_V_NULL)
-            item->drop = true;
-        else if (read_item(s, item, lt_rows_at(&r, i, 3)->type != LT_V_NULL, err))
-            return err->code;
+        items[i] = (struct item){.entry = {.kind = lt_rows_int(&r, i, 1), .through = -1, .salted = true},
+                                 .drop = lt_rows_at(&r, i, 2)->type != LT_V_NULL, .begun = lt_rows_at(&r, i, 3)->type != LT_V_NULL};
+        set_call(&items[i].entry, lt_rows_str(&r, i, 0));
     }
     *ret_n = r.rows;
     return LT_OK;
 }
 
-/* Which of the call's entries have lost their salt; *ret_sealed: there is one of the erasure already. */
-static enum lt_code erased_kinds(struct lt_register_sealer *s, struct lt_register_entry *e, bool *ret_begun, bool *ret_sealed, struct lt_error *err)
+static enum lt_code find_erasures(struct lt_register_sealer *s, int64_t max, struct item *items, size_t *ret_n, struct lt_error *err)
 {
     struct lt_rows r;
-    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT kind, salt FROM register_seal WHERE call_id = $1", LT_BLOB(e->call_id.b, 16)))
-        return err->code;
-    e->through = 0;
-    *ret_begun = *ret_sealed = false;
-    for (size_t i = 0; i < r.rows; i++) {
-        int64_t kind = lt_rows_int(&r, i, 0);
-        *ret_begun = *ret_begun || kind == LT_REGISTER_BEGIN;
-        *ret_sealed = *ret_sealed || kind == LT_REGISTER_ERASED;
-        if (kind <= LT_REGISTER_TOOLS && lt_rows_at(&r, i, 1)->type == LT_V_NULL)
-            e->through |= INT64_C(1) << kind;
-    }
-    return LT_OK;
-}
-
-static enum lt_code read_erasures(struct lt_register_sealer *s, struct item *items, size_t *ret_n, struct lt_error *err)
-{
-    struct lt_rows r;
-    if (lt_store_query(s->store, s->arena, "SELECT call_id FROM register_erasure WHERE sealed = 0 ORDER BY call_id LIMIT 500", NULL, 0, BATCH, &r,
-                       err))
+    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT call_id FROM register_erasure WHERE sealed = 0 ORDER BY call_id LIMIT $1", LT_INT(max)))
         return err->code;
     for (size_t i = 0; i < r.rows; i++) {
-        struct item *item = &items[i];
-        bool begun, sealed;
-        *item = (struct item){.entry = {.kind = LT_REGISTER_ERASED}};
-        set_call(&item->entry, lt_rows_str(&r, i, 0));
-        if (erased_kinds(s, &item->entry, &begun, &sealed, err) || read_item(s, item, true, err))
-            return err->code;
-        item->drop = !begun || sealed;
+        items[i] = (struct item){.entry = {.kind = LT_REGISTER_ERASED, .through = -1, .salted = true}};
+        set_call(&items[i].entry, lt_rows_str(&r, i, 0));
     }
     *ret_n = r.rows;
     return LT_OK;
@@ -217,27 +209,37 @@ static void forget_pending(struct lt_tx *tx, const struct item *item)
         LT_TX(tx, "DELETE FROM register_pending WHERE call_id = $1 AND kind = $2", LT_BLOB(e->call_id.b, 16), LT_INT(e->kind));
 }
 
-/* An erasure that came since the content was read would leave a hash of what is gone: then the unit fails, and all is read again. */
-static enum lt_code guard(struct lt_register_sealer *s, struct lt_tx *tx, struct lt_error *err)
+/*
+ * An erasure that came since the content was read would leave a hash of what is gone: then the unit fails, and all is read again. Only erasures of calls
+ * that are read matter, which lie between the first and the last of the pending ones. Before they are read.
+ */
+static enum lt_code guard(struct lt_register_sealer *s, struct lt_tx *tx, const struct item *pending, size_t n, struct lt_error *err)
 {
     struct lt_rows r;
     if (s->lease) /* its row is locked first: what is counted below is then what is there at the commit, as erasers shut the holder out */
         lt_sole_expect(s->lease, tx);
-    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT COUNT(*) FROM register_erasure WHERE sealed = 0"))
+    if (n == 0)
+        return LT_OK;
+    const struct lt_value first = LT_BLOB(pending[0].entry.call_id.b, 16), last = LT_BLOB(pending[n - 1].entry.call_id.b, 16);
+    if (LT_QUERY(s->store, s->arena, &r, err, "SELECT COUNT(*) FROM register_erasure WHERE sealed = 0 AND call_id >= $1 AND call_id <= $2", first, last))
         return err->code;
-    LT_TX(tx, "UPDATE meta SET value = value WHERE name = 'generation' AND (SELECT COUNT(*) FROM register_erasure WHERE sealed = 0) = $1",
-          LT_INT(lt_rows_int(&r, 0, 0)));
+    LT_TX(tx,
+          "UPDATE meta SET value = value WHERE name = 'generation' AND"
+          " (SELECT COUNT(*) FROM register_erasure WHERE sealed = 0 AND call_id >= $1 AND call_id <= $2) = $3",
+          first, last, LT_INT(lt_rows_int(&r, 0, 0)));
     lt_tx_expect(tx, 1);
     return LT_OK;
 }
 
-static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, size_t *ret_items, size_t *ret_added, struct lt_error *err)
+static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, int64_t max, size_t *ret_items, size_t *ret_added, struct lt_error *err)
 {
-    struct item *items = LT_NEW_ARRAY(s->arena, struct item, 2 * BATCH);
+    struct item *items = LT_NEW_ARRAY(s->arena, struct item, 2 * (size_t)max);
     size_t n, erasures;
-    if (guard(s, tx, err) || read_pending(s, items, &n, err) || read_erasures(s, items + n, &erasures, err))
+    if (find_pending(s, max, items, &n, err) || guard(s, tx, items, n, err) || find_erasures(s, max, items + n, &erasures, err))
         return err->code;
     n += erasures;
+    if (read_records(s, items, n, err))
+        return err->code;
     qsort(items, n, sizeof(*items), by_site);
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && items[end].entry.site_id == items[i].entry.site_id; end++)
@@ -252,11 +254,11 @@ static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, s
 }
 
 /* *ret_items: that were pending, 0 when all is done. */
-static enum lt_code seal_batch(struct lt_register_sealer *s, size_t *ret_items, size_t *ret_added, struct lt_error *err)
+static enum lt_code seal_batch(struct lt_register_sealer *s, int64_t max, size_t *ret_items, size_t *ret_added, struct lt_error *err)
 {
     s->arena = lt_arena_new();
     struct lt_tx *tx = lt_tx_new();
-    enum lt_code rc = fill_batch(s, tx, ret_items, ret_added, err);
+    enum lt_code rc = fill_batch(s, tx, max, ret_items, ret_added, err);
     if (rc || *ret_items == 0)
         lt_tx_discard(tx);
     else
@@ -376,9 +378,9 @@ static enum lt_code seal_all(struct lt_register_sealer *s, const _Atomic bool *s
 {
     for (int tries = 0; !stop || !atomic_load(stop);) {
         size_t items = 0, added = 0;
-        enum lt_code rc = seal_batch(s, &items, &added, err);
+        enum lt_code rc = seal_batch(s, BATCH >> LESS_BITS * tries, &items, &added, err);
         if (rc == LT_ECONFLICT && ++tries < TRIES)
-            continue; /* somebody else has moved a chain, or erased something: look again */
+            continue; /* somebody else has moved a chain, or erased something: look again, at less */
         if (rc)
             return lt_error_wrap(err, "sealing the register");
         if (items == 0)
@@ -430,10 +432,14 @@ enum lt_code lt_register_seal(struct lt_register_sealer *s, const _Atomic bool *
     if (lt_secrets_ring(s->store, true, &s->ring, err))
         return err->code;
     rc = lt_register_reader_new(s->store, &s->reader, err); /* anew: actions may have come */
-    if (!rc)
+    if (!rc) {
+        s->page = lt_register_page_new(s->reader);
         rc = seal_round(s, stop, ret_n, err);
+    }
+    lt_register_page_free(s->page);
     lt_register_reader_free(s->reader);
     lt_keyring_free(s->ring);
+    s->page = NULL;
     s->reader = NULL;
     s->ring = NULL;
     return rc;

@@ -45,35 +45,26 @@ static enum lt_code call_has(struct lt_verify *v, const char *sql, struct lt_uui
 
 /* ---- one record ---- */
 
-/* The erasure x is to be chained yet, or its entry says that it has taken the salt of that kind (a bit). */
-#define ERASURE_HAS(bit) \
-    "x.sealed = 0 OR EXISTS (SELECT 1 FROM register_seal y WHERE y.call_id = x.call_id AND y.kind = 4 AND (y.through & " bit ") <> 0)"
-
 enum outcome { RIGHT, GONE /* with its call, by age */, DELETED, META, CONTENT, NO_SALT, NOT_BLANK, BAD_KIND };
 
-static enum lt_code without_salt(struct lt_verify *v, const struct lt_register_entry *e, const struct lt_register_record *record, enum outcome *ret,
+static enum outcome without_salt(const struct lt_register_page *page, const struct lt_register_entry *e, const struct lt_register_record *record,
                                  bool *ret_erased)
 {
-    const struct lt_value values[] = {LT_BLOB(e->call_id.b, 16), LT_INT(INT64_C(1) << e->kind)};
-    if (there(v, "SELECT 1 FROM register_erasure x WHERE x.call_id = $1 AND (" ERASURE_HAS("$2") ")", values, 2, ret_erased))
-        return v->err->code;
+    *ret_erased = lt_register_page_erased(page, e->call_id, e->kind);
     if (*ret_erased)
-        *ret = e->kind == LT_REGISTER_ERASED ? NO_SALT : RIGHT; /* what is left of it stands under the entry of its erasure */
-    else if (e->kind != LT_REGISTER_END && e->kind != LT_REGISTER_TOOLS)
-        *ret = NO_SALT;
-    else
-        *ret = record->blank ? RIGHT : NOT_BLANK;
-    return LT_OK;
+        return e->kind == LT_REGISTER_ERASED ? NO_SALT : RIGHT; /* what is left of it stands under the entry of its erasure */
+    if (e->kind != LT_REGISTER_END && e->kind != LT_REGISTER_TOOLS)
+        return NO_SALT;
+    return record->blank ? RIGHT : NOT_BLANK;
 }
 
-static enum lt_code compare(struct lt_verify *v, const struct lt_register_entry *e, enum outcome *ret, bool *ret_erased)
+static enum lt_code compare(struct lt_verify *v, struct lt_register_page *page, const struct lt_register_entry *e, enum outcome *ret, bool *ret_erased)
 {
     struct lt_register_record record;
     uint8_t hash[LT_REGISTER_HASH];
     bool begun;
     *ret_erased = false;
-    if (lt_register_read(v->reader, e->kind, e->call_id, e->through, &record, v->err))
-        return v->err->code;
+    lt_register_page_record(page, e, &record);
     if (!record.there) {
         if (call_has(v, "SELECT 1 FROM register_seal WHERE call_id = $1 AND kind = 1", e->call_id, &begun))
             return v->err->code;
@@ -85,34 +76,45 @@ static enum lt_code compare(struct lt_verify *v, const struct lt_register_entry 
         *ret = META;
         return LT_OK;
     }
-    if (!e->salted)
-        return without_salt(v, e, &record, ret, ret_erased);
+    if (!e->salted) {
+        *ret = without_salt(page, e, &record, ret_erased);
+        return LT_OK;
+    }
     lt_register_content_hash(e->salt, record.content, hash);
     *ret = memcmp(hash, e->content_hash, sizeof(hash)) == 0 ? RIGHT : CONTENT;
     return LT_OK;
 }
 
+/* The entry as it is now, and its record, which is read behind it. *ret_gone: by age, with its call. */
+static enum lt_code read_again(struct lt_verify *v, struct lt_register_entry *e, bool *ret_gone)
+{
+    struct lt_arena *arena = lt_arena_new();
+    struct lt_rows r;
+    size_t n;
+    enum lt_code rc = LT_QUERY(v->check->store, arena, &r, v->err, ENTRY "seq = $2", LT_INT(e->site_id), LT_INT(e->seq));
+    bool there = !rc && r.rows > 0;
+    if (there)
+        lt_register_read_entry(&r, 0, e);
+    lt_arena_free(arena);
+    if (!rc && !there)
+        rc = lt_verify_anchor(v);
+    *ret_gone = !rc && !there && e->seq <= v->anchor.seq;
+    return rc || *ret_gone ? rc : lt_register_page_read(v->again, e, 1, &n, v->err);
+}
+
 /* Erasing and retention may go on beside us: what seems wrong is looked at again, from its entry on. */
 static enum lt_code look(struct lt_verify *v, struct lt_register_entry *e, enum outcome *ret, bool *ret_erased)
 {
-    for (int looks = 0; looks < LOOKS; looks++) {
-        if (compare(v, e, ret, ret_erased))
+    if (compare(v, v->page, e, ret, ret_erased))
+        return v->err->code;
+    for (int looks = 1; looks < LOOKS && *ret != RIGHT && *ret != GONE; looks++) {
+        bool gone;
+        if (read_again(v, e, &gone))
             return v->err->code;
-        if (*ret == RIGHT || *ret == GONE)
-            return LT_OK;
-        struct lt_arena *arena = lt_arena_new();
-        struct lt_rows r;
-        enum lt_code rc = LT_QUERY(v->check->store, arena, &r, v->err, ENTRY "seq = $2", LT_INT(e->site_id), LT_INT(e->seq));
-        bool gone = !rc && r.rows == 0;
-        if (!rc && r.rows > 0)
-            lt_register_read_entry(&r, 0, e);
-        lt_arena_free(arena);
-        if (rc || (gone && lt_verify_anchor(v)))
-            return v->err->code;
-        if (gone && e->seq <= v->anchor.seq) {
+        if (gone)
             *ret = GONE;
-            return LT_OK;
-        }
+        else if (compare(v, v->again, e, ret, ret_erased))
+            return v->err->code;
     }
     return LT_OK;
 }
@@ -231,17 +233,30 @@ static enum lt_code check_entry(struct lt_verify *v, struct lt_register_entry *e
     return check_record(v, e);
 }
 
+/* The entries, and what belongs to them, a page after the other. */
+static enum lt_code check_entries(struct lt_verify *v, struct lt_register_entry *entries, size_t n)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        if (lt_register_page_read(v->page, entries + i, n - i, &end, v->err))
+            return v->err->code;
+        for (end += i; i < end; i++)
+            if (check_entry(v, &entries[i]))
+                return v->err->code;
+    }
+    return LT_OK;
+}
+
 static enum lt_code walk_chain(struct lt_verify *v)
 {
     for (bool more = true; more;) {
         struct lt_arena *arena = lt_arena_new();
         struct lt_rows r;
         enum lt_code rc = LT_QUERY(v->check->store, arena, &r, v->err, ENTRY "seq > $2 ORDER BY seq LIMIT 500", LT_INT(v->site_id), LT_INT(v->seq));
-        for (size_t i = 0; !rc && i < r.rows; i++) {
-            struct lt_register_entry e;
-            lt_register_read_entry(&r, i, &e);
-            rc = check_entry(v, &e);
-        }
+        struct lt_register_entry *entries = LT_NEW_ARRAY(arena, struct lt_register_entry, rc ? 0 : r.rows);
+        for (size_t i = 0; !rc && i < r.rows; i++)
+            lt_register_read_entry(&r, i, &entries[i]);
+        if (!rc)
+            rc = check_entries(v, entries, r.rows);
         more = !rc && r.rows == PAGE;
         lt_arena_free(arena);
         if (rc)
@@ -278,8 +293,9 @@ static enum lt_code tell_unexplained(struct lt_verify *v)
         enum lt_code rc = LT_QUERY(v->check->store, arena, &r, v->err,
                                    "SELECT s.seq, s.call_id FROM register_seal s WHERE s.site_id = $1 AND s.seq >= $2 AND s.seq < $3 AND s.salt"
                                    " IS NULL"
-                                   " AND s.kind IN (2, 3) AND NOT EXISTS (SELECT 1 FROM register_erasure x WHERE x.call_id = s.call_id AND ("
-                                   ERASURE_HAS("(1 << s.kind)") "))",
+                                   " AND s.kind IN (2, 3) AND NOT EXISTS (SELECT 1 FROM register_erasure x WHERE x.call_id = s.call_id AND"
+                                   " (x.sealed = 0 OR EXISTS (SELECT 1 FROM register_seal y WHERE y.call_id = x.call_id AND y.kind = 4"
+                                   " AND (y.through & CASE s.kind WHEN 2 THEN 4 ELSE 8 END) <> 0)))", /* the kind's bit; no shift: PostgreSQL has none by a BIGINT */
                                    LT_INT(v->site_id), LT_INT(from), LT_INT(from + PAGE));
         for (size_t i = 0; !rc && i < r.rows; i++) {
             struct lt_uuid call = {{0}};
@@ -392,8 +408,13 @@ enum lt_code lt_register_verify(const struct lt_register_check *check, struct lt
     *v = (struct lt_verify){.check = check, .verdict = ret, .err = err};
     lt_secrets_ring(check->store, false, &v->ring, &no_ring);
     enum lt_code rc = lt_register_reader_new(check->store, &v->reader, err);
-    if (!rc)
+    if (!rc) {
+        v->page = lt_register_page_new(v->reader);
+        v->again = lt_register_page_new(v->reader);
         rc = verify(v, arena);
+    }
+    lt_register_page_free(v->page);
+    lt_register_page_free(v->again);
     lt_register_reader_free(v->reader);
     lt_keyring_free(v->ring);
     lt_arena_free(arena);

@@ -1,6 +1,6 @@
 /* Shared by register_verify*.c only. */
 #pragma once
-#include "core/register_record.h"
+#include "core/register_page.h"
 #include "core/register_verify.h"
 
 enum { LT_VERIFY_BAD_MAX = 64 };
@@ -10,6 +10,7 @@ struct lt_verify {
     struct lt_register_verdict *verdict;
     struct lt_keyring *ring;                  /* NULL: there is none */
     struct lt_register_reader *reader;
+    struct lt_register_page *page, *again;    /* of the entries that are walked; of one that is looked at once more */
     struct lt_error *err;
     /* of the site */
     int64_t site_id;
