@@ -248,7 +248,7 @@ def contents(folder):
             with contextlib.suppress(FileNotFoundError):
                 found[path] = path.read_bytes()
     if database.SERVER:  # what lies in lectern.db otherwise
-        found |= {path.parent / "lectern.db": database.stored(path.parent) for path in names if path.name == "lectern.lock"}
+        found |= {f / "lectern.db": database.stored(f) for f in {path.parent for path in names} if database.there(f)}
     return sorted(found.items())
 
 

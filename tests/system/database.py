@@ -65,6 +65,13 @@ def make(data, binary):
             cursor.execute(f"CREATE DATABASE {name_of(data)} TEMPLATE {template(cursor, binary)}")
 
 
+def there(data):
+    """Is there a database on the server for this folder?"""
+    with admin() as server, server.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name_of(data)])
+        return cursor.fetchone() is not None
+
+
 def drop(below=None):
     """Drops what this process's tests have made: all of it, or what belongs to data directories below a folder."""
     if not MADE or not os.path.exists(MADE):
