@@ -274,14 +274,15 @@ def task(daemon, user="u1"):
 
 def test_tasks_of_a_killed_process_are_taken_over_and_end_once(pair, upstream):
     profile(pair)
-    upstream.default = "chunks?n=40&delay_ms=50"
+    upstream.default = "chunks?n=80&delay_ms=50"
     a, b = pair.all
-    for i in range(12):
+    for i in range(24):  # more than the 16 that one process runs at once
         task(a, f"u{i}")
     wait_until(lambda: len(pair.rows("SELECT DISTINCT process FROM workflow_task WHERE state = 'running'")) == 2, what="work for both")
     a.stop(signal.SIGKILL)
-    wait_until(lambda: pair.rows("SELECT COUNT(*) FROM workflow_task WHERE state = 'completed'") == [(12,)], timeout=120, what="all tasks")
-    assert pair.rows("SELECT COUNT(*), COUNT(DISTINCT task_id) FROM workflow_task_result") == [(12, 12)]
+    wait_until(lambda: pair.rows("SELECT COUNT(*) FROM workflow_task WHERE state = 'completed'") == [(24,)], timeout=120, what="all tasks")
+    assert pair.rows("SELECT COUNT(*), COUNT(DISTINCT task_id) FROM workflow_task_result") == [(24, 24)]
+    assert [p["state"] for p in pair.processes() if p["pid"] == a.process.pid] == ["dead"]
 
 
 def test_a_task_is_cancelled_at_another_process(pair, upstream):
