@@ -235,6 +235,14 @@ void lt_charge_record_again(struct lt_charge *c, struct lt_tx *tx)
         add_row(c, h, tx);
 }
 
+void lt_charge_record_whole(struct lt_charge *c, struct lt_tx *tx)
+{
+    for (struct lt_held *h = c->list; h; h = h->next) {
+        h->last = h->written;
+        add_row(c, h, tx);
+    }
+}
+
 /* ---- start-up, tidying ---- */
 
 enum { PAGE = 10000 };

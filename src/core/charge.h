@@ -51,6 +51,8 @@ void lt_charge_record(struct lt_charge *charge, struct lt_tx *tx);
 
 /* The unit that it was added to last has failed: adds the same to another one. */
 void lt_charge_record_again(struct lt_charge *charge, struct lt_tx *tx);
+/* So have all units that it was added to: adds all of it to another one. */
+void lt_charge_record_whole(struct lt_charge *charge, struct lt_tx *tx);
 
 /* Start-up: what the store knows of all counters. */
 enum lt_code lt_charge_load(struct lt_store *store, struct lt_ledger *ledger, struct lt_error *err);

@@ -15,7 +15,7 @@ void lt_process_checkpoint(struct lt_process *c)
         return;
     struct lt_tx *tx = lt_tx_new();
     struct lt_str piece = {c->shown.p + c->checkpointed, c->shown.n - c->checkpointed};
-    lt_record_checkpoint(tx, c->result->id, ++c->checkpoints, piece);
+    lt_record_checkpoint(tx, c->result->id, ++c->checkpoints, piece, c->begun_by);
     lt_store_post(c->manager->store, tx);
     c->checkpointed = c->shown.n;
 }

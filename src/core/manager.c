@@ -113,6 +113,7 @@ enum lt_code lt_manager_end_left(struct lt_manager *m, struct lt_error *err)
 
 void lt_manager_lost(struct lt_manager *m)
 {
+    atomic_store(&m->lost_at, lt_now_ms());
     lt_calls_lost(&m->calls);
 }
 
@@ -142,7 +143,12 @@ struct lt_stops *lt_manager_stops(struct lt_manager *m)
 
 enum lt_code lt_run_stopped(struct lt_manager *m, const struct lt_running *running, struct lt_error *err)
 {
-    return running->stopped ? lt_stops_fail(m->stops, running->site_id, err) : LT_OK;
+    struct lt_uuid later = lt_uuid_first_at(atomic_load(&m->lost_at) + 1);
+    if (running->stopped)
+        return lt_stops_fail(m->stops, running->site_id, err);
+    if (lt_fiber_cancelled() && memcmp(running->id.b, later.b, sizeof(later.b)) < 0)
+        return lt_fail(err, LT_EINTERRUPTED, "others took this process for dead, so it broke off what it ran");
+    return LT_OK;
 }
 
 struct lt_ledger *lt_manager_ledger(struct lt_manager *m)

@@ -167,7 +167,7 @@ struct lt_running; /* core/calls.h */
  */
 void lt_run_enter(struct lt_manager *manager, struct lt_uuid id, const struct lt_caller *caller, struct lt_running *running);
 void lt_run_leave(struct lt_manager *manager, struct lt_running *running);
-/* Was it cancelled by an emergency stop (core/stop.h)? LT_ESTOPPED then, with what is to be said of it; else LT_OK. Its fiber. */
+/* Was it cancelled by an emergency stop (core/stop.h), or by lt_manager_lost()? LT_ESTOPPED, LT_EINTERRUPTED then, with what to say; else LT_OK. Its fiber. */
 enum lt_code lt_run_stopped(struct lt_manager *manager, const struct lt_running *running, struct lt_error *err);
 /* Reads the emergency stops: to be called five times a second (struct lt_stop_watch), and after this process has changed one. Fiber or start-up. */
 enum lt_code lt_manager_look_at_stops(struct lt_manager *manager, struct lt_error *err);

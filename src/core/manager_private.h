@@ -29,6 +29,7 @@ struct lt_manager {
     struct lt_arena *arena; /* compiled schemas, SQL texts */
     const struct lt_action_state *_Atomic actions;
     struct lt_calls calls;
+    _Atomic int64_t lost_at;   /* ms; this process was taken for dead, and what it ran was broken off; 0: never */
     struct lt_refusals refusals;
     struct lt_unended unended;
     struct lt_stops *stops;
@@ -64,6 +65,7 @@ struct lt_process {
     struct lt_running running; /* first use: from begin to end in the table */
     struct lt_commit begin;
     bool begun;                /* the begin record is durable */
+    int64_t begun_by;          /* number of the process among those on its database; 0: there are no others */
     struct lt_buf raw;         /* the present attempt's answer as the vendor gives it, where it is not shown as it comes */
     struct lt_buf shown;       /* what on_text was given */
     struct lt_buf clean;       /* a piece on its way from raw to shown */

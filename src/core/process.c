@@ -42,6 +42,7 @@ static APART enum lt_code begin(struct lt_process *c, struct lt_error *err)
 {
     const struct lt_call_request *q = c->request;
     struct lt_tx *tx = lt_tx_new();
+    c->begun_by = lt_store_is_postgres(c->manager->store) ? lt_store_process(c->manager->store) : 0;
     lt_record_begin(tx, &(struct lt_record_begin){c->result->id, q->caller, q->place, q->action, c->result->created_at,
                                                  lt_store_process_value(c->manager->store)});
     lt_charge_record(&c->charge, tx);
@@ -68,7 +69,9 @@ static bool is_cancelled(enum lt_code code)
 
 static const char *end_state(const struct lt_call_result *r)
 {
-    return r->success ? "completed" : is_cancelled(r->error.code) ? "cancelled" : "failed";
+    if (r->success)
+        return "completed";
+    return is_cancelled(r->error.code) ? "cancelled" : r->error.code == LT_EINTERRUPTED ? "interrupted" : "failed";
 }
 
 /* What other systems are to learn of the call's end: in its unit, or not at all. */
@@ -136,7 +139,7 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
     enum lt_code rc = lt_store_write(c->manager->store, tx, err);
     /* The begin was queued before the end, so it is decided by now; its memory may go. */
     struct lt_error begin_err;
-    if (lt_commit_wait(&c->begin, &begin_err) && rc == LT_OK) {
+    if (lt_commit_wait(&c->begin, &begin_err) && (rc == LT_OK || rc == LT_ECONFLICT)) {
         *err = begin_err;
         rc = err->code;
     }
@@ -151,6 +154,11 @@ static void end_anyway(struct lt_process *c)
 {
     struct lt_call_result *r = c->result;
     struct lt_tx *tx = lt_tx_new();
+    if (c->begin.err.code) { /* the register knows nothing of the call; its limits do */
+        lt_charge_record_whole(&c->charge, tx);
+        lt_store_post(c->manager->store, tx);
+        return;
+    }
     lt_record_end(tx, r->id,
                   &(struct lt_record_end){.state = "failed",
                                           .error = &r->error,

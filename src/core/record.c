@@ -43,11 +43,12 @@ void lt_record_end(struct lt_tx *tx, struct lt_uuid id, const struct lt_record_e
 {
     LT_TX(tx,
           "INSERT INTO ai_call_end (call_id, state, code, detail, instance_id, model, prompt_tokens, completion_tokens, total_tokens,"
-          " partial, completed_at, cost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+          " partial, completed_at, cost) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM ai_call WHERE id = $1",
           LT_BLOB(id.b, 16), LT_TEXTZ(e->state), LT_TEXTZ(e->error->code == LT_OK ? "" : lt_code_name(e->error->code)),
           LT_TEXTZ(e->with_content ? e->error->detail : ""), LT_INT(e->instance_id), lt_value_text(e->model),
           lt_value_known_int(e->usage.prompt_tokens), lt_value_known_int(e->usage.completion_tokens), lt_value_known_int(e->usage.total_tokens),
           e->with_content ? lt_value_text(e->partial) : LT_TEXT(LT_STR("")), LT_INT(e->at), lt_value_known_int(e->cost));
+    lt_tx_expect(tx, 1); /* a begin that failed has no end either */
     pend(tx, id, LT_REGISTER_END);
 }
 
@@ -85,10 +86,17 @@ void lt_record_content(struct lt_tx *tx, const struct lt_action_state *state, co
     lt_tx_add(tx, state->insert_sql, values, 1 + state->columns_n);
 }
 
-void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_str piece)
+/* Who takes a process for dead changes its row and waits for who holds it here; so no checkpoint joins a call whose end was sealed without it. */
+void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_str piece, int64_t process)
 {
-    LT_TX(tx, "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) VALUES ($1, $2, $3, $4)", LT_BLOB(id.b, 16), LT_INT(n),
-          LT_TEXT(piece), LT_INT(lt_now_ms()));
+    if (process == 0)
+        LT_TX(tx, "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) VALUES ($1, $2, $3, $4)", LT_BLOB(id.b, 16), LT_INT(n),
+              LT_TEXT(piece), LT_INT(lt_now_ms()));
+    else
+        LT_TX(tx,
+              "INSERT INTO ai_call_checkpoint (call_id, n, text, created_at) SELECT $1, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT)"
+              " FROM process WHERE id = $5 AND dead_at = 0 FOR SHARE",
+              LT_BLOB(id.b, 16), LT_INT(n), LT_TEXT(piece), LT_INT(lt_now_ms()), LT_INT(process));
 }
 
 static bool has_column(struct lt_store *store, struct lt_arena *arena, const char *action, const char *column)

@@ -41,7 +41,8 @@ void lt_record_tools(struct lt_tx *tx, struct lt_uuid id, const struct lt_record
 /* The row of ai_action_<name>. */
 void lt_record_content(struct lt_tx *tx, const struct lt_action_state *action, const struct lt_action_call *call,
                        const struct lt_neutral_result *result);
-void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_str text);
+/* `process`: the one that runs the call, where others may take it for dead and end the call: then nothing is written any more; 0: there are no others. */
+void lt_record_checkpoint(struct lt_tx *tx, struct lt_uuid id, int n, struct lt_str text, int64_t process);
 
 /* Start-up: creates missing ai_action_<name> tables (and columns that a newer program added). */
 enum lt_code lt_record_create_table(struct lt_store *store, const struct lt_action *action, struct lt_error *err);

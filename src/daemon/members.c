@@ -199,8 +199,12 @@ static void run(void *daemon)
     lt_fiber_set_name("registry of processes");
     s->steady_ms = s->beat_ms = lt_mono_ms();
     unsigned looks = 0;
+    uint64_t looked_ms = s->beat_ms;
     do {
-        enum lt_code rc = looks++ % BEAT_EVERY == 0 ? beat(d, &err) : LT_OK;
+        uint64_t now = lt_mono_ms();
+        bool paused = now - looked_ms >= LT_MEMBER_BEAT_MS; /* then others may have taken it for dead meanwhile */
+        looked_ms = now;
+        enum lt_code rc = looks++ % BEAT_EVERY == 0 || paused ? beat(d, &err) : LT_OK;
         if (rc == LT_OK)
             rc = listen_to_others(d, &err);
         bool failed = rc && !lt_fiber_cancelled();
