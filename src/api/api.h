@@ -66,3 +66,5 @@ void lt_api_not_ready(struct lt_api *api);
 void lt_api_drain(struct lt_api *api);
 /* Any thread, about twice a second: drops the logs of streams that ended more than a minute ago. */
 void lt_api_tick(struct lt_api *api);
+/* Keys of idempotency whose answer could not be kept, once the store writes again. About once a second by a daemon; one load when there is none. Fiber. */
+void lt_api_keep_left(struct lt_api *api);

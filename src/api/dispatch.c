@@ -12,6 +12,7 @@
 #include "api/mcp.h"
 #include "api/ollama.h"
 #include "api/sign_in.h"
+#include "api/unkept.h"
 #include "core/span.h"
 #include "io/fiber.h"
 #include "io/jwks_cache.h"
@@ -40,6 +41,7 @@ enum lt_code lt_api_new(const struct lt_api_options *options, struct lt_api **re
     api->scopes = lt_scopes_new(options->store);
     api->keys = lt_jwks_cache_new(&(struct lt_jwks_cache_options){.tls = options->tls});
     api->sign_ins = lt_sign_ins_new(&(struct lt_sign_ins_options){options->sign_in_failures, options->sign_in_pause_s});
+    api->unkept = lt_unkept_new();
     *ret = api;
     return LT_OK;
 }
@@ -53,6 +55,7 @@ void lt_api_free(struct lt_api *api)
     lt_scopes_free(api->scopes);
     lt_jwks_cache_free(api->keys);
     lt_sign_ins_free(api->sign_ins);
+    lt_unkept_free(api->unkept);
     lt_arena_free(api->arena);
 }
 
@@ -73,6 +76,12 @@ void lt_api_tick(struct lt_api *api)
     lt_streams_sweep(api->streams);
     if (api->ticks++ % SWEEP_KEYS_EVERY == SWEEP_KEYS_EVERY - 1)
         lt_key_sweep(api->options.store);
+}
+
+void lt_api_keep_left(struct lt_api *api)
+{
+    struct lt_error err;
+    lt_unkept_write(api->unkept, api->options.store, &err); /* else the next time */
 }
 
 static enum lt_code find_route(struct lt_request *r, struct lt_error *err)

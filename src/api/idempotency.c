@@ -10,6 +10,7 @@
 #include "api/door.h"
 #include "api/event_stream.h"
 #include "api/idempotency_store.h"
+#include "api/unkept.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/guard.h"
@@ -160,18 +161,28 @@ static struct lt_str place_of(const struct lt_key_id *id, struct lt_arena *arena
     return lt_sealed_place_answer(arena, id->site_id, id->caller, id->name);
 }
 
-static void finish(struct lt_idempotent *k, bool keep)
+/* The key stays in use until that is made up for: it never lets the call be made twice. */
+static bool settle_later(struct lt_idempotent *k, bool keep)
+{
+    return lt_unkept_add(k->r->api->unkept, &k->id, keep ? k->answer.state : LT_STR(""), k->answer.call_id.p ? k->answer.call_id : LT_STR(""));
+}
+
+/* code: what the call came to. With the store away nobody knows yet how the register has it ended. */
+static void finish(struct lt_idempotent *k, bool keep, enum lt_code code)
 {
     struct lt_error err;
     struct lt_store *store = k->r->api->options.store;
     if (k->over)
         return;
     k->over = true;
+    if (code == LT_ESTORE && k->answer.call_id.n > 0 && settle_later(k, keep))
+        return;
     if (!k->r->caller.site->store_content || k->r->trace || k->answer.body.n > LT_KEPT_BODY_MAX)
         k->answer.body = LT_STR_NULL;
     k->answer.body = lt_guard_seal(k->r->caller.site, k->r->arena, k->answer.body, place_of(&k->id, k->r->arena));
-    if (keep ? lt_key_keep(store, &k->id, &k->answer, &err) : lt_key_release(store, &k->id, &err))
-        lt_log_error("api.idempotency", &err); /* the key stays in use: it never lets the call be made twice */
+    enum lt_code rc = keep ? lt_key_keep(store, &k->id, &k->answer, &err) : lt_key_release(store, &k->id, &err);
+    if (rc && (rc != LT_ESTORE || !settle_later(k, keep)))
+        lt_log_error("api.idempotency", &err);
 }
 
 static struct lt_str lines_of(struct lt_request *r, const struct lt_http_field *fields, size_t n)
@@ -196,7 +207,13 @@ void lt_idempotency_answer(struct lt_request *r, int status, const char *type, c
     k->answer.type = lt_str(type ? type : "");
     k->answer.fields = lines_of(r, extra, extra_n);
     k->answer.body = body.p ? body : LT_STR("");
-    finish(k, keep);
+    finish(k, keep, r->refused);
+}
+
+void lt_idempotency_call(struct lt_request *r, const char *call_id)
+{
+    if (r->idempotent && call_id)
+        r->idempotent->answer.call_id = lt_str_copy(r->arena, lt_str(call_id));
 }
 
 void lt_idempotency_stream(struct lt_request *r, struct lt_uuid id)
@@ -220,7 +237,7 @@ void lt_idempotency_last_event(struct lt_request *r, enum lt_code code, struct l
     k->answer.status = 200;
     k->answer.type = code ? LT_STR("error") : LT_STR("done");
     k->answer.body = data;
-    finish(k, worth_keeping(code));
+    finish(k, worth_keeping(code), code);
 }
 
 /* ---- streams that have no log: what was sent is what is sent again ---- */
@@ -243,7 +260,7 @@ static void stream_ends(void *ctx)
 {
     struct lt_idempotent *k = ctx;
     k->answer.body = k->stream.failed ? LT_STR_NULL : k->stream.n > 0 ? lt_buf_str(&k->stream) : LT_STR("");
-    finish(k, true);
+    finish(k, true, LT_OK);
 }
 
 /* ---- answering again ---- */
@@ -317,7 +334,7 @@ static void run_first(struct lt_request *r, struct lt_idempotent *k)
     r->http->tap = &k->tap;
     r->route->handle(r);
     k->answer.state = LT_STR("interrupted"); /* of one that gave no answer, or only a part of it */
-    finish(k, true);
+    finish(k, true, LT_OK);
     r->http->tap = NULL;
     r->idempotent = NULL;
     lt_buf_free(&k->stream);

@@ -22,6 +22,8 @@ void lt_idempotency_run(struct lt_request *r);
 
 /* An answer in one piece goes out next. */
 void lt_idempotency_answer(struct lt_request *r, int status, const char *type, const struct lt_http_field *extra, size_t extra_n, struct lt_str body);
+/* Which call a problem goes out for next. */
+void lt_idempotency_call(struct lt_request *r, const char *call_id);
 /* A stream of events begins that can be followed by its call's id. */
 void lt_idempotency_stream(struct lt_request *r, struct lt_uuid id);
 /* Its last event goes out next: `done`, or with a code `error`. */

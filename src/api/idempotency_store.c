@@ -81,6 +81,21 @@ enum lt_code lt_key_release(struct lt_store *store, const struct lt_key_id *id, 
     return lt_store_write(store, tx, err);
 }
 
+enum lt_code lt_key_settle(struct lt_store *store, const struct lt_key_id *id, struct lt_str call_id, struct lt_error *err)
+{
+    struct lt_uuid call;
+    if (!lt_uuid_parse(call_id, &call))
+        return lt_key_release(store, id, err);
+    struct lt_tx *tx = lt_tx_new();
+    LT_TX(tx,
+          "UPDATE idempotency_key SET state = 'done', form = 'whole', call_id = $1" WHERE_KEY("$2", "$3", "$4") " AND state = 'running'"
+          " AND EXISTS (SELECT 1 FROM ai_call_end e WHERE e.call_id = $5 AND e.state = 'completed')",
+          LT_TEXT(call_id), LT_INT(id->site_id), LT_TEXT(id->caller), LT_TEXT(id->name), LT_BLOB(call.b, 16));
+    LT_TX(tx, "DELETE FROM idempotency_key" WHERE_KEY("$1", "$2", "$3") " AND state = 'running'", LT_INT(id->site_id), LT_TEXT(id->caller),
+          LT_TEXT(id->name));
+    return lt_store_write(store, tx, err);
+}
+
 void lt_key_post_call(struct lt_store *store, const struct lt_key_id *id, const char *call_id)
 {
     struct lt_tx *tx = lt_tx_new();

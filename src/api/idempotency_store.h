@@ -35,6 +35,8 @@ enum lt_code lt_key_find(struct lt_store *store, struct lt_arena *arena, const s
 enum lt_code lt_key_keep(struct lt_store *store, const struct lt_key_id *id, const struct lt_kept *answer, struct lt_error *err);
 /* It is as if the key had not been used. */
 enum lt_code lt_key_release(struct lt_store *store, const struct lt_key_id *id, struct lt_error *err);
+/* The same for one whose call failed with the store away, once the register knows how it ended: if well after all, the answer counts as not kept. */
+enum lt_code lt_key_settle(struct lt_store *store, const struct lt_key_id *id, struct lt_str call_id, struct lt_error *err);
 /* Which call it is; without waiting. */
 void lt_key_post_call(struct lt_store *store, const struct lt_key_id *id, const char *call_id);
 /* Drops what has expired, without waiting. Any thread. */

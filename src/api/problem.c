@@ -6,6 +6,7 @@
 
 #include "api/door.h"
 #include "api/etag.h"
+#include "api/idempotency.h"
 #include "base/log.h"
 #include "core/admin_limit.h"
 #include "core/trace.h"
@@ -124,6 +125,7 @@ void lt_reply_problem(struct lt_request *r, const struct lt_error *err, const ch
     if (lt_etag_again(r, err))
         return;
     r->refused = err->code;
+    lt_idempotency_call(r, call_id);
     if (!call_id && (err->code == LT_EINTERNAL || err->code == LT_ESTORE || err->code == LT_ECONFIG)) /* the manager logs its own */
         lt_log_error("api.fault", err);
     if (door) {

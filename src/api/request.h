@@ -18,6 +18,7 @@ struct lt_scope_context;
 struct lt_scope;
 struct lt_profile;
 struct lt_idempotent;
+struct lt_unkept;
 struct lt_console;
 struct lt_trace;     /* core/trace.h */
 struct lt_mcp_calls; /* mcp.h */
@@ -67,6 +68,7 @@ struct lt_api {
     struct lt_scopes *scopes;
     struct lt_jwks_cache *keys;        /* of token issuers, by the addresses they are read from */
     struct lt_sign_ins *sign_ins;      /* that failed, by client address */
+    struct lt_unkept *unkept;          /* keys of idempotency that the store has yet to be told of */
     int64_t started_at;                /* ms */
     atomic_bool not_ready, draining;
     atomic_uint ticks;

@@ -176,8 +176,8 @@ void lt_daemon_watch(void *daemon)
         if (failed && !failing && lt_store_is_ready(d->engine.store)) /* once for a run of failures; of a database that is away the store tells */
             lt_log_error("config.watch", &err);
         failing = failed;
-        if (!failed)
-            lt_manager_end_left(d->engine.manager, &err); /* else the next time */
+        if (!failed && lt_manager_end_left(d->engine.manager, &err) == LT_OK) /* else the next time */
+            lt_api_keep_left(d->api);
         lt_api_tick(d->api);
         give_back(&burst);
         if (--sweep_in == 0)

@@ -48,15 +48,16 @@ def test_calls_are_refused_while_the_store_is_behind_and_taken_again_at_once(dae
 
 
 def test_a_call_that_ended_while_nothing_could_be_written_ends_late(daemon):
-    """Its client is told so at once; the register has its end as soon as it can, without a new start."""
+    """Its client is told so at once; the register has its end as soon as it can, without a new start, and its key of idempotency is free again."""
     with Upstream() as double:
         add_vendor(daemon, double)
         daemon.cli("site", "set", "demo", "policy_by_lms=true")
         daemon.wait_for_config()
         double.default = "chunks?n=20&delay_ms=100"
         answers = []
-        asker = threading.Thread(target=lambda: answers.append(daemon.request(
-            "POST", "/v1/actions/generate_text", daemon.admin_key, {"user": {"id": "u1", "roles": ["teacher"]}, "input": {"prompt": "Well?"}, "provider": "vendor"})))
+        request = ("POST", "/v1/actions/generate_text", daemon.admin_key, {"user": {"id": "u1", "roles": ["teacher"]}, "input": {"prompt": "Well?"}, "provider": "vendor"})
+        key = {"Idempotency-Key": "once"}
+        asker = threading.Thread(target=lambda: answers.append(daemon.request(*request, headers=key)))
         asker.start()
         running = wait_until(lambda: [id for id, state in calls(daemon).items() if state == "running"], what="the call")
         with closing(connect(daemon.data / "lectern.db", isolation_level=None)) as disk:
@@ -67,3 +68,5 @@ def test_a_call_that_ended_while_nothing_could_be_written_ends_late(daemon):
         assert (answers[0].status, answers[0].json["code"]) == (503, "store_unavailable"), answers
         wait_until(lambda: calls(daemon)[running[0]] == "interrupted", what="its end")
         assert "register.ended_late" in daemon.log()
+        again = wait_until(lambda: (told := daemon.request(*request, headers=key)).status != 409 and told, what="the key")
+        assert again.status == 200 and again.json["id"] != running[0] and "idempotency.kept_late" in daemon.log(), again
