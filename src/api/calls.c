@@ -271,6 +271,8 @@ static void stream_from_register(struct lt_request *r, struct lt_uuid id, uint64
     }
     if (running)
         rc = lt_fail(&err, LT_ECONFLICT, "the call runs, but not as a stream of this process");
+    if (rc == LT_ENOT_FOUND) /* `start` may go out before the begin record is durable, text may not */
+        lt_fail(&err, LT_ENOT_FOUND, "there is no such call; of one that was begun a moment ago the process was lost before anything of it was shown: ask again");
     if (rc)
         lt_reply_problem(r, &err, NULL);
     else

@@ -91,7 +91,7 @@ class Client(threading.Thread):
                 status, headers, body = exchange(self.address(), *request, **options)
                 code = (body or {}).get("code") or ((body or {}).get("error") or {}).get("code")
                 last = f"{status} {code}"
-                if status < 400 or status not in again or code in ("interrupted", "idempotency_key_reused", "rate_limited"):
+                if status < 400 or status not in again or code in ("interrupted", "idempotency_key_reused", "answer_not_kept", "rate_limited"):
                     return status, headers, body
             except Gone:
                 last = "gone"
@@ -173,6 +173,8 @@ class Stream(Client):
             last = self.read(self.address(), "GET", f"/v1/actions/calls/{got['id']}/stream?user_id=s{self.number}&role=teacher", None, last, 0, got)
             if got.get("status", (0,))[0] == 410:  # its events are gone, the end is not
                 last, got["text"] = None, ""
+            elif got.get("status", (0,))[0] == 404:  # its process was lost before the call was in the register, so nothing of it can have been shown
+                break
         if got.get("end") == "done":
             text = got["last"]["response"]["generated_content"]
             self.told.times.append(time.monotonic() - begin)
@@ -184,6 +186,10 @@ class Stream(Client):
             self.told.end(self.kind, "answered")
         elif got.get("end") == "error":
             self.told.end(self.kind, f"error {got['last'].get('code')}")
+        elif got.get("status", (0,))[0] == 404:
+            if got["text"]:
+                self.told.wrong.append(f"{nonce}: {got['text']!r} was shown of call {got['id']}, which is not there: {got['status'][1]}")
+            self.told.end(self.kind, "is to be begun again: 404")
         else:
             self.told.end(self.kind, f"gave up: {got.get('status', ('gone',))[0]}" if got.get("id") else f"not begun: {got.get('status', ('gone',))[0]}")
 

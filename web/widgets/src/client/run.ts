@@ -221,7 +221,10 @@ export class Run {
 
     /** The stream is gone from the server, but the call may have ended well: its record tells. */
     private async lookUp(): Promise<void> {
-        const answer = await this.api.state(this.path);
+        const answer = await this.api.state(this.path).catch((error: unknown) => {
+            const lost = error instanceof Problem && error.code === "not_found"; // its server went before it had begun
+            throw lost ? new Problem(CONNECTION_LOST) : error;
+        });
         if (!answer.completed_at) throw new Problem(CONNECTION_LOST);
         if (answer.error) throw Problem.from(answer.error, "internal_error");
         this.conclude(answer);
