@@ -99,6 +99,15 @@ def call(daemon, call_id):
     return answer.json
 
 
+def verified(cluster):
+    """All is chained, and the chain finds nothing."""
+    wait_until(lambda: cluster.rows("SELECT COUNT(*) FROM register_pending") == [(0,)], what="the sealer")
+    for d in cluster.all:
+        if (d.data / "register.head").exists():
+            told = d.cli("register", "verify", "--database", database.url_of(cluster.folder / "p0"), "--master-key-file", cluster.folder / "p0" / "master.key", check=False)
+            assert told.returncode == 0, told.stdout + told.stderr
+
+
 def ends(cluster, call_id):
     return cluster.rows("SELECT state FROM ai_call_end WHERE call_id = ?", bytes.fromhex(call_id.replace("-", "")))
 
@@ -163,6 +172,7 @@ def test_a_paused_process_that_was_declared_dead_ends_nothing_twice_and_joins_an
     lost.join(60)
     assert not lost.is_alive() and [e["code"] for e in lost.ended()] == ["interrupted"], lost.events[-1]
     assert ends(pair, lost.id) == [("interrupted",)]
+    verified(pair)  # what it wrote when it woke did not change what others had ended and sealed
     now = wait_until(lambda: [p for p in pair.processes() if p["pid"] == a.process.pid and p["state"] == "alive"], what="the new row")
     assert [p["id"] for p in now] != [old] and "process.declared_dead" in a.log()
     upstream.default = "echo"
@@ -255,11 +265,57 @@ def test_the_request_between_processes_opens_one_stream_and_no_other(pair, upstr
     b.request("DELETE", f"/v1/actions/calls/{running.id}", b.admin_key)
 
 
+# ---- keys of idempotency, sessions ----
+
+def test_one_key_at_two_processes_at_the_same_time_is_one_call_with_one_answer(pair, upstream):
+    upstream.default = "chunks?n=10&delay_ms=50"
+    body = {"user": {"id": "u1", "roles": ["teacher"]}, "input": {"prompt": "hello"}}
+    for n in range(5):
+        told, refused = [], []
+
+        def ask(daemon, key={"Idempotency-Key": f"key-{n}"}):
+            for _ in range(600):
+                answer = daemon.request("POST", "/v1/actions/generate_text", daemon.service_key, body, headers=key)
+                if answer.status != 409:
+                    told.append(answer)
+                    return
+                refused.append((answer.json["code"], "Retry-After" in answer.headers))
+
+        threads = [threading.Thread(target=ask, args=(daemon,)) for daemon in pair.all for _ in range(2)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(120)
+        assert [a.status for a in told] == [200] * 4 and len({json.dumps(a.json, sort_keys=True) for a in told}) == 1, told
+        assert [a.headers.get("Idempotent-Replayed") for a in told].count(None) == 1 and set(refused) <= {("idempotency_key_in_use", True)}, refused
+    assert len(upstream.requests()) == 5
+    assert pair.rows("SELECT COUNT(*) FROM ai_call") == [(5,)]
+    other = pair.all[1].request("POST", "/v1/actions/generate_text", pair.all[1].service_key, {**body, "input": {"prompt": "else"}}, headers={"Idempotency-Key": "key-0"})
+    assert (other.status, other.json["code"]) == (409, "idempotency_key_reused")
+
+
+def test_a_session_that_began_at_one_process_goes_on_at_the_other(pair, upstream):
+    pair.all[0].cli("site", "set", "demo", "max_context_messages=40")
+    profile(pair, {"orchestrator_class": "ThreadedLLMResponse"})
+    upstream.default = "echo"
+
+    def turn(daemon, text):
+        body = {"context": {"course_id": "course-v1:Org+Course+Run", "ui_slot_selector_id": "t"}, "action": "run", "user": {"id": "u1", "roles": ["student"]}, "user_input": text}
+        answer = daemon.request("POST", "/v1/workflows/run", daemon.service_key, body)
+        assert answer.status == 200, answer
+
+    for i in range(6):
+        turn(pair.all[i % 2], f"turn {i}")
+    sent = [m["content"] for m in upstream.requests()[-1]["body"]["messages"] if m["role"] == "user"]
+    assert sent == [f"turn {i}" for i in range(6)]
+    assert pair.rows("SELECT COUNT(*) FROM workflow_session") == [(1,)]
+
+
 # ---- tasks ----
 
-def profile(cluster):
+def profile(cluster, more=None):
     d = cluster.all[0]
-    patch = {"processor_config": {"LLMProcessor": {"prompt": "Be brief.", "stream": True}}}
+    patch = {"processor_config": {"LLMProcessor": {"prompt": "Be brief.", "stream": True}}, **(more or {})}
     assert d.request("POST", "/v1/profiles", d.admin_key, {"slug": "t", "base_filepath": "base/blank.json5", "content_patch": patch}).status == 201
     assert d.request("POST", "/v1/scopes", d.admin_key, {"profile_id": "t", "ui_slot_selector_id": "t"}).status == 201
     cluster.settled()
