@@ -13,8 +13,9 @@ struct source {
     "EXISTS (SELECT 1 FROM register_seal s WHERE s.call_id = t.call_id AND s.kind = " kind ")" \
     " OR EXISTS (SELECT 1 FROM register_pending p WHERE p.call_id = t.call_id AND p.kind = " kind ")"
 #define SITE "(SELECT b.site_id FROM ai_call b WHERE b.id = t.call_id)"
+/* No DISTINCT: PostgreSQL would go through all rows for each page. A call's rows stand together. */
 #define EACH(table, kind) \
-    "SELECT t.call_id, " SITE ", " CHAINED(kind) " FROM (SELECT DISTINCT call_id FROM " table " WHERE call_id > $1 ORDER BY call_id LIMIT 2000) t"
+    "SELECT t.call_id, " SITE ", " CHAINED(kind) " FROM (SELECT call_id FROM " table " WHERE call_id > $1 ORDER BY call_id LIMIT 2000) t ORDER BY t.call_id"
 
 static const struct source sources[] = {
     {"ai_call", "SELECT t.call_id, t.site_id, " CHAINED("1") " FROM (SELECT id AS call_id, site_id FROM ai_call WHERE id > $1 ORDER BY id LIMIT"
@@ -50,7 +51,8 @@ static enum lt_code walk(struct lt_verify *v, const struct source *source)
             struct lt_str id = lt_rows_str(&r, i, 0);
             if (id.n == 16 && memcmp(id.p, last, 16) > 0) /* in whatever order they come */
                 memcpy(last, id.p, 16);
-            check_row(v, source, &r, i);
+            if (i == 0 || !lt_str_eq(id, lt_rows_str(&r, i - 1, 0)))
+                check_row(v, source, &r, i);
         }
         more = !rc && r.rows == PAGE;
         lt_arena_free(arena);
