@@ -59,6 +59,15 @@ static void copy_key(char out[LT_KEY_ID_SIZE], struct lt_str id)
         memcpy(out, id.p, id.n);
 }
 
+void lt_register_read_head(const struct lt_rows *r, size_t i, struct lt_register_head *h)
+{
+    *h = (struct lt_register_head){.site_id = lt_rows_int(r, i, 0), .seq = lt_rows_int(r, i, 1), .calls = lt_rows_int(r, i, 2),
+                                   .at = lt_rows_int(r, i, 4), .version = lt_rows_int(r, i, 7)};
+    copy_blob(h->hash, sizeof(h->hash), lt_rows_str(r, i, 3));
+    copy_key(h->key_id, lt_rows_str(r, i, 5));
+    copy_blob(h->mac, sizeof(h->mac), lt_rows_str(r, i, 6));
+}
+
 static enum lt_code rows(struct lt_store *store, struct lt_arena *arena, const char *sql, int64_t site_id, struct lt_register_head **ret,
                          size_t *ret_n, struct lt_error *err)
 {
@@ -67,14 +76,8 @@ static enum lt_code rows(struct lt_store *store, struct lt_arena *arena, const c
         return lt_error_wrap(err, "register");
     *ret = LT_NEW_ARRAY(arena, struct lt_register_head, r.rows);
     *ret_n = r.rows;
-    for (size_t i = 0; i < r.rows; i++) {
-        struct lt_register_head *h = &(*ret)[i];
-        *h = (struct lt_register_head){.site_id = lt_rows_int(&r, i, 0), .seq = lt_rows_int(&r, i, 1), .calls = lt_rows_int(&r, i, 2),
-                                       .at = lt_rows_int(&r, i, 4), .version = lt_rows_int(&r, i, 7)};
-        copy_blob(h->hash, sizeof(h->hash), lt_rows_str(&r, i, 3));
-        copy_key(h->key_id, lt_rows_str(&r, i, 5));
-        copy_blob(h->mac, sizeof(h->mac), lt_rows_str(&r, i, 6));
-    }
+    for (size_t i = 0; i < r.rows; i++)
+        lt_register_read_head(&r, i, &(*ret)[i]);
     return LT_OK;
 }
 

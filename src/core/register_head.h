@@ -22,6 +22,8 @@ void lt_register_sign(const struct lt_keyring *ring, const char *purpose, struct
 /* *ret_known (may be NULL): the key is there. ring NULL: nothing is right. */
 bool lt_register_signed(const struct lt_keyring *ring, const char *purpose, const struct lt_register_head *head, bool *ret_known);
 
+/* A head of a row whose first columns are site_id, seq, calls, hash, at, key_id, mac, version. */
+void lt_register_read_head(const struct lt_rows *rows, size_t i, struct lt_register_head *ret);
 /* Rows of register_head or register_anchor, of one site or (site_id < 0) of all, by site. LT_ESTORE. */
 enum lt_code lt_register_heads(struct lt_store *store, struct lt_arena *arena, int64_t site_id, struct lt_register_head **ret, size_t *ret_n,
                                struct lt_error *err);

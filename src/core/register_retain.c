@@ -122,10 +122,10 @@ static void set_anchor(struct retention *t, struct lt_tx *tx, struct lt_register
 static enum lt_code fill_calls(struct retention *t, struct lt_tx *tx, int64_t *ret_calls, size_t *ret_n)
 {
     struct lt_register_entry *entries = LT_NEW_ARRAY(t->arena, struct lt_register_entry, STEP);
-    struct lt_register_end end;
+    struct lt_register_end end = {.head.site_id = t->site_id};
     struct lt_register_head anchor;
     size_t n;
-    if (lt_register_find_end(t->store, t->arena, t->site_id, &end, t->err) || find_anchor(t, &anchor) || read_entries(t, anchor.seq, entries, &n) ||
+    if (lt_register_find_ends(t->store, t->arena, &end, 1, t->err) || find_anchor(t, &anchor) || read_entries(t, anchor.seq, entries, &n) ||
         count_old(t, &anchor, entries, n, ret_n))
         return t->err->code;
     if (*ret_n == 0)
@@ -196,10 +196,10 @@ static enum lt_code fill_contents(struct retention *t, struct lt_tx *tx, int64_t
 {
     struct lt_register_entry *entries = LT_NEW_ARRAY(t->arena, struct lt_register_entry, STEP);
     struct lt_register_entry aged = {.kind = LT_REGISTER_AGED};
-    struct lt_register_end end;
+    struct lt_register_end end = {.head.site_id = t->site_id};
     struct lt_rows r;
     size_t n;
-    if (lt_register_find_end(t->store, t->arena, t->site_id, &end, t->err) ||
+    if (lt_register_find_ends(t->store, t->arena, &end, 1, t->err) ||
         LT_QUERY(t->store, t->arena, &r, t->err, "SELECT value FROM meta WHERE name = $1", LT_TEXT(cursor_name(t))) ||
         read_entries(t, r.rows > 0 ? lt_rows_int(&r, 0, 0) : 0, entries, &n))
         return t->err->code;

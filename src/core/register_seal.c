@@ -181,22 +181,47 @@ static int by_site(const void *a, const void *b)
 }
 
 /* The entries of one site, behind a break where there was one. */
-static enum lt_code extend(struct lt_register_sealer *s, struct lt_tx *tx, int64_t site_id, struct item *items, size_t n, size_t *ret_added,
+static enum lt_code extend(struct lt_register_sealer *s, struct lt_tx *tx, struct lt_register_end *end, struct item *items, size_t n, size_t *ret_added,
                            struct lt_error *err)
 {
-    struct lt_register_end end;
     bool fit;
-    if (lt_register_find_end(s->store, s->arena, site_id, &end, err) || fits(s, &end, &fit, err))
+    if (fits(s, end, &fit, err))
         return err->code;
-    int64_t before = end.seq;
+    int64_t before = end->seq;
     if (!fit)
-        append_break(s, tx, &end);
+        append_break(s, tx, end);
     for (size_t i = 0; i < n; i++)
         if (!items[i].drop)
-            lt_register_append(tx, &end, &items[i].entry);
-    if (end.seq > before)
-        lt_register_move_head(tx, s->ring, &end, lt_now_ms());
-    *ret_added += (size_t)(end.seq - before);
+            lt_register_append(tx, end, &items[i].entry);
+    if (end->seq > before)
+        lt_register_move_head(tx, s->ring, end, lt_now_ms());
+    *ret_added += (size_t)(end->seq - before);
+    return LT_OK;
+}
+
+/* How many of the items are of the first one's site. */
+static size_t of_site(const struct item *items, size_t n)
+{
+    size_t i = 1;
+    while (i < n && items[i].entry.site_id == items[0].entry.site_id)
+        i++;
+    return i;
+}
+
+/* Items by site. */
+static enum lt_code extend_all(struct lt_register_sealer *s, struct lt_tx *tx, struct item *items, size_t n, size_t *ret_added, struct lt_error *err)
+{
+    struct lt_register_end *ends = LT_NEW_ARRAY(s->arena, struct lt_register_end, n);
+    size_t sites = 0;
+    for (size_t i = 0; i < n; i += of_site(items + i, n - i))
+        ends[sites++].head.site_id = items[i].entry.site_id;
+    if (lt_register_find_ends(s->store, s->arena, ends, sites, err))
+        return err->code;
+    for (size_t i = 0, of; i < n; i += of, ends++) {
+        of = of_site(items + i, n - i);
+        if (extend(s, tx, ends, items + i, of, ret_added, err))
+            return err->code;
+    }
     return LT_OK;
 }
 
@@ -241,12 +266,8 @@ static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, i
     if (read_records(s, items, n, err))
         return err->code;
     qsort(items, n, sizeof(*items), by_site);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && items[end].entry.site_id == items[i].entry.site_id; end++)
-            ;
-        if (extend(s, tx, items[i].entry.site_id, items + i, end - i, ret_added, err))
-            return err->code;
-    }
+    if (extend_all(s, tx, items, n, ret_added, err))
+        return err->code;
     for (size_t i = 0; i < n; i++)
         forget_pending(tx, &items[i]);
     *ret_items = n;
@@ -300,20 +321,25 @@ static enum lt_code write_file(struct lt_register_sealer *s, struct lt_error *er
 /* Sites whose chains do not fit what the file says get a break each, at once. */
 static enum lt_code check_sites(struct lt_register_sealer *s, const struct lt_register_head *heads, size_t n, struct lt_error *err)
 {
-    size_t added = 0;
-    struct lt_tx *tx = lt_tx_new();
-    enum lt_code rc = LT_OK;
-    if (s->lease)
-        lt_sole_expect(s->lease, tx);
-    for (size_t i = 0; !rc && i < n; i++)
-        rc = extend(s, tx, heads[i].site_id, NULL, 0, &added, err);
-    for (size_t i = 0; !rc && i < s->known_n; i++) {
+    size_t added = 0, sites = 0;
+    struct lt_register_end *ends = LT_NEW_ARRAY(s->arena, struct lt_register_end, n + s->known_n);
+    for (size_t i = 0; i < n; i++)
+        ends[sites++].head.site_id = heads[i].site_id;
+    for (size_t i = 0; i < s->known_n; i++) {
         bool there = false;
         for (size_t k = 0; k < n && !there; k++)
             there = heads[k].site_id == s->known[i].site_id;
         if (!there)
-            rc = extend(s, tx, s->known[i].site_id, NULL, 0, &added, err);
+            ends[sites++].head.site_id = s->known[i].site_id;
     }
+    if (lt_register_find_ends(s->store, s->arena, ends, sites, err))
+        return err->code;
+    struct lt_tx *tx = lt_tx_new();
+    enum lt_code rc = LT_OK;
+    if (s->lease)
+        lt_sole_expect(s->lease, tx);
+    for (size_t i = 0; !rc && i < sites; i++)
+        rc = extend(s, tx, &ends[i], NULL, 0, &added, err);
     if (rc || added == 0) {
         lt_tx_discard(tx);
         return rc;

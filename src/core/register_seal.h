@@ -31,7 +31,8 @@ struct lt_register_end {
     int64_t seq;
     uint8_t hash[LT_REGISTER_HASH];
 };
-enum lt_code lt_register_find_end(struct lt_store *store, struct lt_arena *arena, int64_t site_id, struct lt_register_end *ret, struct lt_error *err);
+/* Of the sites that stand in the heads, 64 with one query. LT_ESTORE. */
+enum lt_code lt_register_find_ends(struct lt_store *store, struct lt_arena *arena, struct lt_register_end *ends, size_t n, struct lt_error *err);
 /* Puts an entry behind the end, which moves on: fills site, seq and hash. */
 void lt_register_append(struct lt_tx *tx, struct lt_register_end *end, struct lt_register_entry *entry);
 /* Signs the end as the new head: the unit fails with LT_ECONFLICT when somebody else has moved the chain. */
