@@ -421,6 +421,18 @@ def make_older(data, days, calls):
     check_end(daemon)
 
 
+def test_texts_that_fill_more_than_a_page_of_the_reader_are_chained_and_verified(copy):
+    """16 MiB are read at once at most, unless one call alone has more."""
+    calls = [row[0] for row in read(copy, "SELECT call_id FROM ai_action_generate_text ORDER BY call_id")]
+    assert len(calls) >= 4
+    for i, call in enumerate(calls):
+        change(copy, ("UPDATE ai_action_generate_text SET prompt = ? WHERE call_id = ?", (random.Random(i).choice("abc") * (20 if i == 1 else 6) * 2**20, call)))
+    make_older(copy, 0, [])
+    whole(copy)
+    change(copy, ("UPDATE ai_action_generate_text SET prompt = prompt || 'x' WHERE call_id = ?", (calls[1],)))
+    assert [f["what"] for f in verify(copy)["findings"]] == ["record_changed"]
+
+
 def test_calls_go_with_their_age_leave_sums_and_an_anchor_and_the_chain_goes_on(copy):
     calls = [row[0] for row in read(copy, "SELECT id FROM ai_call ORDER BY id")]
     old, kept = calls[:9], calls[9:]
