@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "content/chunk.h"
 #include "content/fulltext.h"
+#include "core/sole.h"
 #include "io/worker.h"
 
 enum {
@@ -202,6 +203,15 @@ static enum lt_code fill_batch(struct job *j, struct batch *b, size_t *at, struc
     return LT_OK;
 }
 
+/* Prolongs the lease, too. */
+static enum lt_code is_ours(const struct lt_index_work *work, struct lt_error *err)
+{
+    bool held = true;
+    if (work->lease && lt_sole_take(work->lease, &held, err))
+        return err->code;
+    return held ? LT_OK : lt_fail(err, LT_ECANCELLED, "another process indexes");
+}
+
 static enum lt_code index_texts(struct job *j, struct lt_error *err)
 {
     enum lt_code rc = LT_OK;
@@ -210,7 +220,7 @@ static enum lt_code index_texts(struct job *j, struct lt_error *err)
         if (!b)
             abort();
         *b = (struct batch){.arena = lt_arena_new(), .language = lt_language_find(j->course->language)};
-        rc = fill_batch(j, b, &at, err) ? err->code : write_batch(j, b, err);
+        rc = is_ours(j->work, err) || fill_batch(j, b, &at, err) ? err->code : write_batch(j, b, err);
         lt_arena_free(b->arena);
         free(b);
         if (rc == LT_OK && lt_fiber_self() && lt_fiber_cancelled())
@@ -370,7 +380,7 @@ static enum lt_code embed_all(struct embedding *e, struct lt_error *err)
         struct lt_index_state state;
         size_t n = 0;
         bool asked = false;
-        enum lt_code rc = lt_index_state(e->work->store, arena, e->work->site, e->course, &state, err);
+        enum lt_code rc = is_ours(e->work, err) ? err->code : lt_index_state(e->work->store, arena, e->work->site, e->course, &state, err);
         e->model = state.model;
         e->dimension = state.dimension;
         if (rc == LT_OK)

@@ -31,6 +31,7 @@ struct lt_index_work {
     struct lt_manager *manager;        /* NULL: no vectors */
     struct lt_config *config;
     struct lt_site *site;
+    struct lt_sole *lease;             /* LT_ECANCELLED when it is lost; NULL: it is done whoever else is at it */
 };
 /*
  * Brings the index up to the course's present revision: full text first, then what vectors are missing. Fiber. LT_ECANCELLED; LT_ECONFLICT: the

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "content/search_index.h"
+#include "core/sole.h"
 
 enum { LOOK_MS = 1000, PAUSE_MS = 30000 /* after a failure */, COURSES_MAX = 10000 };
 
@@ -64,6 +65,7 @@ void lt_index_write(struct lt_jw *w, const struct lt_stored_course *course, cons
 struct lt_indexer {
     struct lt_store *store;
     struct lt_manager *manager;
+    struct lt_sole lease;              /* one process indexes: vectors cost money */
     bool failed;                       /* a course could not be indexed at the last look */
 };
 
@@ -74,6 +76,7 @@ struct lt_indexer *lt_indexer_new(struct lt_store *store, struct lt_manager *man
         abort();
     x->store = store;
     x->manager = manager;
+    lt_sole_init(&x->lease, store, "course index");
     return x;
 }
 
@@ -130,7 +133,7 @@ static enum lt_code look(struct lt_indexer *x, struct lt_config *config, struct 
             continue;
         const struct lt_stored_course course = {.id = lt_rows_int(&r, i, 0), .revision = lt_rows_int(&r, i, 2), .course_id = lt_rows_str(&r, i, 3),
                                                 .title = LT_STR(""), .language = lt_rows_str(&r, i, 4)};
-        const struct lt_index_work work = {.store = x->store, .manager = x->manager, .config = config, .site = site};
+        const struct lt_index_work work = {.store = x->store, .manager = x->manager, .config = config, .site = site, .lease = &x->lease};
         enum lt_code rc = lt_index_course(&work, &course, err);
         if (rc == LT_ECANCELLED || rc == LT_ESTORE)
             return rc;
@@ -151,7 +154,10 @@ void lt_indexer_run(struct lt_indexer *x)
         struct lt_arena *arena = lt_arena_new();
         struct lt_config *config = lt_config_ref(lt_config_current());
         x->failed = false;
-        enum lt_code rc = forget_gone(x, arena, &err) ? err.code : look(x, config, arena, &err);
+        bool held = false;
+        enum lt_code rc = lt_sole_take(&x->lease, &held, &err);
+        if (rc == LT_OK && held)
+            rc = forget_gone(x, arena, &err) ? err.code : look(x, config, arena, &err);
         if (rc && rc != LT_ECANCELLED) {
             x->failed = true;
             lt_log_error("course.index", &err);
@@ -159,4 +165,5 @@ void lt_indexer_run(struct lt_indexer *x)
         lt_config_unref(config);
         lt_arena_free(arena);
     }
+    lt_sole_give_back(&x->lease);
 }

@@ -16,7 +16,7 @@
 #include "io/worker.h"
 #include "text/json.h"
 
-enum { FILE_MAX = LT_IMAGE_MADE_BYTES_MAX + 65536, DUE_AT_ONCE = 200, MAC = 32 };
+enum { FILE_MAX = LT_IMAGE_MADE_BYTES_MAX + 65536, DUE_AT_ONCE = 200, MAC = 32, BEING_WRITTEN_MS = 600 * 1000 };
 
 /* ---- names ---- */
 
@@ -96,16 +96,35 @@ struct sweep {
     size_t removed;
 };
 
+/* Where several processes share the folder, a call that is open runs in another one. */
+static enum lt_code is_open(struct lt_store *store, struct lt_arena *arena, struct lt_uuid id, bool *ret, struct lt_error *err)
+{
+    struct lt_rows r;
+    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT 1 FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id WHERE b.id = $1 AND e.call_id IS NULL",
+                               LT_BLOB(id.b, 16));
+    *ret = rc == LT_OK && r.rows > 0;
+    return rc;
+}
+
+/* One that another process may be writing. */
+static bool is_young(int folder, const char *file)
+{
+    struct stat st;
+    return fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && lt_now_ms() - (int64_t)st.st_mtime * 1000 < BEING_WRITTEN_MS;
+}
+
 /* A name that is not a picture's is one that was not written to its end. */
 static enum lt_code sweep_file(struct sweep *s, int folder, const char *file, struct lt_error *err)
 {
     struct lt_picture_name name;
-    bool kept = false, own = lt_picture_id_parse(lt_str(file), &name);
+    bool shared = lt_store_is_postgres(s->store), kept = shared && is_young(folder, file), own = lt_picture_id_parse(lt_str(file), &name);
     if (own && memcmp(name.call_id.b, s->from.b, sizeof(s->from.b)) < 0)
         return LT_OK;
     if (own) {
         struct lt_arena *arena = lt_arena_new();
         enum lt_code rc = has_row(s->store, arena, name, &kept, err);
+        if (rc == LT_OK && !kept && shared)
+            rc = is_open(s->store, arena, name.call_id, &kept, err);
         lt_arena_free(arena);
         if (rc)
             return rc;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "core/calls.h"
+#include "core/member.h"
 #include "core/register_seal.h"
 #include "core/vendor_deletion.h"
 #include "privacy/private.h"
@@ -17,6 +18,7 @@ enum {
     UNITS_MAX = 100000,        /* of one table: somebody adds rows as fast as they are erased */
     WAIT_MS = 60000,           /* for calls that were cancelled */
     LOOK_MS = 20,
+    LONGEST_MS = 2 * 3600 * 1000, /* no call lasts so long */
 };
 
 /* ---- calls that run ---- */
@@ -42,6 +44,44 @@ static void cancel_tasks(struct lt_tx *tx, struct lt_arena *arena, const struct 
     }
 }
 
+/* Calls of the user that other processes run, or have left to be recovered. */
+static enum lt_code open_elsewhere(struct lt_store *store, struct lt_arena *arena, const struct lt_privacy_words *words, struct lt_uuid before,
+                                   struct lt_rows *ret, struct lt_error *err)
+{
+    struct lt_uuid from = lt_uuid_first_at(lt_now_ms() - LONGEST_MS);
+    return LT_QUERY(store, arena, ret, err,
+                    "SELECT b.id, b.process FROM ai_call b JOIN process p ON p.id = b.process LEFT JOIN ai_call_end e ON e.call_id = b.id"
+                    " WHERE b.site_id = $1 AND b.user_id = $2 AND b.id >= $3 AND b.id < $4 AND p.id <> $5 AND e.call_id IS NULL",
+                    LT_INT(words->site_id), LT_TEXT(words->user_id), LT_BLOB(from.b, 16), LT_BLOB(before.b, 16), LT_INT(lt_store_process(store)));
+}
+
+/* They are told once, and waited for; those of a process that is gone end when it is recovered. */
+static enum lt_code end_elsewhere(struct lt_privacy *p, const struct lt_privacy_words *words, struct lt_uuid before, uint64_t until, struct lt_error *err)
+{
+    struct lt_store *store = p->options.store;
+    enum lt_code rc = LT_OK;
+    size_t left = lt_store_is_postgres(store);
+    for (bool told = false; rc == LT_OK && left > 0; told = true) {
+        struct lt_arena *arena = lt_arena_new();
+        struct lt_rows r;
+        rc = open_elsewhere(store, arena, words, before, &r, err);
+        left = rc == LT_OK ? r.rows : 0;
+        for (size_t i = 0; i < left && !told && !rc; i++) {
+            struct lt_member_message m = {.ask = LT_MEMBER_CANCEL, .site_id = words->site_id};
+            memcpy(m.call_id.b, lt_rows_str(&r, i, 0).p, sizeof(m.call_id.b));
+            rc = lt_member_tell(store, lt_rows_int(&r, i, 1), &m, err);
+        }
+        lt_arena_free(arena);
+        if (rc == LT_OK && left > 0 && lt_mono_ms() >= until)
+            return lt_fail(err, LT_ETIMEOUT, "a call of the user at another process does not end");
+        if (rc == LT_OK && left > 0)
+            rc = nap(err);
+        if (rc == LT_OK && left > 0)
+            rc = lt_privacy_still(p, &p->erasing, err);
+    }
+    return rc;
+}
+
 /* What began before now has ended when this returns. */
 static enum lt_code end_running(struct lt_privacy *p, const struct lt_privacy_words *words, struct lt_error *err)
 {
@@ -57,7 +97,7 @@ static enum lt_code end_running(struct lt_privacy *p, const struct lt_privacy_wo
             return lt_fail(err, LT_ETIMEOUT, "a call of the user does not end");
         rc = nap(err);
     }
-    return rc;
+    return rc ? rc : end_elsewhere(p, words, lt_uuid_first_at(began_before), until, err);
 }
 
 /* ---- the register ---- */
@@ -125,13 +165,14 @@ static enum lt_code erase_calls(struct lt_store *store, const struct statements 
     return lt_store_write(store, tx, err);
 }
 
-static enum lt_code erase_register(struct lt_store *store, struct lt_arena *arena, struct lt_privacy_words *words, struct lt_error *err)
+static enum lt_code erase_register(struct lt_privacy *p, struct lt_arena *arena, struct lt_privacy_words *words, struct lt_error *err)
 {
     struct statements *s = LT_NEW(arena, struct statements);
+    struct lt_store *store = p->options.store;
     struct lt_uuid after = {{0}};
     bool end = false;
     enum lt_code rc = statements_of_calls(store, arena, s, err);
-    while (rc == LT_OK && !end) {
+    while (rc == LT_OK && !end && !(rc = lt_privacy_still(p, &p->erasing, err))) {
         struct lt_arena *of_portion = lt_arena_new();
         struct lt_str *ids;
         size_t n;
@@ -159,9 +200,10 @@ static enum lt_code any_left(struct lt_store *store, const struct lt_privacy_sql
 }
 
 /* A statement that goes before must see the same rows as the one behind it: then all go in one unit. */
-static enum lt_code erase_table(struct lt_store *store, struct lt_arena *arena, const struct lt_privacy_table *t, struct lt_privacy_words *words,
+static enum lt_code erase_table(struct lt_privacy *p, struct lt_arena *arena, const struct lt_privacy_table *t, struct lt_privacy_words *words,
                                 struct lt_error *err)
 {
+    struct lt_store *store = p->options.store;
     const char *some = t->before ? "" : lt_printf(arena, " LIMIT %d", ROWS_AT_ONCE).p;
     const char *rows = lt_printf(arena, "(%s) IN (SELECT %s FROM %s WHERE %s%s)", t->key, t->key, t->table, t->mine, some).p;
     const char *text = t->set ? lt_printf(arena, "UPDATE %s SET %s WHERE %s", t->table, t->set, rows).p
@@ -171,7 +213,7 @@ static enum lt_code erase_table(struct lt_store *store, struct lt_arena *arena, 
     struct lt_privacy_sql look = lt_privacy_compile(arena, count);
     for (int units = 0; units < UNITS_MAX; units++) {
         int64_t n;
-        if (any_left(store, &look, words, &n, err))
+        if (lt_privacy_still(p, &p->erasing, err) || any_left(store, &look, words, &n, err))
             return err->code;
         if (n == 0)
             return LT_OK;
@@ -186,7 +228,7 @@ static enum lt_code erase_table(struct lt_store *store, struct lt_arena *arena, 
     return lt_fail(err, LT_ECONFLICT, "rows of %s come faster than they are erased", t->table);
 }
 
-static enum lt_code erase_tables(struct lt_store *store, struct lt_arena *arena, struct lt_privacy_words *words, struct lt_error *err)
+static enum lt_code erase_tables(struct lt_privacy *p, struct lt_arena *arena, struct lt_privacy_words *words, struct lt_error *err)
 {
     for (size_t i = 0; i < lt_privacy_tables_n; i++) {
         const struct lt_privacy_table *t = &lt_privacy_tables[i];
@@ -194,7 +236,7 @@ static enum lt_code erase_tables(struct lt_store *store, struct lt_arena *arena,
         size_t n;
         if (t->of != LT_OF_USER)
             continue;
-        if (lt_privacy_names(store, arena, t, &names, &n, err) || (n > 0 && erase_table(store, arena, t, words, err)))
+        if (lt_privacy_names(p->options.store, arena, t, &names, &n, err) || (n > 0 && erase_table(p, arena, t, words, err)))
             return lt_error_wrap(err, "%s", t->table);
     }
     return LT_OK;
@@ -213,9 +255,9 @@ enum lt_code lt_privacy_erase_rows(struct lt_privacy *p, struct lt_privacy_words
     struct lt_arena *arena = lt_arena_new();
     enum lt_code rc = lt_store_write(store, tx, err);
     if (rc == LT_OK)
-        rc = erase_register(store, arena, words, err);
+        rc = erase_register(p, arena, words, err);
     if (rc == LT_OK)
-        rc = erase_tables(store, arena, words, err);
+        rc = erase_tables(p, arena, words, err);
     lt_arena_free(arena);
     return rc;
 }

@@ -12,7 +12,8 @@
 #include "core/policy.h"
 #include "privacy/private.h"
 
-enum { SCRUB_MS = 60000, LOOK_MS = 100, LOOKS = 20, USER_MAX = 255, ASKED_MAX = 300 };
+enum { SCRUB_MS = 60000, LOOK_MS = 100, LOOKS = 20, USER_MAX = 255, ASKED_MAX = 300, CLOCKS_MS = 60000 /* by which clocks may differ */ };
+#define EXPORT_MS (24 * 3600 * 1000L) /* longer than any export takes */
 
 struct lt_privacy *lt_privacy_new(const struct lt_privacy_options *options)
 {
@@ -20,6 +21,8 @@ struct lt_privacy *lt_privacy_new(const struct lt_privacy_options *options)
     if (!p)
         abort();
     p->options = *options;
+    lt_sole_init(&p->erasing, options->store, "erasures");
+    lt_sole_init(&p->vendors, options->store, "vendor deletions");
     atomic_init(&p->wanted, true);
     return p;
 }
@@ -262,13 +265,24 @@ void lt_privacy_hurry(struct lt_privacy *p)
     atomic_store(&p->wanted, true);
 }
 
-/* Exports that a killed process was at. */
+/* Exports that a killed process was at: what no other that lives can be at. */
 static void end_exports(struct lt_privacy *p)
 {
+    int64_t now = lt_now_ms();
     struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE privacy_job SET state = 'failed', code = 'interrupted', completed_at = $1 WHERE kind = 'export' AND completed_at = 0",
-          LT_INT(lt_now_ms()));
+    LT_TX(tx,
+          "UPDATE privacy_job SET state = 'failed', code = 'interrupted', completed_at = $1 WHERE kind = 'export' AND completed_at = 0 AND (created_at < $2"
+          " OR NOT EXISTS (SELECT 1 FROM process o WHERE o.dead_at = 0 AND o.id <> $3 AND o.started_at <= privacy_job.created_at + $4))",
+          LT_INT(now), LT_INT(now - EXPORT_MS), LT_INT(lt_store_process(p->options.store)), LT_INT(CLOCKS_MS));
     lt_store_post(p->options.store, tx);
+}
+
+enum lt_code lt_privacy_still(const struct lt_privacy *p, struct lt_sole *lease, struct lt_error *err)
+{
+    bool held = true;
+    if (p->leased && lt_sole_take(lease, &held, err))
+        return err->code;
+    return held ? LT_OK : lt_fail(err, LT_ECANCELLED, "another process has the lease '%s'", lease->name);
 }
 
 void lt_privacy_worker(void *privacy)
@@ -277,7 +291,9 @@ void lt_privacy_worker(void *privacy)
     struct lt_error err;
     lt_fiber_set_name("erasures");
     end_exports(p);
+    p->leased = true;
     for (unsigned looks = 0; lt_fiber_sleep(LOOK_MS) != LT_ECANCELLED; looks++)
-        if (atomic_exchange(&p->wanted, false) || looks % LOOKS == 0)
+        if ((atomic_exchange(&p->wanted, false) || looks % LOOKS == 0) && lt_privacy_still(p, &p->erasing, &err) == LT_OK)
             lt_privacy_work(p, &err); /* its errors are noted; it is done again */
+    lt_sole_give_back(&p->erasing);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdatomic.h>
 
+#include "core/sole.h"
 #include "privacy/inventory.h"
 #include "privacy/privacy.h"
 #include "text/json.h"
@@ -10,7 +11,12 @@ struct lt_privacy {
     struct lt_privacy_options options;
     atomic_bool wanted;
     atomic_flag working;
+    bool leased;               /* it holds, or asks for, the leases below: a daemon does, the command line does not */
+    struct lt_sole erasing, vendors; /* each is one process's work at a time; used by the fiber that does it */
 };
+
+/* Is the work still this process's? LT_ECANCELLED: no, another has taken the lease, and does it. Prolongs the lease. */
+enum lt_code lt_privacy_still(const struct lt_privacy *p, struct lt_sole *lease, struct lt_error *err);
 
 /*
  * The next calls of a user behind *after (16 bytes, all 0: from the first), oldest first. to_erase: those whose end is on record and that were not

@@ -117,7 +117,7 @@ enum lt_code lt_privacy_vendor_work(struct lt_privacy *p, struct lt_config *conf
                                "SELECT id, site_id, job_id, instance_id, response_id, depth, tries, give_up_at FROM privacy_vendor_deletion"
                                " WHERE state = 'waiting' AND not_before <= $1 ORDER BY not_before LIMIT $2",
                                LT_INT(lt_now_ms()), LT_INT(AT_ONCE));
-    for (size_t i = 0; rc == LT_OK && i < r.rows; i++) {
+    for (size_t i = 0; rc == LT_OK && i < r.rows && !(rc = lt_privacy_still(p, &p->vendors, err)); i++) {
         struct deletion d = read_row(&r, i);
         struct lt_error why = {0};
         enum lt_code deleted = delete_there(p, config, &d, &why);
@@ -148,12 +148,13 @@ void lt_privacy_vendor_worker(void *privacy)
     for (unsigned looks = 0; lt_fiber_sleep(LOOK_MS) != LT_ECANCELLED; looks++) {
         size_t n;
         struct lt_config *config = lt_config_ref(lt_config_current());
-        enum lt_code rc = lt_privacy_vendor_work(p, config, &n, &err);
+        enum lt_code rc = lt_privacy_still(p, &p->vendors, &err) ? err.code : lt_privacy_vendor_work(p, config, &n, &err);
         lt_config_unref(config);
         if (rc && rc != LT_ECANCELLED && !failing) /* once for a run of failures */
             lt_log_error("privacy.vendors", &err);
-        failing = rc != LT_OK;
+        failing = rc && rc != LT_ECANCELLED;
         if (looks % SWEEP_EVERY == 0)
             sweep(p->options.store);
     }
+    lt_sole_give_back(&p->vendors);
 }

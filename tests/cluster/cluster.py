@@ -114,7 +114,7 @@ class World:
         return done.stdout
 
     def start(self):
-        port = 5400 + os.getpid() % 1000 + 50000
+        port = 20000 + os.getpid() % 10000  # none that clients are given
         self.postgres = Postgres(self.folder / "postgres", self.place.database_host, port)
         (self.folder / "master.key").write_text(os.urandom(32).hex() + "\n")
         os.chmod(self.folder / "master.key", 0o600)

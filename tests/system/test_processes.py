@@ -5,6 +5,8 @@ import json
 import signal
 import subprocess
 import threading
+import time
+import uuid
 
 import pytest
 
@@ -263,6 +265,36 @@ def test_the_request_between_processes_opens_one_stream_and_no_other(pair, upstr
             assert answer.status == 401, (token, path, answer)
     assert b.request("GET", f"/v1/actions/calls/{running.id}/stream?user_id=other", b.service_key).status == 404
     b.request("DELETE", f"/v1/actions/calls/{running.id}", b.admin_key)
+
+
+# ---- what one process does at a time ----
+
+def test_an_erasure_is_done_once_and_ends_what_runs_at_other_processes(pair, upstream):
+    upstream.default = "endless?delay_ms=50"
+    a, b = pair.all
+    running, here, other = Asking(a, "ann"), Asking(b, "ann"), Asking(a, "bob")
+    asked = b.request("POST", "/v1/privacy/erase", b.service_key, {"user_id": "ann"})
+    assert asked.status in (200, 202), asked
+    wait_until(lambda: a.request("GET", f"/v1/privacy/jobs/{asked.json['id']}", a.admin_key).json["state"] == "done", what="the erasure")
+    for call_id in (running.id, here.id):
+        assert ends(pair, call_id) == [("cancelled",)]
+    assert pair.rows("SELECT COUNT(*) FROM ai_call WHERE user_id = 'ann'") == [(0,)]
+    assert ends(pair, other.id) == [] and not other.ended()
+    assert [d.log().count("privacy.erased") for d in pair.all].count(1) == 1 and sum(d.log().count("privacy.erased") for d in pair.all) == 1
+    assert pair.rows("SELECT COUNT(*) FROM lease WHERE name = 'erasures'") == [(1,)]
+    a.request("DELETE", f"/v1/actions/calls/{other.id}", a.admin_key)
+    verified(pair)
+
+
+def test_a_process_that_starts_leaves_exports_of_others_alone(pair):
+    with contextlib.closing(connect(pair.folder / "p0" / "lectern.db")) as db:
+        for kind, age in (("now", 0), ("long ago", 25 * 3600)):
+            db.execute("INSERT INTO privacy_job (uuid, site_id, kind, user_id, user_hash, pseudonym, asked_by, state, created_at)"
+                       " VALUES (?, 1, 'export', '', ?, '', '', 'running', ?)", (str(uuid.uuid4()), kind, int((time.time() - age) * 1000)))
+        db.commit()
+    pair.all.append(pair.start(2))
+    states = wait_until(lambda: (rows := dict(pair.rows("SELECT user_hash, state FROM privacy_job"))).get("long ago") == "failed" and rows, what="the end of what is old")
+    assert states == {"now": "running", "long ago": "failed"}
 
 
 # ---- keys of idempotency, sessions ----
