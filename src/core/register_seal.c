@@ -13,12 +13,16 @@
 #include "core/register_page.h"
 #include "core/sealed.h"
 
-enum { BATCH = 500, TRIES = 5, LESS_BITS = 2 /* each try takes a quarter of the one before */, PLACE_MAX = 4096 };
+enum {
+    BATCH = 500, TRIES = 5, LESS_BITS = 2 /* each try takes a quarter of the one before */, PLACE_MAX = 4096,
+    BATCH_LEAST = 16, BATCH_MS = LT_SOLE_MS / 4, /* which a unit may take to be read, that the lease is not over before it is written */
+};
 
 struct lt_register_sealer {
     struct lt_store *store;
     struct lt_sole *lease;         /* NULL: whoever seals beside us shows only in the heads */
     char *path;
+    size_t batch;                   /* so many entries make a unit: as many as are read in BATCH_MS */
     bool started;
     bool doubtful;                  /* the file that was there at the start cannot be trusted */
     struct lt_register_head *known; /* heads as the file has them, by site */
@@ -144,7 +148,12 @@ static enum lt_code read_records(struct lt_register_sealer *s, struct item *item
 static enum lt_code find_pending(struct lt_register_sealer *s, int64_t max, struct item *items, size_t *ret_n, struct lt_error *err)
 {
     struct lt_rows r;
-    if (LT_QUERY(s->store, s->arena, &r, err,
+    const struct lt_value limit = LT_INT((int64_t)s->batch);
+    if (LT_QUERY(s->store, s->arena,
+                       "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
+                       " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
+                       " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT $1",
+                       &limit, 1, BATCH, &r, err,
                  "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
                  " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
                  " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT $1", LT_INT(max)))
@@ -274,12 +283,24 @@ static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, i
     return LT_OK;
 }
 
+/* Where the database is slow, large units would take longer than the lease lasts, and fail for ever. */
+static void fit_batch(struct lt_register_sealer *s, uint64_t took_ms)
+{
+    if (took_ms > BATCH_MS)
+        s->batch = s->batch / 2 > BATCH_LEAST ? s->batch / 2 : BATCH_LEAST;
+    else if (took_ms < BATCH_MS / 4)
+        s->batch = s->batch * 2 < BATCH ? s->batch * 2 : BATCH;
+}
+
 /* *ret_items: that were pending, 0 when all is done. */
 static enum lt_code seal_batch(struct lt_register_sealer *s, int64_t max, size_t *ret_items, size_t *ret_added, struct lt_error *err)
 {
     s->arena = lt_arena_new();
     struct lt_tx *tx = lt_tx_new();
+    uint64_t began = lt_mono_ms();
     enum lt_code rc = fill_batch(s, tx, max, ret_items, ret_added, err);
+    if (lt_store_is_postgres(s->store))
+        fit_batch(s, lt_mono_ms() - began);
     if (rc || *ret_items == 0)
         lt_tx_discard(tx);
     else
@@ -477,6 +498,7 @@ struct lt_register_sealer *lt_register_sealer_new(struct lt_store *store, const 
     if (!s || !(s->path = strdup(head_file)))
         abort();
     s->store = store;
+    s->batch = BATCH;
     return s;
 }
 
