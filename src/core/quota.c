@@ -22,7 +22,7 @@ struct entry {
     int64_t seen;            /* of all processes, as far as is known */
     bool known;              /* seen is of this slot, or was of the one before */
     uint64_t used_at, taken_at, denied_until; /* monotonic ms */
-    int64_t retry_ms;        /* of the last denial */
+    int64_t spent, retry_ms; /* of the last denial: what calls had used, without what processes hold; when to come again */
     enum lt_mark mark;
     bool marked;             /* marks are told: what others use is looked up now and then */
     char key[];
@@ -216,6 +216,7 @@ struct want {
     const struct lt_ask *ask;
     struct lt_quota_take take;
     int64_t own;             /* of the need, from what was free */
+    int64_t spent;           /* by calls, when it was looked up */
     bool served, read;       /* nothing is to be taken; is to be looked up first */
 };
 
@@ -342,6 +343,7 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
     if (want->take.fixed)
         find_window(q, w, want, &seen);
     *ret_fits = fits(want, seen.used);
+    want->spent = seen.used - seen.unspent;
     if (e && want->take.fixed && e->at.slot != LT_NO_SLOT && e->at.slot != want->take.slot.slot)
         leave_slot(q, e);
     if (e) {
@@ -349,13 +351,14 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
         e->known = true;
         if (!*ret_fits) {
             e->denied_until = lt_mono_ms() + LT_QUOTA_DENIED_MS;
+            e->spent = want->spent;
             e->retry_ms = retry_in(&seen, ask, w->now);
         }
         want->take.amount = portion(e, want, lt_mono_ms());
     }
     pthread_mutex_unlock(&q->lock);
     if (!*ret_fits)
-        *denial = (struct lt_denial){.used = seen.used - seen.unspent, .retry_ms = retry_in(&seen, ask, w->now)};
+        *denial = (struct lt_denial){.used = want->spent, .retry_ms = retry_in(&seen, ask, w->now)};
     want->read = false;
     return LT_OK;
 }
@@ -503,7 +506,10 @@ static enum lt_code take_rest(struct lt_quota *q, struct wants *w, struct lt_den
             return rc;
         ask_for_less(w); /* somebody was faster, or has begun a window */
     }
-    *denial = (struct lt_denial){.retry_ms = LT_LEDGER_SETTLED_MS}; /* many are about the last of it */
+    size_t first = 0; /* of what had to be taken: there is one, or nothing could have conflicted */
+    while (first + 1 < w->n && (w->list[first].served || w->list[first].ask->look))
+        first++;
+    *denial = (struct lt_denial){first, w->list[first].spent, LT_LEDGER_SETTLED_MS}; /* many are about the last of it */
     return LT_ERATE_LIMITED;
 }
 
@@ -541,7 +547,7 @@ enum lt_code lt_quota_reserve(struct lt_quota *q, struct lt_str zone, const stru
     enum lt_code rc = serve(q, zone, &w, &rest, &denied);
     if (denied) {
         struct entry *e = *find(q, denied->ask->limit->id, denied->ask->key);
-        *denial = (struct lt_denial){(size_t)(denied - list), e->seen, e->retry_ms};
+        *denial = (struct lt_denial){(size_t)(denied - list), e->spent, e->retry_ms};
     }
     pthread_mutex_unlock(&q->lock);
     if (rc == LT_OK && rest > 0)

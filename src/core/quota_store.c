@@ -116,14 +116,18 @@ enum lt_code lt_quota_take(struct lt_store *store, const char *process, const st
     return lt_store_write(store, tx, err);
 }
 
+/* What is no lease of the process's any more was given back when its user was erased (privacy/inventory.c): no row with that name comes again. */
 enum lt_code lt_quota_give_back(struct lt_store *store, const char *process, const struct lt_quota_take *list, size_t n, struct lt_error *err)
 {
     struct lt_tx *tx = locked();
     for (size_t i = 0; i < n; i++) {
         const struct lt_quota_slot *s = &list[i].slot;
-        LT_TX(tx, "UPDATE usage_counter SET used = used - $1 WHERE limit_id = $2 AND counter_key = $3 AND slot = $4", LT_INT(list[i].amount),
-              LT_INT(s->limit_id), LT_TEXT(s->key), LT_INT(s->slot));
-        add_taken(tx, process, s, -list[i].amount);
+        LT_TX(tx,
+              "UPDATE usage_counter SET used = used - $1 WHERE limit_id = $2 AND counter_key = $3 AND slot = $4"
+              " AND EXISTS (SELECT 1 FROM usage_lease WHERE process = $5 AND limit_id = $2 AND counter_key = $3 AND slot = $4)",
+              LT_INT(list[i].amount), LT_INT(s->limit_id), LT_TEXT(s->key), LT_INT(s->slot), LT_TEXTZ(process));
+        LT_TX(tx, "UPDATE usage_lease SET taken = taken - $1 WHERE process = $2 AND limit_id = $3 AND counter_key = $4 AND slot = $5",
+              LT_INT(list[i].amount), LT_TEXTZ(process), LT_INT(s->limit_id), LT_TEXT(s->key), LT_INT(s->slot));
         if (list[i].fixed) /* what was given back has begun nothing */
             LT_TX(tx,
                   "DELETE FROM usage_counter WHERE limit_id = $1 AND counter_key = $2 AND slot = $3 AND used = 0",

@@ -79,7 +79,9 @@ const struct lt_privacy_table lt_privacy_tables[] = {
     {"course_role", LT_OF_USER, "Roles in courses that this program was told of.", "Until they are taken.", "id", BY("user_id")},
     {"usage_notice", LT_OF_USER, "That a limit of the user's was used to 80 and 100 %.", "As long as the limit.", "id", OF_COUNTER},
     {"usage_lease", LT_OF_USER, "Which part of a limit a process holds.", "Until the limit's window is over, or the process has ended.",
-     "process, limit_id, counter_key, slot", OF_COUNTER},
+     "process, limit_id, counter_key, slot", OF_COUNTER,
+     .before = "UPDATE usage_counter SET used = used - COALESCE((SELECT SUM(l.taken - l.spent) FROM usage_lease l WHERE l.limit_id ="
+               " usage_counter.limit_id AND l.counter_key = usage_counter.counter_key AND l.slot = usage_counter.slot), 0) WHERE " OF_COUNTER},
     {"usage_counter", LT_OF_USER,
      "How much of the limits was used. After an erasure under a keyed hash, so that the rest of a limit is no other by it.",
      "Until the limit's window is over.", "limit_id, counter_key, slot", OF_COUNTER,

@@ -17,6 +17,10 @@ import tempfile
 SERVER = os.environ.get("LECTERN_TEST_POSTGRES", "")
 MADE = os.environ.get("LECTERN_TEST_DATABASES", "")  # the file that names the databases that were made
 
+# What calls have used of usage_counter c. On PostgreSQL its row holds what processes took as well; how much of that is unused stands beside it.
+SPENT = ("c.used - COALESCE((SELECT SUM(l.taken - l.spent) FROM usage_lease l WHERE l.limit_id = c.limit_id AND l.counter_key = c.counter_key"
+         " AND l.slot = c.slot), 0)")
+
 
 def name_of(data):
     """The database of a data directory."""

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
-from database import connect
+from database import SPENT, connect
 
 CLIENTS = 64
 TEXT = "Plants take in light. They make sugar of it with water and air. Animals eat the plants. So all food begins with light."
@@ -229,9 +229,7 @@ def test_a_call_that_is_cancelled_counts_what_it_may_have_used(site, upstream):
     connection.close()
     wait_until(lambda: rows(site, "SELECT state FROM ai_call_end") == [("cancelled",)], 60, "the end")
     assert used(site, requests) == 1 and 0 < used(site, tokens) < 4096
-    # On PostgreSQL a counter's row holds what the daemon took of it as well; how much of that is unused stands beside it.
-    kept = rows(site, "SELECT limit_id, used - COALESCE((SELECT SUM(taken - spent) FROM usage_lease l WHERE l.limit_id = c.limit_id AND l.counter_key ="
-                      " c.counter_key AND l.slot = c.slot), 0) FROM usage_counter c ORDER BY limit_id")
+    kept = rows(site, f"SELECT limit_id, {SPENT} FROM usage_counter c ORDER BY limit_id")
     assert kept == [(requests, 1), (tokens, used(site, tokens))]
 
 

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 from conftest import LECTERN, Daemon, add_vendor, check_end, contents, wait_until
-from database import SERVER, columns, connect, is_sound, tables
+from database import SERVER, SPENT, columns, connect, is_sound, tables
 from test_grading import TEXT, request_of, verdict
 from test_tools import Model
 
@@ -360,7 +360,7 @@ def test_the_command_line_exports_and_erases_beside_a_daemon_and_without_one(tmp
 def test_usage_of_limits_outlives_an_erasure_under_another_name(site, service):
     person = Person()
     live(site, service, person)
-    used = query(site, "SELECT sum(used) FROM usage_counter")[0][0]
+    used = query(site, f"SELECT SUM({SPENT}) FROM usage_counter c")[0][0]
     erase(site, person)
     rows = query(site, "SELECT counter_key, used FROM usage_counter")
     assert sum(row[1] for row in rows) == used and used > 5
