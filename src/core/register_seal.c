@@ -148,12 +148,7 @@ static enum lt_code read_records(struct lt_register_sealer *s, struct item *item
 static enum lt_code find_pending(struct lt_register_sealer *s, int64_t max, struct item *items, size_t *ret_n, struct lt_error *err)
 {
     struct lt_rows r;
-    const struct lt_value limit = LT_INT((int64_t)s->batch);
-    if (LT_QUERY(s->store, s->arena,
-                       "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
-                       " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
-                       " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT $1",
-                       &limit, 1, BATCH, &r, err,
+    if (LT_QUERY(s->store, s->arena, &r, err,
                  "SELECT p.call_id, p.kind, x.seq, b.seq FROM register_pending p"
                  " LEFT JOIN register_seal x ON x.call_id = p.call_id AND x.kind = p.kind"
                  " LEFT JOIN register_seal b ON b.call_id = p.call_id AND b.kind = 1 ORDER BY p.call_id, p.kind LIMIT $1", LT_INT(max)))
@@ -293,6 +288,13 @@ static void fit_batch(struct lt_register_sealer *s, uint64_t took_ms)
 }
 
 /* *ret_items: that were pending, 0 when all is done. */
+/* Of the try: less and less, at least one. */
+static int64_t batch_at(const struct lt_register_sealer *s, int tries)
+{
+    int64_t n = (int64_t)s->batch >> LESS_BITS * tries;
+    return n > 0 ? n : 1;
+}
+
 static enum lt_code seal_batch(struct lt_register_sealer *s, int64_t max, size_t *ret_items, size_t *ret_added, struct lt_error *err)
 {
     s->arena = lt_arena_new();
@@ -425,7 +427,7 @@ static enum lt_code seal_all(struct lt_register_sealer *s, const _Atomic bool *s
 {
     for (int tries = 0; !stop || !atomic_load(stop);) {
         size_t items = 0, added = 0;
-        enum lt_code rc = seal_batch(s, BATCH >> LESS_BITS * tries, &items, &added, err);
+        enum lt_code rc = seal_batch(s, batch_at(s, tries), &items, &added, err);
         if (rc == LT_ECONFLICT && ++tries < TRIES)
             continue; /* somebody else has moved a chain, or erased something: look again, at less */
         if (rc)

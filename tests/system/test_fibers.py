@@ -42,7 +42,7 @@ def test_background_work_is_named(d):
     names = {x["name"] for x in lines}
     assert {"configuration watcher", "task dispatcher", "emergency stops", "erasures"} <= names
     assert all(x["at"] == "" and x["cancelled"] == 0 and x["age_ms"] >= x["waiting_ms"] for x in lines)
-    find(d, name="task dispatcher", waits_for="tasks")  # now and then it looks into inthe ("tasks", "a worker")store
+    find(d, name="task dispatcher", waits_for="tasks")  # now and then it looks into the store
     assert next(x for x in lines if x["name"] == "configuration watcher")["waits_for"] in ("time to pass", "a worker")
 
 

@@ -334,12 +334,10 @@ def test_nothing_is_lost_while_builds_are_replaced(tmp_path, model):  # R18
             answers.append(act(d, "alpha"))
 
     with concurrent.futures.ThreadPoolExecutor(40) as pool:
-        callers = [pool.submit(call_on) for _ in range(25040)]
+        callers = [pool.submit(call_on) for _ in range(40)]
         try:
             for i in (1, 2, 3):
                 wait_until(lambda: len(answers) >= i * 200, timeout=300, what="calls")
-            calls += [pool.submit(act, d, "alpha") for _ in range(250)]
-            
                 for name in ("alpha.so", "alpha.json"):
                     shutil.copy(builds[i] / name, tmp_path / "new")
                     os.replace(tmp_path / "new", tmp_path / "plugins" / name)
