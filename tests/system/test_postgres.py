@@ -528,7 +528,8 @@ def test_without_a_listener_changes_are_seen_by_looking(server, tmp_path):
 
 # ---- round trips ----
 
-BACKGROUND = r"register_|ai_call|information_schema|generatedcontent|set_config|pg_backend_pid"  # the chain reads what is in the register, some time later
+# The chain reads what is in the register, some time later, and prolongs the lease of who writes it.
+BACKGROUND = r"register_|ai_call|UPDATE lease |information_schema|generatedcontent|set_config|pg_backend_pid"
 
 
 def transactions(log):
