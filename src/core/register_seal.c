@@ -423,9 +423,9 @@ static enum lt_code start(struct lt_register_sealer *s, struct lt_error *err)
 
 /* ---- a round ---- */
 
-static enum lt_code seal_all(struct lt_register_sealer *s, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err)
+static enum lt_code seal_all(struct lt_register_sealer *s, uint64_t deadline_ms, size_t *ret_n, struct lt_error *err)
 {
-    for (int tries = 0; !stop || !atomic_load(stop);) {
+    for (int tries = 0; lt_mono_ms() < deadline_ms;) {
         size_t items = 0, added = 0;
         enum lt_code rc = seal_batch(s, batch_at(s, tries), &items, &added, err);
         if (rc == LT_ECONFLICT && ++tries < TRIES)
@@ -440,7 +440,7 @@ static enum lt_code seal_all(struct lt_register_sealer *s, const _Atomic bool *s
     return LT_OK;
 }
 
-static enum lt_code seal_round(struct lt_register_sealer *s, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err)
+static enum lt_code seal_round(struct lt_register_sealer *s, uint64_t deadline_ms, size_t *ret_n, struct lt_error *err)
 {
     if (!s->started) {
         s->arena = lt_arena_new();
@@ -451,7 +451,7 @@ static enum lt_code seal_round(struct lt_register_sealer *s, const _Atomic bool 
             return rc;
         s->started = true;
     }
-    enum lt_code rc = seal_all(s, stop, ret_n, err);
+    enum lt_code rc = seal_all(s, deadline_ms, ret_n, err);
     struct lt_error file_err;
     if (*ret_n > 0 && write_file(s, &file_err) && !rc) {
         *err = file_err;
@@ -471,7 +471,7 @@ static enum lt_code anything(struct lt_register_sealer *s, bool *ret, struct lt_
     return rc;
 }
 
-enum lt_code lt_register_seal(struct lt_register_sealer *s, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err)
+enum lt_code lt_register_seal(struct lt_register_sealer *s, uint64_t deadline_ms, size_t *ret_n, struct lt_error *err)
 {
     bool work;
     *ret_n = 0;
@@ -483,7 +483,7 @@ enum lt_code lt_register_seal(struct lt_register_sealer *s, const _Atomic bool *
     rc = lt_register_reader_new(s->store, &s->reader, err); /* anew: actions may have come */
     if (!rc) {
         s->page = lt_register_page_new(s->reader);
-        rc = seal_round(s, stop, ret_n, err);
+        rc = seal_round(s, deadline_ms, ret_n, err);
     }
     lt_register_page_free(s->page);
     lt_register_reader_free(s->reader);

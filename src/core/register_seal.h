@@ -17,10 +17,10 @@ struct lt_register_sealer *lt_register_sealer_new(struct lt_store *store, const 
 void lt_register_sealer_use(struct lt_register_sealer *sealer, struct lt_sole *lease);
 void lt_register_sealer_free(struct lt_register_sealer *sealer); /* NULL allowed */
 /*
- * Chains everything that is pending, in transactions of a few hundred entries, then writes the file. *ret_n: entries. `stop` (may be NULL) is looked
+ * Chains everything that is pending, in transactions of a few hundred entries, then writes the file. *ret_n: entries. The deadline (monotonic ms) is looked
  * at between them. LT_ESTORE, LT_ECONFIG (no master key), LT_EIO (the file: the next round writes it).
  */
-enum lt_code lt_register_seal(struct lt_register_sealer *sealer, const _Atomic bool *stop, size_t *ret_n, struct lt_error *err);
+enum lt_code lt_register_seal(struct lt_register_sealer *sealer, uint64_t deadline_ms, size_t *ret_n, struct lt_error *err);
 
 /* ---- for who extends chains: sealer and retention ---- */
 

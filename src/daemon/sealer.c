@@ -13,7 +13,11 @@
 #include "daemon/daemon.h"
 #include "io/worker.h"
 
-enum { EVERY_MS = 300, RETAIN_EVERY_MS = 3600 * 1000, RETAIN_AT_ONCE_MS = 100 };
+enum {
+    EVERY_MS = 300, EVERY_POSTGRES_MS = 1000, /* a round asks a server some twenty times, however little there is */
+    ROUND_MS = 2000, /* so long a round begins new units, so that the end waits for no backlog; what is left is chained by the next round, or start */
+    RETAIN_EVERY_MS = 3600 * 1000, RETAIN_AT_ONCE_MS = 100,
+};
 
 struct lt_daemon_sealer {
     struct lt_register_sealer *sealer;
@@ -60,7 +64,9 @@ static bool wait_turn(struct lt_daemon_sealer *s)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += EVERY_MS * 1000000L;
+    int every = lt_store_is_postgres(s->store) ? EVERY_POSTGRES_MS : EVERY_MS;
+    until.tv_sec += every / 1000;
+    until.tv_nsec += every % 1000 * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&s->mutex);
@@ -86,7 +92,7 @@ static void *run(void *arg)
             failing = false;
             continue;
         }
-        failed = failed || lt_register_seal(s->sealer, NULL, &n, &err) != LT_OK;
+        failed = failed || lt_register_seal(s->sealer, lt_mono_ms() + ROUND_MS, &n, &err) != LT_OK;
         if (failed && !failing) /* once for a run of failures */
             lt_log_error("register.seal", &err);
         else if (failing && !failed)
