@@ -20,6 +20,8 @@ struct entry {
     int64_t free;            /* taken, and nobody's yet */
     int64_t batch;           /* taken at once the last time */
     int64_t seen;            /* of all processes, as far as is known */
+    int taking;              /* calls that take of it now: what is read meanwhile may hold that, or not */
+    uint64_t turns;          /* how often seen was changed: what was read before the last time is no news */
     bool known;              /* seen is of this slot, or was of the one before */
     uint64_t used_at, taken_at, denied_until; /* monotonic ms */
     int64_t spent, retry_ms; /* of the last denial: what calls had used, without what processes hold; when to come again */
@@ -92,6 +94,7 @@ static void leave_slot(struct lt_quota *q, struct entry *e)
 {
     give_back_later(q, &e->at, e->window == LT_WINDOW_FIXED, e->free);
     e->free = e->batch = e->seen = 0;
+    e->turns++;
     e->known = false;
     e->denied_until = 0;
     e->mark = LT_MARK_NONE;
@@ -218,6 +221,7 @@ struct want {
     int64_t own;             /* of the need, from what was free */
     int64_t spent;           /* by calls, when it was looked up */
     bool served, read;       /* nothing is to be taken; is to be looked up first */
+    bool taking;             /* counts as such in its entry */
 };
 
 struct wants {
@@ -282,6 +286,9 @@ static enum lt_code serve(struct lt_quota *q, struct lt_str zone, struct wants *
         }
         want->read = ask->look || !open || !e->known || !fits(want, e->seen);
         want->take.amount = portion(e, want, mono);
+        want->taking = !ask->look;
+        e->taking += want->taking;
+        e->turns++;
         ++*ret_rest;
     }
     return LT_OK;
@@ -336,10 +343,14 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
 {
     const struct lt_ask *ask = want->ask;
     struct lt_quota_seen seen;
+    pthread_mutex_lock(&q->lock);
+    struct entry *e = *find(q, ask->limit->id, ask->key);
+    uint64_t turns = e ? e->turns : 0;
+    pthread_mutex_unlock(&q->lock);
     if (lt_quota_read(q->store, ask->limit->id, ask->key, w->now, &seen, err))
         return err->code;
     pthread_mutex_lock(&q->lock);
-    struct entry *e = *find(q, ask->limit->id, ask->key);
+    e = *find(q, ask->limit->id, ask->key);
     if (want->take.fixed)
         find_window(q, w, want, &seen);
     *ret_fits = fits(want, seen.used);
@@ -347,7 +358,7 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
     if (e && want->take.fixed && e->at.slot != LT_NO_SLOT && e->at.slot != want->take.slot.slot)
         leave_slot(q, e);
     if (e) {
-        e->seen = seen.used;
+        e->seen = e->turns == turns || seen.used > e->seen ? seen.used : e->seen; /* what was taken here meanwhile may be missing in it */
         e->known = true;
         if (!*ret_fits) {
             e->denied_until = lt_mono_ms() + LT_QUOTA_DENIED_MS;
@@ -399,6 +410,7 @@ static void taken(struct lt_quota *q, struct wants *w)
         if (e && e->at.slot == want->take.slot.slot) {
             e->free += rest;
             e->seen += want->take.amount;
+            e->turns++;
             e->known = true;
             e->taken_at = mono;
         } else
@@ -526,6 +538,17 @@ static void hold(struct wants *w, struct lt_hold *ret)
     }
 }
 
+static void end_taking(struct lt_quota *q, const struct wants *w)
+{
+    pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < w->n; i++) {
+        struct entry *e = w->list[i].taking ? *find(q, w->list[i].ask->limit->id, w->list[i].ask->key) : NULL;
+        if (e && e->taking > 0)
+            e->taking--;
+    }
+    pthread_mutex_unlock(&q->lock);
+}
+
 enum lt_code lt_quota_reserve(struct lt_quota *q, struct lt_str zone, const struct lt_ask *asks, size_t n, struct lt_hold *ret,
                               struct lt_denial *denial, struct lt_error *err)
 {
@@ -552,6 +575,8 @@ enum lt_code lt_quota_reserve(struct lt_quota *q, struct lt_str zone, const stru
     pthread_mutex_unlock(&q->lock);
     if (rc == LT_OK && rest > 0)
         rc = take_rest(q, &w, denial, err);
+    if (rest > 0)
+        end_taking(q, &w);
     if (rc)
         undo(q, &w, n);
     else
@@ -629,6 +654,7 @@ static void collect(struct lt_quota *q)
             if ((idle || over) && e->free > 0) {
                 give_back_later(q, &e->at, e->window == LT_WINDOW_FIXED, e->free);
                 e->seen -= e->free;
+                e->turns++;
                 e->free = 0;
                 if (e->window == LT_WINDOW_FIXED) /* it may not have begun after all */
                     leave_slot(q, e);
@@ -654,6 +680,7 @@ static void watch(struct lt_quota *q)
 {
     struct lt_arena *arena = lt_arena_new();
     struct lt_quota_slot list[WATCHED_MAX];
+    uint64_t turns[WATCHED_MAX];
     size_t n = 0;
     struct lt_error err;
     struct lt_quota_seen seen;
@@ -661,13 +688,15 @@ static void watch(struct lt_quota *q)
     int64_t now = lt_now_ms() + q->ahead_ms;
     for (size_t i = 0; i < BUCKETS && n < WATCHED_MAX; i++)
         for (struct entry *e = q->buckets[i]; e && n < WATCHED_MAX; e = e->next)
-            if (e->marked && lt_mono_ms() - e->used_at < LT_QUOTA_IDLE_MS)
+            if (e->marked && e->taking == 0 && lt_mono_ms() - e->used_at < LT_QUOTA_IDLE_MS) {
+                turns[n] = e->turns;
                 list[n++] = (struct lt_quota_slot){e->at.limit_id, lt_str_copy(arena, e->at.key), 0, 0};
+            }
     pthread_mutex_unlock(&q->lock);
     for (size_t i = 0; i < n && lt_quota_read(q->store, list[i].limit_id, list[i].key, now, &seen, &err) == LT_OK; i++) {
         pthread_mutex_lock(&q->lock);
         struct entry *e = *find(q, list[i].limit_id, list[i].key);
-        if (e)
+        if (e && e->turns == turns[i])
             e->seen = seen.used;
         pthread_mutex_unlock(&q->lock);
     }
