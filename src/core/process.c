@@ -139,7 +139,7 @@ static APART enum lt_code end(struct lt_process *c, struct lt_error *err)
     enum lt_code rc = lt_store_write(c->manager->store, tx, err);
     /* The begin was queued before the end, so it is decided by now; its memory may go. */
     struct lt_error begin_err;
-    if (lt_commit_wait(&c->begin, &begin_err) && (rc == LT_OK || rc == LT_ECONFLICT)) {
+    if (lt_commit_wait(&c->begin, &begin_err) && (rc == LT_OK || rc == LT_EINTERNAL)) { /* without its begin an end is malformed */
         *err = begin_err;
         rc = err->code;
     }
