@@ -63,7 +63,7 @@ def test_a_call_that_ended_while_nothing_could_be_written_ends_late(daemon):
         with closing(connect(daemon.data / "lectern.db", isolation_level=None)) as disk:
             disk.execute("BEGIN IMMEDIATE")
             asker.join(60)
-            time.sleep(6)  # the second try to end it has failed too: each waits for 5 s
+            time.sleep(12)  # the second try to end it has failed too: it waits for 5 s, perhaps behind something else that does
             disk.execute("COMMIT")
         assert (answers[0].status, answers[0].json["code"]) == (503, "store_unavailable"), answers
         wait_until(lambda: calls(daemon)[running[0]] == "interrupted", what="its end")
