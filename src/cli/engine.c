@@ -66,10 +66,10 @@ enum lt_code lt_engine_mcp(const struct lt_settings *s, struct lt_mcp_hub **ret,
     return lt_mcp_hub_new(text, "/proc/self/exe", ret, err) ? lt_error_wrap(err, "mcp_commands: %s", s->mcp_commands) : LT_OK;
 }
 
-static enum lt_code open_store(const struct lt_settings *s, bool read_only, uint64_t wait_ms, struct lt_store **ret, struct lt_error *err)
+static enum lt_code open_store(const struct lt_settings *s, bool read_only, bool patient, uint64_t wait_ms, struct lt_store **ret, struct lt_error *err)
 {
     struct lt_store_options options = {.data_dir = s->data, .url = s->database, .direct_url = s->database_direct, .synchronous = s->sqlite_synchronous, .read_only = read_only,
-                                       .master_key_file = s->master_key_file, .wait_ms = wait_ms};
+                                       .patient = patient, .master_key_file = s->master_key_file, .wait_ms = wait_ms};
     lt_guard_set(lt_guard_compile_settings); /* before anybody reads a site's settings */
     if (!read_only && lt_data_dir_make(s, err)) /* it holds more than the database, wherever that is */
         return err->code;
@@ -78,7 +78,7 @@ static enum lt_code open_store(const struct lt_settings *s, bool read_only, uint
 
 enum lt_code lt_engine_open_store(const struct lt_settings *s, bool read_only, struct lt_store **ret, struct lt_error *err)
 {
-    return open_store(s, read_only, 0, ret, err);
+    return open_store(s, read_only, true, 0, ret, err);
 }
 
 /* What an older program, or a hand, left in clear. The master key must be there before anybody relies on it. */
@@ -130,7 +130,7 @@ void lt_engine_offer(struct lt_services *services, struct lt_plugin_set *plugins
 enum lt_code lt_engine_open(const struct lt_settings *s, enum lt_engine_use use, struct lt_engine *ret, struct lt_error *err)
 {
     *ret = (struct lt_engine){0};
-    if (open_store(s, false, use == LT_ENGINE_DAEMON ? SERVER_WAIT_MS : 0, &ret->store, err))
+    if (open_store(s, false, false, use == LT_ENGINE_DAEMON ? SERVER_WAIT_MS : 0, &ret->store, err))
         return err->code;
     enum lt_code rc = lt_tls_client_new(s->tls_ca, &ret->tls, err);
     if (!rc) {

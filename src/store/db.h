@@ -9,6 +9,7 @@
 
 enum {
     LT_DB_READ_MS = 1000,          /* a query may take so long */
+    LT_DB_PATIENT_MS = 60000,      /* one for which no request waits */
     LT_DB_READ_BYTES = 64 << 20,   /* and give so much */
     LT_DB_DEFAULT_ROWS = 10000,
     LT_DB_PATIENCE_MS = 5000,      /* with others that write, and with a database that is away for a moment */
@@ -56,10 +57,15 @@ struct lt_db {
     const struct lt_db_ops *ops;
     bool again;         /* what failed with LT_ESTORE may come out well when it is tried again, at once */
     bool slow;          /* statements may take LT_DB_SLOW_MS: set by who changes tables */
+    bool patient;       /* queries may take LT_DB_PATIENT_MS */
     int wal_pages;      /* of the log after the last commit of this connection; 0 where there is none */
     struct lt_db *next; /* pool of readers */
 };
 
+static inline int lt_db_read_ms(const struct lt_db *db)
+{
+    return db->patient ? LT_DB_PATIENT_MS : LT_DB_READ_MS;
+}
 /* NULL is allowed. */
 static inline void lt_db_close(struct lt_db *db)
 {

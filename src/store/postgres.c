@@ -19,7 +19,6 @@
 #define SLOW_MS "3600000"
 #define LOCK_MS "5000"
 #define IDLE_MS "10000" /* it hears nothing of a transaction that is open */
-#define READ_MS "1000"
 
 enum { WRITER_KEPT_MS = 7 * 86400000 }; /* rows of writers that ended badly */
 
@@ -281,11 +280,13 @@ static enum lt_code query_once(struct lt_pg *pg, const char *sql, const struct l
 {
     enum lt_code code = lt_pg_connected(pg, err);
     bool own = code == LT_OK && !pg->open; /* within the transaction of a migration there is one already */
+    char limit[12];
+    snprintf(limit, sizeof(limit), "%d", lt_db_read_ms(&pg->db));
     if (own)
         code = lt_pg_say(pg, "BEGIN READ ONLY", err);
     if (code == LT_OK && own)
         code = lt_pg_queue_values(pg, LT_PG_CHANGED, "SELECT set_config('statement_timeout', $1, true), set_config('extra_float_digits', '1', true)",
-                                  (const struct lt_value[]){LT_TEXTZ(READ_MS)}, 1, err);
+                                  (const struct lt_value[]){LT_TEXTZ(limit)}, 1, err);
     if (code == LT_OK)
         code = lt_pg_queue_values(pg, LT_PG_ROWS, sql, values, n, err);
     if (code == LT_OK && own)

@@ -396,7 +396,7 @@ enum lt_code lt_pg_settle(struct lt_pg *pg, struct lt_error *err)
     enum lt_code code = LT_OK;
     bool synced = false;
     /* the server is to give up first */
-    uint64_t patience = (pg->db.slow ? LT_DB_SLOW_MS : pg->writer ? LT_DB_PATIENCE_MS : LT_DB_READ_MS) + 1000;
+    uint64_t patience = (uint64_t)(pg->db.slow ? LT_DB_SLOW_MS : pg->writer ? LT_DB_PATIENCE_MS : lt_db_read_ms(&pg->db)) + 1000;
     uint64_t until = lt_mono_ms() + patience, end = until + SETTLE_MS;
     if (!PQpipelineSync(pg->conn))
         return lose(pg, err, "send");

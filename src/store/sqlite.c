@@ -340,7 +340,7 @@ static enum lt_code read_rows(struct sqlite *db, struct lt_arena *arena, sqlite3
     if (rc == SQLITE_DONE)
         return LT_OK;
     if (rc == SQLITE_INTERRUPT)
-        return lt_fail(err, LT_ESTORE, "the query took longer than %d ms", LT_DB_READ_MS);
+        return lt_fail(err, LT_ESTORE, "the query took longer than %d ms", lt_db_read_ms(&db->db));
     return fail(db, err, "read");
 }
 
@@ -359,7 +359,7 @@ static enum lt_code db_query(struct lt_db *base, struct lt_arena *arena, const c
     if (code == LT_OK)
         code = bind_all(db, use.stmt, values, n, err);
     if (code == LT_OK) {
-        db->deadline_ms = lt_mono_ms() + LT_DB_READ_MS;
+        db->deadline_ms = lt_mono_ms() + (uint64_t)lt_db_read_ms(&db->db);
         code = read_rows(db, arena, use.stmt, max_rows, ret, err);
         db->deadline_ms = 0;
     }

@@ -27,6 +27,7 @@ struct lt_store {
     const char *columns; /* lt_db_ops.columns */
     char *master_key_file;
     bool own_master_key; /* the file is ours to make */
+    bool patient;        /* options.patient */
     int schema;
     _Atomic int64_t process;
     struct lt_writer *writer; /* NULL: read-only */
@@ -69,10 +70,14 @@ static enum lt_code find_path(struct lt_store *store, const struct lt_store_opti
 
 static enum lt_code open_reader(struct lt_store *store, struct lt_db **ret, struct lt_error *err)
 {
-    if (!store->postgres)
-        return lt_sqlite_open_reader(store->path, ret, err);
-    *ret = lt_postgres_new_reader(store->server);
-    return LT_OK;
+    enum lt_code code = LT_OK;
+    if (store->postgres)
+        *ret = lt_postgres_new_reader(store->server);
+    else
+        code = lt_sqlite_open_reader(store->path, ret, err);
+    if (code == LT_OK)
+        (*ret)->patient = store->patient;
+    return code;
 }
 
 static enum lt_code open_writer(struct lt_store *store, const struct lt_store_options *o, struct lt_db **ret, struct lt_error *err)
@@ -90,6 +95,7 @@ static enum lt_code open_for_reading(struct lt_store *store, const struct lt_sto
     if (code != LT_OK)
         return code;
     store->readers_n = 1;
+    store->readers->patient = store->patient;
     store->columns = store->readers->ops->columns;
     return lt_migrate_check(store->readers, &store->schema, err);
 }
@@ -136,6 +142,7 @@ enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_sto
     struct lt_store *store = calloc(1, sizeof(*store));
     if (!store)
         return lt_fail(err, LT_ESTORE, "out of memory");
+    store->patient = options->patient;
     pthread_mutex_init(&store->readers_mutex, NULL);
     pthread_mutex_init(&store->generation_mutex, NULL);
     enum lt_code code = find_path(store, options, err);

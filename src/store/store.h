@@ -55,6 +55,7 @@ struct lt_store_options {
     const char *master_key_file; /* with which secrets are sealed; NULL = master.key beside the database, made when missing */
     const char *synchronous; /* NULL = "FULL"; "OFF" only to prove that the crash test can fail */
     bool read_only;          /* for `register show` and the like beside a running daemon: no migration, no writer */
+    bool patient;            /* queries may take a minute, not a second: for commands, where no request waits */
 };
 
 /*

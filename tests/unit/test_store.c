@@ -642,6 +642,25 @@ static void the_wal_stays_bounded_under_steady_writing(void **state)
 }
 
 /* A foreign reader holds the WAL; commits wait for it once in a while, not for ever, and the log says why the file grows. */
+/* For commands that no request waits for: a query of some seconds. */
+static void a_patient_store_waits_longer_for_a_query(void **state)
+{
+    char data[96];
+    snprintf(data, sizeof(data), "%s/data", dir);
+    const char *slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 30000000) SELECT count(*) FROM c";
+    struct lt_store *patient = NULL;
+    struct lt_error err = {0};
+    struct lt_rows r;
+    struct lt_arena *arena = lt_arena_new();
+    assert_int_equal(lt_store_open(&(struct lt_store_options){.data_dir = data, .read_only = true, .patient = true}, &patient, &err), LT_OK);
+    assert_int_equal(LT_QUERY(store, arena, &r, &err, slow), LT_ESTORE);
+    assert_non_null(strstr(err.detail, "longer than 1000 ms"));
+    assert_int_equal(LT_QUERY(patient, arena, &r, &err, slow), LT_OK);
+    assert_int_equal(lt_rows_int(&r, 0, 0), 30000000);
+    lt_arena_free(arena);
+    lt_store_close(patient);
+}
+
 static void a_reader_that_never_ends_does_not_stop_writing(void **state)
 {
     enum { UNITS = 80 };
@@ -977,6 +996,7 @@ int main(int argc, char **argv)
         WITH_STORE(a_query_cannot_write_and_needs_its_values),
         WITH_STORE(the_generation_follows_changes_by_others),
         WITH_STORE(the_wal_stays_bounded_under_steady_writing),
+        WITH_STORE(a_patient_store_waits_longer_for_a_query),
         WITH_STORE(a_reader_that_never_ends_does_not_stop_writing),
         WITH_STORE(an_idle_store_moves_the_wal_into_the_database),
         WITH_STORE(fibers_of_two_loops_share_commits_and_read_what_is_durable),
