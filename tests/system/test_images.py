@@ -3,6 +3,7 @@ import concurrent.futures
 import hashlib
 import http.server
 import json
+import os
 import random
 import re
 import shutil
@@ -585,6 +586,8 @@ def test_a_limit_of_requests_counts_pictures_calls(daemon, pictures):
 def restarted(daemon):
     daemon.process.send_signal(signal.SIGKILL)
     daemon.process.wait(60)
+    for half in daemon.data.glob("files/*/*.new"):
+        os.utime(half, (1, 1))  # on a database of several processes, what is young may be another one's who is writing it
     return Daemon(daemon.data)
 
 
