@@ -74,8 +74,24 @@ static enum lt_code recover(struct lt_daemon *d, int64_t process, bool own_files
     return LT_OK;
 }
 
+/* What it began between its death and its noticing, and did not end, is recovered when its row goes. */
+static enum lt_code bury(struct lt_daemon *d, int64_t id, struct lt_error *err)
+{
+    return recover(d, id, false, err) ? err->code : lt_member_drop(d->engine.store, id, err);
+}
+
+/* Rows that m's process had before, when it was taken for dead: it has noticed since, as it has another one, and begins nothing more under them. */
+static enum lt_code bury_earlier(struct lt_daemon *d, const struct lt_member *m, const struct lt_member *list, size_t n, struct lt_error *err)
+{
+    enum lt_code rc = LT_OK;
+    for (size_t i = 0; i < n && !rc; i++)
+        if (m->home.n > 0 && list[i].recovered_at > 0 && list[i].id < m->id && lt_str_eq(list[i].home, m->home))
+            rc = bury(d, list[i].id, err);
+    return rc;
+}
+
 /* One that is dead, if nobody else does it. */
-static enum lt_code take_over(struct lt_daemon *d, const struct lt_member *m, int64_t now, struct lt_error *err)
+static enum lt_code take_over(struct lt_daemon *d, const struct lt_member *m, const struct lt_member *list, size_t n, int64_t now, struct lt_error *err)
 {
     struct lt_store *store = d->engine.store;
     enum lt_code rc = lt_member_claim(store, m, err);
@@ -84,7 +100,9 @@ static enum lt_code take_over(struct lt_daemon *d, const struct lt_member *m, in
     if (rc)
         return rc;
     lt_log(LT_LOG_WARN, "process.dead", LT_I("process", m->id), LT_SS("host", m->host), LT_I("pid", m->pid), LT_I("silent_ms", now - m->seen_at));
-    return recover(d, m->id, false, err) ? err->code : lt_member_recovered(store, m->id, err);
+    if (bury_earlier(d, m, list, n, err) || recover(d, m->id, false, err))
+        return err->code;
+    return lt_member_recovered(store, m->id, err);
 }
 
 static const struct lt_member *find(const struct lt_member *list, size_t n, int64_t id)
@@ -109,12 +127,6 @@ static bool due(const struct lt_daemon *d, const struct lt_member *m, const stru
     return lives(m) ? now - m->seen_at >= LT_MEMBER_DEAD_MS : m->claimed_by == own || !lives(find(list, n, m->claimed_by));
 }
 
-/* What it began between its death and its noticing, and did not end, is recovered when its row goes. */
-static enum lt_code bury(struct lt_daemon *d, int64_t id, struct lt_error *err)
-{
-    return recover(d, id, false, err) ? err->code : lt_member_drop(d->engine.store, id, err);
-}
-
 static enum lt_code judge(struct lt_daemon *d, bool steady, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
@@ -125,7 +137,7 @@ static enum lt_code judge(struct lt_daemon *d, bool steady, struct lt_error *err
     for (size_t i = 0; i < n && !rc; i++) {
         const struct lt_member *m = &list[i];
         if (steady && due(d, m, list, n, now))
-            rc = take_over(d, m, now, err);
+            rc = take_over(d, m, list, n, now, err);
         else if (m->recovered_at > 0 && now - m->dead_at >= LT_MEMBER_KEPT_MS)
             rc = bury(d, m->id, err);
     }
@@ -228,8 +240,8 @@ static enum lt_code take_over_own(struct lt_daemon *d, struct lt_error *err)
     enum lt_code rc = lt_member_list(d->engine.store, arena, &list, &n, &now, err);
     for (size_t i = 0; i < n && !rc; i++) {
         bool own = d->members->self.home.n > 0 && lt_str_eq(list[i].home, d->members->self.home);
-        if (own && list[i].id != lt_store_process(d->engine.store) && list[i].recovered_at == 0)
-            rc = take_over(d, &list[i], now, err);
+        if (own && list[i].id != lt_store_process(d->engine.store))
+            rc = list[i].recovered_at == 0 ? take_over(d, &list[i], list, n, now, err) : bury(d, list[i].id, err);
     }
     lt_arena_free(arena);
     return rc;

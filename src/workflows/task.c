@@ -356,18 +356,19 @@ static const char claim_sql[] =
     "SELECT t.id FROM workflow_task t JOIN " WAITING " ON w.id = t.id WHERE t.state = 'queued' ORDER BY w.turn, w.not_before, w.id LIMIT $4"
     " FOR UPDATE OF t SKIP LOCKED))";
 
-enum lt_code lt_task_claim_some(struct lt_store *store, struct lt_arena *arena, int64_t now_ms, int max, struct lt_task_ref **ret, size_t *ret_n,
-                                struct lt_error *err)
+enum lt_code lt_task_claim_some(struct lt_store *store, const char *claim, int64_t now_ms, int max, struct lt_error *err)
 {
-    struct lt_rows r;
-    char claim[37];
-    *ret_n = 0;
-    lt_uuid_format(lt_uuid_new(), claim);
     struct lt_tx *tx = lt_tx_new();
     LT_TX(tx, claim_sql, LT_INT(now_ms), lt_store_process_value(store), LT_TEXTZ(claim), LT_INT(max));
     lt_task_tx_claimed(tx, claim);
-    if (lt_store_write(store, tx, err) ||
-        LT_QUERY(store, arena, &r, err, "SELECT id, attempt FROM workflow_task WHERE state = 'running' AND claim = $1", LT_TEXTZ(claim)))
+    return lt_store_write(store, tx, err);
+}
+
+enum lt_code lt_task_claimed(struct lt_store *store, struct lt_arena *arena, const char *claim, struct lt_task_ref **ret, size_t *ret_n,
+                             struct lt_error *err)
+{
+    struct lt_rows r;
+    if (LT_QUERY(store, arena, &r, err, "SELECT id, attempt FROM workflow_task WHERE state = 'running' AND claim = $1", LT_TEXTZ(claim)))
         return err->code;
     *ret_n = r.rows;
     *ret = LT_NEW_ARRAY(arena, struct lt_task_ref, r.rows);

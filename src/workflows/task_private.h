@@ -37,6 +37,7 @@ struct lt_task_queue {
     size_t loops_n;
     size_t next_loop;                  /* dispatcher only */
     struct lt_fiber *dispatcher;       /* first loop only */
+    char claim[37];                    /* dispatcher only: what was claimed under this name has not been read yet; "": all has */
     struct lt_task wake;
     atomic_bool woken, started, stopping, dispatching;
     _Atomic uint64_t queued, running, ended[LT_TASK_STATES];
@@ -45,12 +46,11 @@ struct lt_task_queue {
     int workers;
 };
 
-/*
- * Both at once, of PostgreSQL: at most max of those are claimed that lt_task_waiting() names and nobody else is claiming. The refs have the attempts
- * that they are. In the arena.
- */
-enum lt_code lt_task_claim_some(struct lt_store *store, struct lt_arena *arena, int64_t now_ms, int max, struct lt_task_ref **ret, size_t *ret_n,
-                                struct lt_error *err);
+/* Of PostgreSQL: under a new name, at most max of those are claimed that lt_task_waiting() names and nobody else is claiming. */
+enum lt_code lt_task_claim_some(struct lt_store *store, const char *claim, int64_t now_ms, int max, struct lt_error *err);
+/* Which of them still are. The refs have the attempts that they are. In the arena. */
+enum lt_code lt_task_claimed(struct lt_store *store, struct lt_arena *arena, const char *claim, struct lt_task_ref **ret, size_t *ret_n,
+                             struct lt_error *err);
 /* Puts back what was claimed and cannot be begun, without waiting. Any thread. */
 void lt_task_post_back(struct lt_store *store, const struct lt_task_ref *ref, int64_t not_before);
 

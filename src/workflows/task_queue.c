@@ -123,15 +123,34 @@ static enum lt_code cancel_marked(struct lt_task_queue *q, struct lt_arena *aren
     return LT_OK;
 }
 
+/* A claim that stands although it could not be read then, since the database had gone in between, is read first: else nobody would run it. */
+static enum lt_code claim(struct lt_task_queue *q, struct lt_arena *arena, int max, struct lt_task_ref **ret, size_t *ret_n, struct lt_error *err)
+{
+    enum lt_code rc = LT_OK;
+    if (q->claim[0] == '\0') {
+        char name[sizeof(q->claim)];
+        lt_uuid_format(lt_uuid_new(), name);
+        rc = lt_task_claim_some(q->store, name, lt_now_ms(), max, err);
+        if (rc == LT_OK)
+            memcpy(q->claim, name, sizeof(name));
+    }
+    if (rc == LT_OK)
+        rc = lt_task_claimed(q->store, arena, q->claim, ret, ret_n, err);
+    if (rc == LT_OK)
+        q->claim[0] = '\0';
+    return rc;
+}
+
 static enum lt_code begin_waiting(struct lt_task_queue *q, struct lt_arena *arena, struct lt_error *err)
 {
     struct lt_task_ref *refs;
     size_t n;
     uint64_t running = atomic_load(&q->running);
-    bool claimed = lt_store_is_postgres(q->store) && atomic_load(&q->queued) > 0; /* together: others look for the same ones */
+    /* together: others look for the same ones */
+    bool claimed = lt_store_is_postgres(q->store) && (atomic_load(&q->queued) > 0 || q->claim[0] != '\0');
     if (running >= (uint64_t)q->workers || (lt_store_is_postgres(q->store) && !claimed))
         return LT_OK;
-    if (claimed ? lt_task_claim_some(q->store, arena, lt_now_ms(), q->workers - (int)running, &refs, &n, err)
+    if (claimed ? claim(q, arena, q->workers - (int)running, &refs, &n, err)
                 : lt_task_waiting(q->store, arena, lt_now_ms(), q->workers, &refs, &n, err))
         return err->code;
     for (size_t i = 0; i < n; i++) {

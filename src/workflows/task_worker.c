@@ -8,7 +8,7 @@
 #include "workflows/task_event.h"
 #include "workflows/task_private.h"
 
-enum { FINISH_TRIES = 5, FINISH_PAUSE_MS = 2000 };
+enum { FINISH_TRIES_STOPPING = 5, FINISH_PAUSE_MS = 2000 };
 
 /* ---- how far it is ---- */
 
@@ -257,13 +257,17 @@ static enum lt_code prepare(struct lt_task_job *job, struct lt_arena *arena, str
 
 /* ---- the attempt ---- */
 
-/* A store that cannot write just now is asked again; in the end the task stays "running", and is made again at the next start. */
+/*
+ * A store that cannot write just now is asked again, for as long as it takes: without it no other task could run here. Who is to stop gives up; then the task
+ * stays "running", and is made again when this process is found gone.
+ */
 static void finish(struct lt_task_job *job, const struct lt_task_end *end)
 {
     struct lt_error err;
     enum lt_code rc = LT_ESTORE;
     lt_fiber_shield();
-    for (int i = 0; i < FINISH_TRIES && (rc == LT_ESTORE || rc == LT_EOVERLOADED); i++) {
+    for (int i = 0, last = 0; last < FINISH_TRIES_STOPPING && (rc == LT_ESTORE || rc == LT_EOVERLOADED); i++) {
+        last += atomic_load(&job->queue->stopping);
         if (i > 0)
             lt_fiber_sleep(FINISH_PAUSE_MS);
         rc = lt_task_finish(job->queue->store, &job->ref, end, &err);

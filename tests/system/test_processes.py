@@ -182,6 +182,32 @@ def test_a_paused_process_that_was_declared_dead_ends_nothing_twice_and_joins_an
     assert again.status == 200 and again.json["success"], again
 
 
+@pytest.mark.parametrize("comes_back", [True, False], ids=["starts again", "stays away"])
+def test_what_was_begun_under_a_number_that_was_dead_ends_with_the_process(pair, upstream, comes_back):
+    """Between its death and its noticing a process may begin a call. Killed soon after it noticed, it can end that no more."""
+    upstream.default = "endless?delay_ms=50"
+    a, b = pair.all
+    old = next(p["id"] for p in pair.processes() if p["pid"] == a.process.pid)
+    a.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: [p for p in pair.processes() if p["id"] == old and p["state"] == "dead"], timeout=6 * DEAD_S, what="its death")
+    wait_until(lambda: pair.rows("SELECT 1 FROM process WHERE id = ? AND recovered_at > 0", old), what="the recovery")
+    a.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: [p for p in pair.processes() if p["pid"] == a.process.pid and p["state"] == "alive"], what="the new row")
+    late, kept = Asking(a, "late"), Asking(b, "kept")
+    with contextlib.closing(connect(pair.folder / "p0" / "lectern.db")) as db:
+        db.execute("UPDATE ai_call SET process = ? WHERE id = ?", (old, bytes.fromhex(late.id.replace("-", ""))))
+        db.commit()
+    a.stop(signal.SIGKILL)
+    if comes_back:
+        pair.all[0] = pair.start(0)
+        assert ends(pair, late.id) == [("interrupted",)]  # before it listened
+    else:
+        wait_until(lambda: ends(pair, late.id) == [("interrupted",)], timeout=6 * DEAD_S, what="the recovery")
+    assert ends(pair, kept.id) == []
+    assert old not in [p["id"] for p in pair.processes()]
+    b.request("DELETE", f"/v1/actions/calls/{kept.id}", b.admin_key)
+
+
 def test_a_call_is_cancelled_at_another_process(pair, upstream):
     upstream.default = "endless?delay_ms=50"
     a, b = pair.all
