@@ -91,7 +91,8 @@ static enum lt_code bury_earlier(struct lt_daemon *d, const struct lt_member *m,
 }
 
 /* One that is dead, if nobody else does it. */
-static enum lt_code take_over(struct lt_daemon *d, const struct lt_member *m, const struct lt_member *list, size_t n, int64_t now, struct lt_error *err)
+static enum lt_code take_over(struct lt_daemon *d, const struct lt_member *m, const struct lt_member *list, size_t n, int64_t now,
+                              struct lt_error *err)
 {
     struct lt_store *store = d->engine.store;
     enum lt_code rc = lt_member_claim(store, m, err);

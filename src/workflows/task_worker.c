@@ -258,8 +258,8 @@ static enum lt_code prepare(struct lt_task_job *job, struct lt_arena *arena, str
 /* ---- the attempt ---- */
 
 /*
- * A store that cannot write just now is asked again, for as long as it takes: without it no other task could run here. Who is to stop gives up; then the task
- * stays "running", and is made again when this process is found gone.
+ * A store that cannot write just now is asked again, for as long as it takes: without it no other task could run here. Who is to stop gives up; then
+ * the task stays "running", and is made again when this process is found gone.
  */
 static void finish(struct lt_task_job *job, const struct lt_task_end *end)
 {
