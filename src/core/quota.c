@@ -25,6 +25,9 @@ struct entry {
     bool known;              /* seen is of this slot, or was of the one before */
     uint64_t used_at, taken_at, denied_until; /* monotonic ms */
     int64_t spent, retry_ms; /* of the last denial: what calls had used, without what processes hold; when to come again */
+    int64_t under_way;       /* reserved here by calls that have not ended: the database counts it as spent, and most of it comes back */
+    int64_t returned;        /* by calls that ended until returned_at: their ends may not be written yet */
+    uint64_t returned_at;    /* monotonic ms */
     enum lt_mark mark;
     bool marked;             /* marks are told: what others use is looked up now and then */
     char key[];
@@ -311,7 +314,16 @@ static void undo(struct lt_quota *q, struct wants *w, size_t n)
     pthread_mutex_unlock(&q->lock);
 }
 
-static int64_t retry_in(const struct lt_quota_seen *seen, const struct lt_ask *ask, int64_t now)
+/* What is spent of it now, for the database, and soon is not. e: NULL when it has gone. Under the lock. */
+static int64_t coming_back(const struct entry *e)
+{
+    if (!e)
+        return 0;
+    return e->under_way + (lt_mono_ms() - e->returned_at < LT_LEDGER_SETTLED_MS ? e->returned : 0);
+}
+
+/* soon: what comes back of what counts as spent. */
+static int64_t retry_in(const struct lt_quota_seen *seen, const struct lt_ask *ask, int64_t now, int64_t soon)
 {
     int64_t need = seen->used + ask->amount - ask->limit->amount, at = now;
     if (ask->amount > ask->limit->amount)
@@ -320,7 +332,8 @@ static int64_t retry_in(const struct lt_quota_seen *seen, const struct lt_ask *a
         need -= seen->rows[i].used;
         at = seen->rows[i].ends_at;
     }
-    return ask->amount <= ask->limit->amount - (seen->used - seen->unspent) && at - now > LT_LEDGER_SETTLED_MS ? LT_LEDGER_SETTLED_MS : at - now;
+    bool waits = ask->amount <= ask->limit->amount - (seen->used - seen->unspent - soon);
+    return waits && at - now > LT_LEDGER_SETTLED_MS ? LT_LEDGER_SETTLED_MS : at - now;
 }
 
 /* The window that is open, or the one that the call would begin. What was free in another one is none in it. Under the lock. */
@@ -363,13 +376,13 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
         if (!*ret_fits) {
             e->denied_until = lt_mono_ms() + LT_QUOTA_DENIED_MS;
             e->spent = want->spent;
-            e->retry_ms = retry_in(&seen, ask, w->now);
+            e->retry_ms = retry_in(&seen, ask, w->now, coming_back(e));
         }
         want->take.amount = portion(e, want, lt_mono_ms());
     }
-    pthread_mutex_unlock(&q->lock);
     if (!*ret_fits)
-        *denial = (struct lt_denial){.used = want->spent, .retry_ms = retry_in(&seen, ask, w->now)};
+        *denial = (struct lt_denial){.used = want->spent, .retry_ms = retry_in(&seen, ask, w->now, coming_back(e))};
+    pthread_mutex_unlock(&q->lock);
     want->read = false;
     return LT_OK;
 }
@@ -525,10 +538,14 @@ static enum lt_code take_rest(struct lt_quota *q, struct wants *w, struct lt_den
     return LT_ERATE_LIMITED;
 }
 
-static void hold(struct wants *w, struct lt_hold *ret)
+static void hold(struct lt_quota *q, struct wants *w, struct lt_hold *ret)
 {
+    pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < w->n; i++) {
         const struct want *want = &w->list[i];
+        struct entry *e = *find(q, want->ask->limit->id, want->ask->key);
+        if (e && !want->ask->look)
+            e->under_way += want->ask->amount;
         ret[i] = want->ask->look ? (struct lt_hold){0}
                                  : (struct lt_hold){.limit_id = want->ask->limit->id,
                                                     .slot = want->take.slot.slot,
@@ -536,6 +553,7 @@ static void hold(struct wants *w, struct lt_hold *ret)
                                                     .amount = want->ask->amount,
                                                     .epoch = w->epoch};
     }
+    pthread_mutex_unlock(&q->lock);
 }
 
 static void end_taking(struct lt_quota *q, const struct wants *w)
@@ -580,7 +598,7 @@ enum lt_code lt_quota_reserve(struct lt_quota *q, struct lt_str zone, const stru
     if (rc)
         undo(q, &w, n);
     else
-        hold(&w, ret);
+        hold(q, &w, ret);
     return rc;
 }
 
@@ -595,10 +613,21 @@ static enum lt_mark mark_of(struct entry *e, const struct lt_limit *limit)
     return e->mark = now;
 }
 
+/* Of an entry that was made anew meanwhile nothing is known to be under way. */
+static void end_under_way(struct entry *e, int64_t held, int64_t real)
+{
+    uint64_t mono = lt_mono_ms();
+    e->under_way = e->under_way > held ? e->under_way - held : 0;
+    e->returned = held - real + (mono - e->returned_at < LT_LEDGER_SETTLED_MS ? e->returned : 0);
+    e->returned_at = mono;
+}
+
 void lt_quota_settle(struct lt_quota *q, const struct lt_limit *limit, struct lt_str key, struct lt_hold *h, int64_t real, enum lt_mark *ret_mark)
 {
     pthread_mutex_lock(&q->lock);
     struct entry *e = *find(q, limit->id, key);
+    if (e)
+        end_under_way(e, h->amount, real);
     bool here = e && h->epoch == q->epoch && e->at.slot == h->slot && real <= h->amount;
     if (here)
         e->free += h->amount - real;
