@@ -314,12 +314,15 @@ static void undo(struct lt_quota *q, struct wants *w, size_t n)
     pthread_mutex_unlock(&q->lock);
 }
 
+static int64_t returned_lately(const struct entry *e, uint64_t mono)
+{
+    return mono - e->returned_at < LT_LEDGER_SETTLED_MS ? e->returned : 0;
+}
+
 /* What is spent of it now, for the database, and soon is not. e: NULL when it has gone. Under the lock. */
 static int64_t coming_back(const struct entry *e)
 {
-    if (!e)
-        return 0;
-    return e->under_way + (lt_mono_ms() - e->returned_at < LT_LEDGER_SETTLED_MS ? e->returned : 0);
+    return e ? e->under_way + returned_lately(e, lt_mono_ms()) : 0;
 }
 
 /* soon: what comes back of what counts as spent. */
@@ -370,18 +373,18 @@ static enum lt_code look_up(struct lt_quota *q, struct wants *w, struct want *wa
     want->spent = seen.used - seen.unspent;
     if (e && want->take.fixed && e->at.slot != LT_NO_SLOT && e->at.slot != want->take.slot.slot)
         leave_slot(q, e);
+    if (!*ret_fits)
+        *denial = (struct lt_denial){.used = want->spent, .retry_ms = retry_in(&seen, ask, w->now, coming_back(e))};
     if (e) {
         e->seen = e->turns == turns || seen.used > e->seen ? seen.used : e->seen; /* what was taken here meanwhile may be missing in it */
         e->known = true;
         if (!*ret_fits) {
             e->denied_until = lt_mono_ms() + LT_QUOTA_DENIED_MS;
-            e->spent = want->spent;
-            e->retry_ms = retry_in(&seen, ask, w->now, coming_back(e));
+            e->spent = denial->used;
+            e->retry_ms = denial->retry_ms;
         }
         want->take.amount = portion(e, want, lt_mono_ms());
     }
-    if (!*ret_fits)
-        *denial = (struct lt_denial){.used = want->spent, .retry_ms = retry_in(&seen, ask, w->now, coming_back(e))};
     pthread_mutex_unlock(&q->lock);
     want->read = false;
     return LT_OK;
@@ -618,7 +621,7 @@ static void end_under_way(struct entry *e, int64_t held, int64_t real)
 {
     uint64_t mono = lt_mono_ms();
     e->under_way = e->under_way > held ? e->under_way - held : 0;
-    e->returned = held - real + (mono - e->returned_at < LT_LEDGER_SETTLED_MS ? e->returned : 0);
+    e->returned = held - real + returned_lately(e, mono);
     e->returned_at = mono;
 }
 
