@@ -130,7 +130,7 @@ void lt_engine_offer(struct lt_services *services, struct lt_plugin_set *plugins
 enum lt_code lt_engine_open(const struct lt_settings *s, enum lt_engine_use use, struct lt_engine *ret, struct lt_error *err)
 {
     *ret = (struct lt_engine){0};
-    if (open_store(s, false, false, use == LT_ENGINE_DAEMON ? SERVER_WAIT_MS : 0, &ret->store, err))
+    if (open_store(s, false, true, use == LT_ENGINE_DAEMON ? SERVER_WAIT_MS : 0, &ret->store, err))
         return err->code;
     enum lt_code rc = lt_tls_client_new(s->tls_ca, &ret->tls, err);
     if (!rc) {

@@ -446,6 +446,7 @@ static enum lt_code announce(struct lt_daemon *d, const struct lt_demo *demo, st
     const char *url = base_url(d);
     if (d->settings->demo && lt_demo_write(d->settings, demo, url, err))
         return err->code;
+    lt_store_brief(d->engine.store);
     lt_log(LT_LOG_INFO, "daemon.listen", LT_S("url", url), LT_I("threads", d->loops_n), LT_S("version", LECTERN_VERSION));
     printf("listening on %s\n", url);
     fflush(stdout);

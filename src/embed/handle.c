@@ -220,6 +220,7 @@ static enum lt_code with_directory(struct lectern *h, struct lt_error *err)
         return err->code;
     enum lt_code rc = lt_engine_open(&h->settings, h->options.beside_daemon ? LT_ENGINE_COMMAND : LT_ENGINE_ALONE, &h->engine, err);
     if (!rc) {
+        lt_store_brief(h->engine.store);
         rc = with_engine(h, err);
         lt_workers_stop();
         lt_engine_close(&h->engine);

@@ -14,6 +14,24 @@ enum lt_code lt_db_int(struct lt_db *db, const char *sql, const struct lt_value 
     return code;
 }
 
+uint64_t lt_db_key(const char *sql)
+{
+    enum { TWIST = 32 };
+    static const uint64_t odd = 0x9e3779b97f4a7c15u; /* 2⁶⁴ / the golden ratio (Knuth, TAOCP 3, 6.4) */
+    size_t n = strlen(sql);
+    uint64_t h = n * odd;
+    for (; n > 0;) {
+        uint64_t word = 0;
+        size_t part = n < sizeof(word) ? n : sizeof(word);
+        memcpy(&word, sql, part);
+        h = (h ^ word) * odd;
+        h ^= h >> TWIST;
+        sql += part;
+        n -= part;
+    }
+    return h;
+}
+
 static size_t count(const char *sql, const char *word)
 {
     size_t n = 0;

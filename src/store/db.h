@@ -124,6 +124,8 @@ static inline bool lt_db_scrub(struct lt_db *db, int wait_ms)
 /* The first column of the first row as an integer, 0 without a row. */
 enum lt_code lt_db_int(struct lt_db *db, const char *sql, const struct lt_value *values, size_t n, int64_t *ret, struct lt_error *err);
 
+/* For tables of kept statements: of the text, since one that is made anew each time lies elsewhere each time. */
+uint64_t lt_db_key(const char *sql);
 /* A copy of sql with words replaced, for malloc's free(); NULL when it has none of them. */
 struct lt_db_word {
     const char *word, *text;

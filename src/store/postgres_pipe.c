@@ -77,7 +77,7 @@ static enum lt_code fail(struct lt_pg *pg, struct lt_error *err, const char *wha
 static void forget_all(struct lt_pg *pg)
 {
     for (size_t i = 0; i < LT_PG_SLOTS && pg->kept > 0; i++) {
-        if (!pg->slots[i].sql)
+        if (!pg->slots[i].text)
             continue;
         free(pg->slots[i].text);
         pg->slots[i] = (struct lt_pg_slot){0};
@@ -234,17 +234,16 @@ enum lt_code lt_pg_connected(struct lt_pg *pg, struct lt_error *err)
 
 static struct lt_pg_slot *slot_of(struct lt_pg *pg, const char *sql)
 {
-    uint64_t h = (uint64_t)(uintptr_t)sql * 0x9e3779b97f4a7c15u;
-    size_t i = (size_t)(h >> 32) & (LT_PG_SLOTS - 1);
-    while (pg->slots[i].sql && pg->slots[i].sql != sql)
+    size_t i = (size_t)lt_db_key(sql) & (LT_PG_SLOTS - 1);
+    while (pg->slots[i].text && strcmp(pg->slots[i].text, sql) != 0)
         i = (i + 1) & (LT_PG_SLOTS - 1);
     return &pg->slots[i];
 }
 
 /* Does the prepared statement take such values? A null fits any type. */
-static bool fits(const struct lt_pg_slot *slot, const char *sql, const struct lt_pg_values *v)
+static bool fits(const struct lt_pg_slot *slot, const struct lt_pg_values *v)
 {
-    if (!slot->sql || slot->n != v->n || strcmp(slot->text, sql) != 0)
+    if (!slot->text || slot->n != v->n)
         return false;
     for (size_t i = 0; i < v->n; i++) {
         if (v->texts[i] && v->types[i] != slot->types[i])
@@ -264,15 +263,15 @@ static void await(struct lt_pg *pg, enum lt_pg_kind kind, const char *sql, int64
 
 static enum lt_code prepare(struct lt_pg *pg, struct lt_pg_slot **slot, const char *sql, const struct lt_pg_values *v, struct lt_error *err)
 {
-    if ((*slot)->sql) {
+    if ((*slot)->text) {
         free((*slot)->text);
         pg->kept--;
     } else if (pg->kept == STATEMENTS) {
-        forget_all(pg); /* the server keeps them until the connection ends; texts made for one use are not prepared */
+        forget_all(pg); /* the server keeps them until the connection ends */
         *slot = slot_of(pg, sql);
     }
     struct lt_pg_slot *s = *slot;
-    *s = (struct lt_pg_slot){.sql = sql, .text = lt_pg_must(strdup(sql)), .n = v->n};
+    *s = (struct lt_pg_slot){.text = lt_pg_must(strdup(sql)), .n = v->n};
     memcpy(s->types, v->types, v->n * sizeof(*v->types));
     snprintf(s->name, sizeof(s->name), "lt%llu", (unsigned long long)++pg->number);
     pg->kept++;
@@ -302,7 +301,7 @@ enum lt_code lt_pg_queue(struct lt_pg *pg, enum lt_pg_kind kind, const char *sql
 {
     static const char lock[] = "SELECT pg_advisory_xact_lock(5494726961)";
     struct lt_pg_slot *slot = slot_of(pg, sql);
-    if (!fits(slot, sql, v)) {
+    if (!fits(slot, v)) {
         bool ddl = is_ddl(sql);
         if (ddl && queue_text(pg, LT_PG_CHANGED, lock, &(struct lt_pg_values){0}, -1, err))
             return err->code;

@@ -16,8 +16,7 @@ enum {
 
 /* A statement that the server knows by name. */
 struct lt_pg_slot {
-    const char *sql; /* the key is the address, and the text is compared */
-    char *text;
+    char *text; /* the key; NULL: nothing is kept here */
     size_t n;
     Oid types[LT_PG_VALUES_MAX];
     char name[LT_PG_NAME_N];
@@ -70,8 +69,7 @@ enum lt_code lt_pg_connected(struct lt_pg *pg, struct lt_error *err);
 /* Forgets what was queued and prepared. */
 void lt_pg_disconnect(struct lt_pg *pg);
 /*
- * Into the pipeline, without waiting; sql and its values need not outlive the call, but the address of a text that is used again is the key of its prepared
- * statement. LT_ESTORE: the connection is gone.
+ * Into the pipeline, without waiting; sql and its values need not outlive the call. LT_ESTORE: the connection is gone.
  */
 enum lt_code lt_pg_queue(struct lt_pg *pg, enum lt_pg_kind kind, const char *sql, const struct lt_pg_values *v, int64_t expect, struct lt_error *err);
 enum lt_code lt_pg_queue_values(struct lt_pg *pg, enum lt_pg_kind kind, const char *sql, const struct lt_value *values, size_t n, struct lt_error *err);

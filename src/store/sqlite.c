@@ -18,8 +18,7 @@ enum {
 };
 
 struct slot {
-    const char *sql; /* the key is the address … */
-    char *text;      /* … and the text is compared, so that memory used again for other SQL is noticed */
+    char *text; /* the key; NULL: nothing is kept here */
     sqlite3_stmt *stmt;
 };
 
@@ -88,7 +87,7 @@ static enum lt_code prepare(struct sqlite *db, const char *sql, unsigned flags, 
 static void forget_all(struct sqlite *db)
 {
     for (size_t i = 0; i < SLOTS && db->kept > 0; i++) {
-        if (!db->slots[i].sql)
+        if (!db->slots[i].text)
             continue;
         sqlite3_finalize(db->slots[i].stmt);
         free(db->slots[i].text);
@@ -97,12 +96,11 @@ static void forget_all(struct sqlite *db)
     }
 }
 
-/* The slot of this address, or the empty one where it belongs. Half of the slots stay empty, so it ends. */
+/* The slot of this text, or the empty one where it belongs. Half of the slots stay empty, so it ends. */
 static struct slot *slot_of(struct sqlite *db, const char *sql)
 {
-    uint64_t h = (uint64_t)(uintptr_t)sql * 0x9e3779b97f4a7c15u;
-    size_t i = (size_t)(h >> 32) & (SLOTS - 1);
-    while (db->slots[i].sql && db->slots[i].sql != sql)
+    size_t i = (size_t)lt_db_key(sql) & (SLOTS - 1);
+    while (db->slots[i].text && strcmp(db->slots[i].text, sql) != 0)
         i = (i + 1) & (SLOTS - 1);
     return &db->slots[i];
 }
@@ -110,7 +108,7 @@ static struct slot *slot_of(struct sqlite *db, const char *sql)
 static enum lt_code acquire(struct sqlite *db, const char *sql, struct use *ret, struct lt_error *err)
 {
     struct slot *slot = slot_of(db, sql);
-    if (slot->sql && strcmp(slot->text, sql) == 0) {
+    if (slot->text) {
         *ret = (struct use){slot->stmt, true};
         return LT_OK;
     }
@@ -125,15 +123,11 @@ static enum lt_code acquire(struct sqlite *db, const char *sql, struct use *ret,
     enum lt_code code = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &stmt, err);
     if (code != LT_OK)
         return code;
-    if (slot->sql) {
-        sqlite3_finalize(slot->stmt);
-        free(slot->text);
-        db->kept--;
-    } else if (db->kept == STATEMENTS) {
+    if (db->kept == STATEMENTS) {
         forget_all(db);
         slot = slot_of(db, sql);
     }
-    *slot = (struct slot){.sql = sql, .text = strdup(sql), .stmt = stmt};
+    *slot = (struct slot){.text = strdup(sql), .stmt = stmt};
     if (!slot->text) {
         fprintf(stderr, "lectern: out of memory\n");
         abort();

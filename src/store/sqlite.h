@@ -1,5 +1,5 @@
 /*
- * SQLite: one connection, with all settings, and prepared statements kept by the address of their text. Private to store/.
+ * SQLite: one connection, with all settings, and prepared statements kept by their text. Private to store/.
  */
 #pragma once
 #include "store/db.h"

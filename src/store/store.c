@@ -27,7 +27,7 @@ struct lt_store {
     const char *columns; /* lt_db_ops.columns */
     char *master_key_file;
     bool own_master_key; /* the file is ours to make */
-    bool patient;        /* options.patient */
+    atomic_bool patient; /* options.patient, until lt_store_brief() */
     int schema;
     _Atomic int64_t process;
     struct lt_writer *writer; /* NULL: read-only */
@@ -75,8 +75,6 @@ static enum lt_code open_reader(struct lt_store *store, struct lt_db **ret, stru
         *ret = lt_postgres_new_reader(store->server);
     else
         code = lt_sqlite_open_reader(store->path, ret, err);
-    if (code == LT_OK)
-        (*ret)->patient = store->patient;
     return code;
 }
 
@@ -142,7 +140,7 @@ enum lt_code lt_store_open(const struct lt_store_options *options, struct lt_sto
     struct lt_store *store = calloc(1, sizeof(*store));
     if (!store)
         return lt_fail(err, LT_ESTORE, "out of memory");
-    store->patient = options->patient;
+    atomic_init(&store->patient, options->patient);
     pthread_mutex_init(&store->readers_mutex, NULL);
     pthread_mutex_init(&store->generation_mutex, NULL);
     enum lt_code code = find_path(store, options, err);
@@ -339,7 +337,15 @@ static enum lt_code take_reader(struct lt_store *store, struct lt_db **ret, stru
     }
     pthread_mutex_unlock(&store->readers_mutex);
     *ret = db;
-    return db ? LT_OK : open_reader(store, ret, err);
+    enum lt_code code = db ? LT_OK : open_reader(store, ret, err);
+    if (code == LT_OK)
+        (*ret)->patient = atomic_load(&store->patient);
+    return code;
+}
+
+void lt_store_brief(struct lt_store *store)
+{
+    atomic_store(&store->patient, false);
 }
 
 static void give_reader(struct lt_store *store, struct lt_db *db)

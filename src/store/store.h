@@ -5,8 +5,7 @@
  *
  * SQL text is one for all back ends: parameters are $1, $2, … in order of first use; strings in '…'; no back-end functions. In CREATE
  * TABLE the words {serial} {blob} {clustered} stand for what differs. An `sql` pointer must stay valid until its unit is done or its
- * query has returned; literals are best, as prepared statements are found by address (text made for one use is noticed by its content,
- * and costs a preparation each time).
+ * query has returned. Prepared statements are found by their text: one that differs each time (a value written into it) costs a preparation each time.
  */
 #pragma once
 #include "base/arena.h"
@@ -55,7 +54,7 @@ struct lt_store_options {
     const char *master_key_file; /* with which secrets are sealed; NULL = master.key beside the database, made when missing */
     const char *synchronous; /* NULL = "FULL"; "OFF" only to prove that the crash test can fail */
     bool read_only;          /* for `register show` and the like beside a running daemon: no migration, no writer */
-    bool patient;            /* queries may take a minute, not a second: for commands, where no request waits */
+    bool patient;            /* queries may take a minute, not a second: for commands and starts, where no request waits */
 };
 
 /*
@@ -84,6 +83,8 @@ static inline struct lt_value lt_store_process_value(const struct lt_store *stor
 int lt_store_schema(const struct lt_store *store);
 int lt_store_schema_newest(void);
 
+/* From now on requests wait: a query of a store opened as patient may take a second only. Any thread. */
+void lt_store_brief(struct lt_store *store);
 /* Runs one CREATE … IF NOT EXISTS; nothing happens in a store that was opened for reading. Start-up or fiber. */
 enum lt_code lt_store_create(struct lt_store *store, const char *sql, struct lt_error *err);
 

@@ -363,8 +363,10 @@ static void write_batch(struct lt_writer *w, struct lt_tx *batch, size_t n)
     note_outage(w, code, &err);
 
     size_t failed = 0, bytes = 0;
+    if (code != LT_OK)
+        forgive(batch); /* a unit that collided with its neighbour is none the wiser when neither was written */
     for (struct lt_tx *tx = batch; tx; tx = tx->next) {
-        if (code != LT_OK && !tx->failed)
+        if (code != LT_OK)
             unit_failed(tx, &err);
         failed += tx->failed;
         bytes += lt_tx_bytes(tx);

@@ -520,7 +520,56 @@ static void a_full_disk_fails_units_is_logged_once_and_passes(void **state)
     assert_int_equal(lines_with("store.recovered"), 1);
 }
 
+/* Two units with one id: the second collides with the first, and then neither can be written. */
+static void a_conflict_with_what_is_not_written_is_no_conflict(void **state)
+{
+    static struct lt_commit commits[3];
+    struct lt_error errs[3] = {0};
+    must_write(note(1, "before"));
+    begin_log();
+    struct rlimit before, tight;
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    sqlite3 *lock = foreign();
+    foreign_exec(lock, "BEGIN IMMEDIATE"); /* what comes meanwhile is one batch, but for the unit that met the lock */
+    assert_int_equal(lt_store_submit(store, note(2, "waits"), &commits[0], &errs[0]), LT_OK);
+    usleep(50000);
+    for (int i = 1; i < 3; i++)
+        assert_int_equal(lt_store_submit(store, note(3, "twice"), &commits[i], &errs[i]), LT_OK);
+    tight = before;
+    tight.rlim_cur = (rlim_t)size_of("-wal") + 100;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    foreign_exec(lock, "COMMIT");
+    sqlite3_close(lock);
+    for (int i = 0; i < 3; i++)
+        lt_commit_wait(&commits[i], &errs[i]);
+    setrlimit(RLIMIT_FSIZE, &before);
+    end_log();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(errs[i].code, LT_ESTORE);
+    assert_int_equal(notes(), 1);
+}
+
 /* ---- statements ---- */
+
+static void a_text_that_lies_elsewhere_is_the_same_statement(void **state)
+{
+    enum { TEXTS = 400, STATEMENTS_MAX = 20 };
+    struct lt_arena *arena = lt_arena_new();
+    static const char text[] = "SELECT text FROM note WHERE id = $1 AND text IS NOT NULL";
+    struct lt_error err = {0};
+    struct lt_rows r;
+    sqlite3_int64 first = 0;
+    for (int i = 0; i < TEXTS; i++) {
+        const char *elsewhere = lt_strz(arena, LT_STR(text));
+        assert_int_equal(LT_QUERY(store, arena, &r, &err, elsewhere, LT_INT(i)), LT_OK);
+        if (i == STATEMENTS_MAX)
+            first = sqlite3_memory_used();
+    }
+    assert_true(first > 0);
+    assert_true(sqlite3_memory_used() - first < 64 << 10); /* a statement takes 2 KiB and more */
+    lt_arena_free(arena);
+}
 
 static void sql_in_memory_used_again_is_noticed(void **state)
 {
@@ -990,7 +1039,9 @@ int main(int argc, char **argv)
         WITH_STORE(a_full_queue_refuses_and_goes_on_later),
         WITH_STORE(posted_units_are_written_before_the_store_closes),
         WITH_STORE(a_full_disk_fails_units_is_logged_once_and_passes),
+        WITH_STORE(a_conflict_with_what_is_not_written_is_no_conflict),
         WITH_STORE(sql_in_memory_used_again_is_noticed),
+        WITH_STORE(a_text_that_lies_elsewhere_is_the_same_statement),
         WITH_STORE(more_statements_than_are_kept_work),
         WITH_STORE(reads_are_bounded),
         WITH_STORE(a_query_cannot_write_and_needs_its_values),
