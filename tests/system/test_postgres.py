@@ -472,7 +472,7 @@ def test_behind_pgbouncer_in_transaction_mode_with_three_connections(server, tmp
             load.wait_for(50)
         assert generation(site) == before + renamed
         site.check(load)
-        kept = server.sql("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", [name])[0][0]
+        kept = server.sql("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'", [name])[0][0]
         assert kept <= 3, kept
         assert len(site.logged("store.not_listening")) == 1
         check_end(site.daemon)
