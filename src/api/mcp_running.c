@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "api/mcp.h"
 
 enum { BUCKETS = 256 };
@@ -15,7 +16,7 @@ struct lt_mcp_calls *lt_mcp_calls_new(void)
 {
     struct lt_mcp_calls *calls = calloc(1, sizeof(*calls));
     if (!calls)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&calls->lock, NULL);
     return calls;
 }

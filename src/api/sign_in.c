@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 enum { SHARDS = 64, BUCKETS = 32, WAYS = 8, /* 16,384 addresses, 512 KiB */ KNOWN = 16384 };
@@ -35,7 +36,7 @@ struct lt_sign_ins *lt_sign_ins_new(const struct lt_sign_ins_options *options)
 {
     struct lt_sign_ins *s = calloc(1, sizeof(*s));
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     s->options = *options;
     lt_random(&s->seed, sizeof(s->seed));
     for (size_t i = 0; i < SHARDS; i++)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 enum { SHARDS = 16, BUCKETS = 256, ENDED_PER_SHARD = LT_STREAMS_ENDED_MAX / SHARDS };
 
@@ -54,7 +55,7 @@ struct lt_streams *lt_streams_new(uint32_t kept_ms)
 {
     struct lt_streams *s = calloc(1, sizeof(*s));
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     s->shelf = lt_shelf_new();
     s->kept_ms = kept_ms > 0 ? kept_ms : LT_STREAM_KEPT_MS;
     for (int i = 0; i < SHARDS; i++)
@@ -91,7 +92,7 @@ void lt_streams_add(struct lt_streams *s, struct lt_uuid id, int64_t site_id, st
 {
     struct entry *e = malloc(sizeof(*e) + user_id.n);
     if (!e)
-        abort();
+        lt_out_of_memory(0);
     *e = (struct entry){.id = id, .site_id = site_id, .log = lt_sse_log_ref(log), .user_n = user_id.n};
     if (user_id.n > 0)
         memcpy(e->user, user_id.p, user_id.n);

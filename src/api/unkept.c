@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 
 struct key {
     struct key *next;
@@ -24,7 +25,7 @@ struct lt_unkept *lt_unkept_new(void)
 {
     struct lt_unkept *u = calloc(1, sizeof(*u));
     if (!u)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&u->lock, NULL);
     return u;
 }

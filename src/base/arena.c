@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define LT_ASAN 1
 #elif defined(__has_feature)
@@ -42,10 +44,8 @@ static _Thread_local int pooled;
 static struct block *block_new(size_t size)
 {
     struct block *b = malloc(size);
-    if (!b) {
-        fprintf(stderr, "lectern: out of memory (%zu bytes)\n", size);
-        abort();
-    }
+    if (!b)
+        lt_out_of_memory(size);
     b->size = size;
     return b;
 }

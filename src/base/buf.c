@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 void lt_buf_init(struct lt_buf *b, size_t max)
 {
     *b = (struct lt_buf){.max = max};
@@ -37,10 +39,8 @@ bool lt_buf_reserve(struct lt_buf *b, size_t n)
     if (cap < b->n + n || cap > b->max)
         cap = b->max;
     char *p = realloc(b->p, cap);
-    if (!p) {
-        fprintf(stderr, "lectern: out of memory (%zu bytes)\n", cap);
-        abort();
-    }
+    if (!p)
+        lt_out_of_memory(cap);
     b->p = p;
     b->cap = cap;
     return true;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 void lt_lru_init(struct lt_lru *lru, size_t slots)
@@ -12,7 +13,7 @@ void lt_lru_init(struct lt_lru *lru, size_t slots)
         n *= 2;
     *lru = (struct lt_lru){.mask = n - 1, .slots = calloc(n, sizeof(struct lt_lru_entry *))};
     if (!lru->slots)
-        abort();
+        lt_out_of_memory(0);
     lt_random(&lru->seed, sizeof(lru->seed));
     lru->head.newer = lru->head.older = &lru->head;
 }

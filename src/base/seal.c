@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/secret.h"
 
 #define KEY crypto_aead_xchacha20poly1305_ietf_KEYBYTES
@@ -33,7 +34,7 @@ static struct lt_keyring *ring_new(void)
         abort();
     struct lt_keyring *ring = sodium_malloc(sizeof(*ring));
     if (!ring)
-        abort();
+        lt_out_of_memory(0);
     memset(ring, 0, sizeof(*ring));
     return ring;
 }

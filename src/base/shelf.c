@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/memory.h"
+
 enum { CHUNK = 256 * 1024, OWN_CHUNK_FROM = CHUNK / 8, ALIGN = 16 };
 
 struct chunk {
@@ -27,16 +29,10 @@ struct lt_shelf {
     struct chunk *open; /* NULL: none yet */
 };
 
-static _Noreturn void out_of_memory(size_t n)
-{
-    fprintf(stderr, "lectern: out of memory (%zu bytes)\n", n);
-    abort();
-}
-
 static size_t round_up(size_t n)
 {
     if (n > SIZE_MAX / 2)
-        out_of_memory(n);
+        lt_out_of_memory(n);
     return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
@@ -44,7 +40,7 @@ static struct chunk *chunk_new(size_t size)
 {
     struct chunk *c = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (c == MAP_FAILED)
-        out_of_memory(size);
+        lt_out_of_memory(size);
     c->size = size;
     c->at = round_up(sizeof(*c));
     c->things = 1;
@@ -61,7 +57,7 @@ struct lt_shelf *lt_shelf_new(void)
 {
     struct lt_shelf *s = calloc(1, sizeof(*s));
     if (!s)
-        out_of_memory(sizeof(*s));
+        lt_out_of_memory(sizeof(*s));
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }

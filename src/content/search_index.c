@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "content/chunk.h"
 #include "content/fulltext.h"
 #include "core/sole.h"
@@ -218,7 +219,7 @@ static enum lt_code index_texts(struct job *j, struct lt_error *err)
     for (size_t at = 0; at < j->map.n && rc == LT_OK;) {
         struct batch *b = calloc(1, sizeof(*b));
         if (!b)
-            abort();
+            lt_out_of_memory(0);
         *b = (struct batch){.arena = lt_arena_new(), .language = lt_language_find(j->course->language)};
         rc = is_ours(j->work, err) || fill_batch(j, b, &at, err) ? err->code : write_batch(j, b, err);
         lt_arena_free(b->arena);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "content/search_index.h"
 #include "core/sole.h"
 
@@ -73,7 +74,7 @@ struct lt_indexer *lt_indexer_new(struct lt_store *store, struct lt_manager *man
 {
     struct lt_indexer *x = calloc(1, sizeof(*x));
     if (!x)
-        abort();
+        lt_out_of_memory(0);
     x->store = store;
     x->manager = manager;
     lt_sole_init(&x->lease, store, "course index");

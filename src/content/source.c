@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "core/sealed.h"
 
 enum { FRESH_S = 60, STALE_S = 600, TIME_MS = 8000, BLOCKS_VERSION = 2 };
@@ -46,7 +47,7 @@ static struct lt_source_state *state_of(int64_t id)
         s = s->next;
     if (!s) {
         if (!(s = calloc(1, sizeof(*s))))
-            abort();
+            lt_out_of_memory(0);
         s->id = id;
         s->next = states.first;
         states.first = s;

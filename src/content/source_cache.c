@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/lru.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "io/fiber.h"
 
@@ -98,7 +99,7 @@ static struct table *table_here(struct lt_loop *loop)
     if (t)
         return t;
     if (!(t = calloc(1, sizeof(*t))))
-        abort();
+        lt_out_of_memory(0);
     lt_lru_init(&t->lru, LT_SOURCE_CACHE_SLOTS);
     lt_loop_set_slot(loop, LT_SLOT_CONTENT, t, table_free);
     return t;
@@ -130,7 +131,7 @@ static struct entry *insert(const struct lookup *l)
     make_room(t, sizeof(struct entry) + l->key.n);
     struct entry *e = malloc(sizeof(*e) + l->key.n);
     if (!e)
-        abort();
+        lt_out_of_memory(0);
     *e = (struct entry){.n = l->key.n};
     memcpy(e->key, l->key.p, l->key.n);
     lt_lru_add(&t->lru, &e->lru, l->hash);
@@ -169,7 +170,7 @@ static void keep(const struct lookup *l, struct entry *e, const struct lt_source
         return;
     make_room(l->table, n);
     if (n > 0 && !(e->text = malloc(n)))
-        abort();
+        lt_out_of_memory(0);
     e->status = a->status;
     e->body_n = a->body.n;
     e->etag_n = a->etag.n;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { RETRY_AFTER_S = 1, SITE_RETRY_AFTER_S = 2 };
 
 void lt_admission_init(struct lt_admission *a, int max)
@@ -69,7 +71,7 @@ static struct lt_site_load *load_of(struct lt_admission *a, int64_t site_id)
     struct lt_site_load *first = atomic_load(bucket), *l = find(first, site_id), *made = NULL;
     while (!l) {
         if (!made && !(made = calloc(1, sizeof(*made))))
-            abort();
+            lt_out_of_memory(0);
         made->site_id = site_id;
         made->next = first;
         if (atomic_compare_exchange_strong(bucket, &first, made))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/secret.h"
 
 enum {
@@ -50,7 +51,7 @@ static struct lt_breaker *add(struct lt_breakers *breakers, size_t bucket, const
     if (!b) {
         b = calloc(1, sizeof(*b));
         if (!b)
-            abort();
+            lt_out_of_memory(0);
         b->instance_id = instance->id;
         b->mark = instance->config_mark;
         b->next = breakers->buckets[bucket];

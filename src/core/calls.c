@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "core/register_hash.h"
 
 void lt_calls_init(struct lt_calls *calls)
@@ -92,7 +93,7 @@ static void post(struct lt_calls *calls, struct lt_loop *loop, struct lt_uuid id
 {
     struct message *c = malloc(sizeof(*c));
     if (!c)
-        abort();
+        lt_out_of_memory(0);
     *c = (struct message){.task = {.fn = fn}, .calls = calls, .id = id, .why = why};
     lt_loop_post(loop, &c->task);
 }
@@ -218,7 +219,7 @@ static void stop_all(struct lt_calls *calls, int64_t site_id, enum lt_cancel_rea
     for (size_t i = 0; i < n; i++) {
         struct stop *stop = malloc(sizeof(*stop));
         if (!stop)
-            abort();
+            lt_out_of_memory(0);
         *stop = (struct stop){.task = {.fn = stop_here}, .calls = calls, .site_id = site_id, .why = why};
         lt_loop_post(loops[i], &stop->task);
     }

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { BUCKETS = 4096 };
 
 struct erased {
@@ -22,7 +24,7 @@ struct lt_erased_users *lt_erased_users_new(void)
 {
     struct lt_erased_users *u = calloc(1, sizeof(*u));
     if (!u)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&u->lock, NULL);
     return u;
 }

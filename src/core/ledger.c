@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "core/erased_user.h"
 #include "core/quota.h"
 
@@ -31,7 +32,7 @@ struct lt_ledger *lt_ledger_new(void)
 {
     struct lt_ledger *l = aligned_alloc(64, sizeof(*l));
     if (!l)
-        abort();
+        lt_out_of_memory(0);
     memset(l, 0, sizeof(*l));
     l->erased = lt_erased_users_new();
     for (size_t i = 0; i < SHARDS; i++) {
@@ -40,7 +41,7 @@ struct lt_ledger *lt_ledger_new(void)
         s->buckets_n = BUCKETS_FIRST;
         s->buckets = calloc(s->buckets_n, sizeof(*s->buckets));
         if (!s->buckets)
-            abort();
+            lt_out_of_memory(0);
     }
     return l;
 }
@@ -132,7 +133,7 @@ static struct lt_counter *counter_new(int64_t site_id, const struct lt_limit *li
 {
     struct lt_counter *c = calloc(1, sizeof(*c) + key.n);
     if (!c || (limit->window == LT_WINDOW_SLIDING && !(c->ring = calloc(LT_LEDGER_RING, sizeof(*c->ring)))))
-        abort();
+        lt_out_of_memory(0);
     c->hash = hash;
     c->site_id = site_id;
     c->limit_id = limit->id;

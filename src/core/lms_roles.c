@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/lru.h"
+#include "base/memory.h"
 #include "io/fiber.h"
 #include "text/json.h"
 
@@ -108,7 +109,7 @@ static struct lt_lru *table_here(void)
     if (!loop || t)
         return t;
     if (!(t = calloc(1, sizeof(*t))))
-        abort();
+        lt_out_of_memory(0);
     lt_lru_init(t, SLOTS);
     lt_loop_set_slot(loop, LT_SLOT_LMS_ROLES, t, table_free);
     return t;
@@ -136,7 +137,7 @@ static struct entry *insert(const struct question *q)
     }
     struct entry *e = malloc(sizeof(*e) + q->key.n);
     if (!e)
-        abort();
+        lt_out_of_memory(0);
     *e = (struct entry){.n = q->key.n};
     memcpy(e->key, q->key.p, q->key.n);
     lt_lru_add(t, &e->lru, q->hash);

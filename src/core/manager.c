@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "core/member.h"
 #include "core/picture_file.h"
 #include "core/quota.h"
@@ -13,7 +14,7 @@ struct lt_manager *lt_manager_new(const struct lt_manager_options *options)
 {
     struct lt_manager *m = calloc(1, sizeof(*m));
     if (!m)
-        abort();
+        lt_out_of_memory(0);
     m->store = options->store;
     m->tls = options->tls;
     m->recordings_dir = options->recordings_dir;

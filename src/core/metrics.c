@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "core/gates.h"
 #include "core/manager_private.h"
 
@@ -65,7 +66,7 @@ struct lt_metrics *lt_metrics_new(void)
 {
     struct lt_metrics *m = calloc(1, sizeof(*m));
     if (!m)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&m->lock, NULL);
     m->sites.max = LT_METRIC_SITES;
     m->actions.max = LT_METRIC_ACTIONS;
@@ -103,7 +104,7 @@ static void *zeros(size_t n)
 {
     void *p = calloc(1, n);
     if (!p)
-        abort();
+        lt_out_of_memory(0);
     return p;
 }
 

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "core/admin.h"
 #include "core/outbox.h"
 #include "core/policy_cache.h"
@@ -62,7 +63,7 @@ static struct cache *cache_here(void)
     if (!c) {
         c = calloc(1, sizeof(*c));
         if (!c)
-            abort();
+            lt_out_of_memory(0);
         c->generation = -1;
         lt_loop_set_slot(loop, LT_SLOT_POLICY, c, cache_free);
     }

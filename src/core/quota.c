@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/uuid.h"
 #include "core/ledger_private.h"
 #include "core/quota_store.h"
@@ -60,7 +61,7 @@ struct lt_quota *lt_quota_new(struct lt_store *store)
 {
     struct lt_quota *q = calloc(1, sizeof(*q));
     if (!q)
-        abort();
+        lt_out_of_memory(0);
     q->store = store;
     pthread_mutex_init(&q->lock, NULL);
     return q;
@@ -81,7 +82,7 @@ static void give_back_later(struct lt_quota *q, const struct lt_quota_slot *at, 
 {
     struct back *b = amount != 0 ? calloc(1, sizeof(*b) + at->key.n) : NULL;
     if (amount != 0 && !b)
-        abort();
+        lt_out_of_memory(0);
     if (!b)
         return;
     b->at = *at;
@@ -135,7 +136,7 @@ static struct entry *entry_of(struct lt_quota *q, const struct lt_ask *ask)
         return e;
     e = calloc(1, sizeof(*e) + ask->key.n);
     if (!e)
-        abort();
+        lt_out_of_memory(0);
     memcpy(e->key, ask->key.p, ask->key.n);
     e->at = (struct lt_quota_slot){.limit_id = ask->limit->id, .key = {e->key, ask->key.n}, .slot = LT_NO_SLOT};
     e->window = ask->limit->window;

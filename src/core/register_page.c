@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 /* Rows of one table, for one call and for many: the first column is the call, the next `meta` columns are metadata, those behind them content. */
 struct part {
@@ -65,7 +66,7 @@ struct lt_register_page *lt_register_page_new(struct lt_register_reader *reader)
 {
     struct lt_register_page *page = calloc(1, sizeof(*page));
     if (!page)
-        abort();
+        lt_out_of_memory(0);
     page->reader = reader;
     page->ask = LT_REGISTER_PAGE_CALLS;
     page->arena = lt_arena_new();

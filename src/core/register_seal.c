@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "core/register_page.h"
 #include "core/sealed.h"
@@ -319,7 +320,7 @@ static void set_known(struct lt_register_sealer *s, const struct lt_register_hea
     free(s->known);
     s->known = n > 0 ? malloc(n * sizeof(*heads)) : NULL;
     if (n > 0 && !s->known)
-        abort();
+        lt_out_of_memory(0);
     if (n > 0)
         memcpy(s->known, heads, n * sizeof(*heads));
     s->known_n = n;
@@ -498,7 +499,7 @@ struct lt_register_sealer *lt_register_sealer_new(struct lt_store *store, const 
 {
     struct lt_register_sealer *s = calloc(1, sizeof(*s));
     if (!s || !(s->path = strdup(head_file)))
-        abort();
+        lt_out_of_memory(0);
     s->store = store;
     s->batch = BATCH;
     return s;

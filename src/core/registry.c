@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 
 enum { ENTRIES_MAX = 4096 };
 
@@ -142,7 +143,7 @@ static bool publish(void)
 void lt_registry_seal(void)
 {
     if (!publish())
-        abort();
+        lt_out_of_memory(0);
     sealed = true;
     if (changing) {
         changing = false;

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "core/report_private.h"
 
 struct cell {
@@ -28,7 +29,7 @@ static void *fresh(size_t n, size_t size)
 {
     void *p = calloc(n, size);
     if (!p)
-        abort();
+        lt_out_of_memory(0);
     return p;
 }
 
@@ -94,7 +95,7 @@ static void grow_rows(struct lt_report_sums *s)
     s->rows_max *= 2;
     s->rows = (struct lt_report_row **)realloc((void *)s->rows, s->rows_max * sizeof(struct lt_report_row *));
     if (!s->rows)
-        abort();
+        lt_out_of_memory(0);
 }
 
 /* Index of the row of these keys, made when there is none; ROWS_MAX when there are too many. */

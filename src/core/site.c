@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct lt_config *lt_config_ref(struct lt_config *c)
 {
     atomic_fetch_add_explicit(&c->references, 1, memory_order_relaxed);
@@ -45,7 +47,7 @@ void lt_config_publish(struct lt_loop *const *loops, size_t loops_n, struct lt_c
     for (size_t i = 0; i < loops_n; i++) {
         struct publish *p = malloc(sizeof(*p));
         if (!p)
-            abort();
+            lt_out_of_memory(0);
         *p = (struct publish){.task = {.fn = take_over}, .config = lt_config_ref(config)};
         lt_loop_post(loops[i], &p->task);
     }

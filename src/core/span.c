@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "core/manager_private.h"
 
@@ -36,7 +37,7 @@ struct lt_tracer *lt_tracer_new(uint32_t millionths)
 {
     struct lt_tracer *t = calloc(1, sizeof(*t));
     if (!t)
-        abort();
+        lt_out_of_memory(0);
     t->millionths = millionths;
     t->last = &t->first;
     pthread_mutex_init(&t->lock, NULL);
@@ -268,7 +269,7 @@ static void queue(struct lt_tracer *t, struct lt_str text)
 {
     struct lt_span_text *s = malloc(sizeof(*s) + text.n);
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     s->next = NULL;
     s->n = text.n;
     memcpy(s->p, text.p, text.n);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "core/manager.h"
 
 enum { LOOK_MS = 200, STOPS_MAX = 10000, END_POLL_MS = 5 };
@@ -25,7 +26,7 @@ struct lt_stops *lt_stops_new(void)
 {
     struct lt_stops *s = calloc(1, sizeof(*s));
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }

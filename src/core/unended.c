@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 void lt_unended_init(struct lt_unended *u)
 {
     *u = (struct lt_unended){0};
@@ -19,7 +21,7 @@ bool lt_unended_add(struct lt_unended *u, struct lt_uuid id)
 {
     pthread_mutex_lock(&u->lock);
     if (!u->ids && !(u->ids = malloc(LT_UNENDED_MAX * sizeof(*u->ids))))
-        abort();
+        lt_out_of_memory(0);
     size_t n = atomic_load(&u->n);
     bool room = n < LT_UNENDED_MAX;
     if (room) {

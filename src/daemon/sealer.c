@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "core/register_months.h"
 #include "core/register_retain.h"
 #include "core/register_seal.h"
@@ -111,7 +112,7 @@ enum lt_code lt_daemon_sealer_start(struct lt_daemon *d, struct lt_error *err)
     struct lt_daemon_sealer *s = calloc(1, sizeof(*s));
     pthread_condattr_t monotonic;
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     s->sealer = lt_register_sealer_new(d->engine.store, lt_printf(d->settings->arena, "%s/register.head", d->settings->data).p);
     s->store = d->engine.store;
     lt_sole_init(&s->lease, s->store, LT_REGISTER_LEASE);

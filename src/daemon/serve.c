@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/data_dir.h"
 #include "content/search_index.h"
 #include "content/course_store.h"
@@ -565,7 +566,7 @@ int lt_serve(struct lt_cli *cli)
     sigset_t signals;
     int lock;
     if (!d)
-        abort();
+        lt_out_of_memory(0);
     d->settings = &cli->settings;
     d->workflows = cli->workflows;
     d->plugins = cli->plugins;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "embed/embed.h"
 
 enum {
@@ -101,7 +102,7 @@ static void fail(struct lectern_job *job, enum lt_code code, const char *why)
     lt_fail(&err, code, "%s", why);
     struct lectern_answer *answer = lt_answer_new();
     if (!answer)
-        abort(); /* as arenas do: nothing sensible is left to do without memory */
+        lt_out_of_memory(0);
     lt_job_fail(job, &err, answer);
     finish(job, answer);
 }
@@ -119,7 +120,7 @@ static void run(void *arg)
     struct lectern_answer *answer = lt_answer_new();
     struct lt_arena *arena = lt_arena_new();
     if (!answer)
-        abort(); /* see above */
+        lt_out_of_memory(0);
     lt_fiber_set_name("embedded call");
     job->body(job, arena, answer);
     lt_arena_free(arena);

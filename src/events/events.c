@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "events/private.h"
 
 enum { LOOK_MS = 100, SWEEP_MS = 5000};
@@ -10,7 +11,7 @@ struct lt_events *lt_events_new(const struct lt_events_options *options)
 {
     struct lt_events *e = calloc(1, sizeof(*e));
     if (!e)
-        abort();
+        lt_out_of_memory(0);
     e->options = *options;
     if (e->options.pace < 1)
         e->options.pace = 1;

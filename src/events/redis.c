@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "io/loop.h"
 #include "io/outbound.h"
 #include "text/json.h"
@@ -72,7 +73,7 @@ enum lt_code lt_redis_open(const struct lt_event_destination *to, struct lt_tls 
         struct lt_redis *r = malloc(sizeof(*r));
         redisReader *reader = redisReaderCreate();
         if (!r || !reader)
-            abort();
+            lt_out_of_memory(0);
         r->conn = conn;
         r->reader = reader;
         r->deadline_ms = deadline_ms;
@@ -116,7 +117,7 @@ enum lt_code lt_redis_send(struct lt_redis *r, const struct lt_str *argv, size_t
     }
     int bytes = redisFormatCommandArgv(&command, (int)n, texts, lengths);
     if (bytes < 0)
-        abort();
+        lt_out_of_memory(0);
     enum lt_code rc = lt_conn_write(r->conn, command, (size_t)bytes, lt_loop_now(lt_loop_self()) + 10000);
     redisFreeCommand(command);
     return rc ? broken(err, rc, "writing to") : LT_OK;

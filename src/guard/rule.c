@@ -5,6 +5,7 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "guard/language.h"
 
 enum { PARENTHESES = 50, HEAP_KIB = 1024 };
@@ -38,7 +39,7 @@ static enum lt_code compile_one(struct lt_rule_patterns *p, struct lt_str text, 
     char why[160] = "";
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context)
-        abort();
+        lt_out_of_memory(0);
     pcre2_set_parens_nest_limit(context, PARENTHESES);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS | PCRE2_NEVER_BACKSLASH_C, &number, &at, context);
     pcre2_compile_context_free(context);
@@ -59,7 +60,7 @@ static enum lt_code compile_patterns(struct lt_arena *arena, struct lt_rule *rul
     struct lt_rule_patterns *p = rule->patterns = LT_NEW(arena, struct lt_rule_patterns);
     p->match = pcre2_match_context_create(NULL);
     if (!p->match)
-        abort();
+        lt_out_of_memory(0);
     pcre2_set_match_limit(p->match, LT_RULE_MATCH_LIMIT);
     pcre2_set_heap_limit(p->match, HEAP_KIB);
     lt_arena_on_free(arena, free_patterns, p);
@@ -176,7 +177,7 @@ static enum lt_rule_verdict by_pattern(const struct lt_rule *rule, struct lt_str
     for (size_t i = 0; i < p->n; i++) {
         pcre2_match_data *data = pcre2_match_data_create(1, NULL);
         if (!data)
-            abort();
+            lt_out_of_memory(0);
         int rc = pcre2_match(p->codes[i], (PCRE2_SPTR)(text.p ? text.p : ""), text.n, 0, 0, data, p->match);
         pcre2_match_data_free(data);
         if (rc >= 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/memory.h"
 #include "io/http_peer.h"
 #include "io/outbound.h"
 
@@ -183,7 +184,7 @@ static struct pool *pool_of(struct lt_loop *loop)
         return p;
     p = calloc(1, sizeof(*p));
     if (!p)
-        abort();
+        lt_out_of_memory(0);
     p->loop = loop;
     lt_timer_init(&p->sweep, loop, on_sweep, p);
     lt_loop_set_slot(loop, LT_SLOT_HTTP_CLIENT, p, pool_free);
@@ -394,7 +395,7 @@ static struct lt_http_reply *reply_new(struct pool *p)
     } else {
         r = malloc(sizeof(*r));
         if (!r)
-            abort();
+            lt_out_of_memory(0);
     }
     *r = (struct lt_http_reply){.pool = p};
     return r;
@@ -411,7 +412,7 @@ static void take_buffer(struct lt_http_reply *r, size_t size)
         p->buffers_n--;
         r->buf = (char *)spare;
     } else if (!(r->buf = malloc(r->cap))) {
-        abort();
+        lt_out_of_memory(r->cap);
     }
 }
 
@@ -448,7 +449,7 @@ static void grow(struct lt_http_reply *r, size_t cap)
     size_t at = r->at, n = r->n;
     char *buf = malloc(cap);
     if (!buf)
-        abort();
+        lt_out_of_memory(0);
     memcpy(buf, r->buf, n);
     give_buffer(r);
     r->buf = buf;
@@ -516,7 +517,7 @@ __attribute__((noinline)) static enum lt_code connect_up(struct lt_http_reply *r
     size_t n = strlen(t->key) + 1;
     struct upstream *up = calloc(1, sizeof(*up) + n);
     if (!up)
-        abort();
+        lt_out_of_memory(0);
     up->pool = r->pool;
     up->conn = conn;
     up->tls = tls;

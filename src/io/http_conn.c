@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "io/http_server_private.h"
 
 enum { BUFFERS_KEPT = 64 /* spare ones */ };
@@ -23,7 +24,7 @@ void lt_http_conn_take_buffer(struct lt_http_conn *c)
     } else {
         c->in = malloc(sizeof(*c->in));
         if (!c->in)
-            abort();
+            lt_out_of_memory(0);
     }
     c->at = c->n = 0;
 }
@@ -205,7 +206,7 @@ void lt_http_conn_new(struct lt_http_server *s, int fd, struct lt_http_guest *gu
 {
     struct lt_http_conn *c = calloc(1, sizeof(*c));
     if (!c)
-        abort();
+        lt_out_of_memory(0);
     c->server = s;
     c->guest = guest;
     c->armed_ms = c->deadline_ms = LT_NEVER;

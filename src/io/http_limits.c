@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/secret.h"
 
 enum { SHARDS = 64, BUCKETS = 64 };
@@ -35,7 +36,7 @@ struct lt_http_limits *lt_http_limits_new(const struct lt_http_limits_options *o
     size_t trusted_size = options->trusted_n * sizeof(struct lt_network);
     struct lt_http_limits *l = calloc(1, sizeof(*l) + trusted_size);
     if (!l)
-        abort();
+        lt_out_of_memory(0);
     l->options = *options;
     if (trusted_size > 0)
         memcpy(l->trusted, options->trusted, trusted_size);
@@ -93,7 +94,7 @@ static struct lt_http_guest *count_in(struct lt_http_limits *l, const struct lt_
     if (!guest) {
         guest = *at = calloc(1, sizeof(*guest));
         if (!guest)
-            abort();
+            lt_out_of_memory(0);
         guest->ip = *ip;
     }
     if (guest->connections < l->options.per_address)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "io/http_server_private.h"
 
 enum {
@@ -261,7 +262,7 @@ enum lt_code lt_http_listener_open(struct lt_http_server *s, struct lt_error *er
     lt_timer_init(&s->refused_timer, s->loop, on_refused_due, s);
     s->listener = event_new(lt_loop_base(s->loop), s->fd, EV_READ | EV_PERSIST, on_accept, s);
     if (!s->listener || event_add(s->listener, NULL) != 0)
-        abort();
+        lt_out_of_memory(0);
     return LT_OK;
 }
 

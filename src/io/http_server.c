@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "base/memory.h"
 #include "io/http_server_private.h"
 
 enum {
@@ -26,7 +27,7 @@ enum lt_code lt_http_server_start(struct lt_loop *loop, const struct lt_http_ser
 {
     struct lt_http_server *s = calloc(1, sizeof(*s));
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     s->loop = loop;
     s->options = *options;
     if (s->options.max_connections <= 0)

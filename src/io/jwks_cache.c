@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "io/http_client.h"
 #include "io/url.h"
 
@@ -65,7 +66,7 @@ struct lt_jwks_cache *lt_jwks_cache_new(const struct lt_jwks_cache_options *opti
 {
     struct lt_jwks_cache *c = calloc(1, sizeof(*c));
     if (!c)
-        abort();
+        lt_out_of_memory(0);
     c->options = *options;
     c->options.fresh_ms = options->fresh_ms ? options->fresh_ms : FRESH_MS;
     c->options.stale_ms = options->stale_ms ? options->stale_ms : STALE_MS;
@@ -130,7 +131,7 @@ static struct entry *use(struct lt_jwks_cache *c, struct lt_str url, uint64_t no
         make_room(c);
         e = calloc(1, sizeof(*e) + url.n + 1);
         if (!e)
-            abort();
+            lt_out_of_memory(0);
         memcpy(e->url, url.p, url.n);
         e->url_n = url.n;
         e->next = c->entries;
@@ -212,7 +213,7 @@ static enum lt_code ask(const struct lt_jwks_cache *c, struct lt_loop *loop, str
         return rc;
     struct set *set = calloc(1, sizeof(*set));
     if (!set)
-        abort();
+        lt_out_of_memory(0);
     set->arena = lt_arena_new();
     atomic_init(&set->references, 1);
     rc = read_answer(reply, set, err);
@@ -281,7 +282,7 @@ static enum lt_code wait_for_other(struct lt_jwks_cache *c, struct lt_loop *loop
 {
     struct waiter *w = calloc(1, sizeof(*w));
     if (!w)
-        abort();
+        lt_out_of_memory(0);
     *w = (struct waiter){.task = {.fn = wake}, .next = e->waiters, .loop = loop, .fiber = lt_fiber_self()};
     e->waiters = w;
     pthread_mutex_unlock(&c->lock);

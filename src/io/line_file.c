@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 struct lt_line_file {
     const char *path;
@@ -97,7 +98,7 @@ enum lt_code lt_line_file_open(const char *path, struct lt_line_file **ret, stru
         return lt_fail(err, LT_ECONFIG, "'%s' cannot be written: %s", path, strerror(errno));
     struct lt_line_file *f = calloc(1, sizeof(*f));
     if (!f)
-        abort();
+        lt_out_of_memory(0);
     f->path = path;
     f->fd = fd;
     lt_buf_init(&f->filling, LT_LINE_FILE_MAX);
@@ -110,7 +111,7 @@ enum lt_code lt_line_file_open(const char *path, struct lt_line_file **ret, stru
     int rc = pthread_create(&f->thread, NULL, run, f);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
-        abort();
+        lt_out_of_memory(0);
     *ret = f;
     return LT_OK;
 }

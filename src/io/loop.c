@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 struct freed {
     void (*free_fn)(void *p);
     void *p;
@@ -303,7 +305,7 @@ void lt_loop_free_later(struct lt_loop *loop, void (*free_fn)(void *p), void *p)
         size_t cap = loop->freed_cap ? 2 * loop->freed_cap : 64;
         struct freed *more = reallocarray(loop->freed, cap, sizeof *more);
         if (!more)
-            abort(); /* as arenas do: nothing sensible is left to do without memory */
+            lt_out_of_memory(0);
         loop->freed = more;
         loop->freed_cap = cap;
     }

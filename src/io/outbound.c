@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/secret.h"
 #include "io/address.h"
 #include "io/http1.h"
@@ -143,7 +144,7 @@ static char *copy(const char *text)
 {
     char *z = strdup(text);
     if (!z)
-        abort();
+        lt_out_of_memory(0);
     return z;
 }
 
@@ -166,7 +167,7 @@ enum lt_code lt_outbound_check_allow(const char *allow, struct lt_error *err)
 {
     struct list *l = malloc(sizeof(*l));
     if (!l)
-        abort();
+        lt_out_of_memory(0);
     enum lt_code rc = read_allow(l, allow, err);
     list_free(l);
     free(l);

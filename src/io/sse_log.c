@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "io/sse_text.h"
 
 enum {
@@ -67,7 +68,7 @@ struct lt_sse_log *lt_sse_log_new(struct lt_loop *producer_loop)
 {
     struct lt_sse_log *log = calloc(1, sizeof(*log));
     if (!log)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&log->lock, NULL);
     log->refs = 1;
     log->loop = producer_loop;
@@ -374,7 +375,7 @@ static enum lt_code join(struct lt_sse_log *log, struct lt_http_request *req, ui
         return LT_ECANCELLED;
     struct follower *f = calloc(1, sizeof(*f));
     if (!f)
-        abort();
+        lt_out_of_memory(0);
     f->log = lt_sse_log_ref(log);
     f->key = f->req = req;
     f->loop = req->loop;

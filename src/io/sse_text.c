@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum {
     FIRST_CAP = 512,
     SLACK = 32 * 1024, /* forgotten bytes are moved out of the way in such amounts */
@@ -40,7 +42,7 @@ static void set_cap(struct lt_sse_text *t, size_t cap)
 {
     t->p = realloc(t->p, cap);
     if (!t->p)
-        abort();
+        lt_out_of_memory(0);
     t->cap = cap;
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "io/conn.h"
 #include "plugin/ask.h"
@@ -203,7 +204,7 @@ enum lt_code lt_plugin_child_start(const char *program, const struct lt_manifest
         return lt_fail(err, LT_EOVERLOADED, "no descriptor is left");
     struct lt_plugin_child *c = calloc(1, sizeof(*c));
     if (!c)
-        abort();
+        lt_out_of_memory(0);
     *c = (struct lt_plugin_child){.refs = 1, .control = pair[0]};
     pthread_mutex_init(&c->lock, NULL);
     int rc = spawn(program, m, library, pair[1], &c->pid);

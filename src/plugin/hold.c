@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 enum { LOOPS_MAX = 256, LOOK_MS = 250 };
 
@@ -61,7 +62,7 @@ struct lt_holds *lt_holds_new(const char *plugin, struct lt_error *err)
     pthread_condattr_t attr;
     sigset_t all, before;
     if (!h)
-        abort();
+        lt_out_of_memory(0);
     snprintf(h->plugin, sizeof(h->plugin), "%s", plugin);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "plugin/library.h"
 
 struct host {
@@ -187,7 +188,7 @@ static void start_job(struct host *h, int fd)
     pthread_t thread;
     struct job *j = calloc(1, sizeof(*j));
     if (!j)
-        abort();
+        lt_out_of_memory(0);
     *j = (struct job){.host = h, .fd = fd};
     lt_buf_init(&j->in, LT_PLUGIN_LINE_MAX);
     if (pthread_create(&thread, NULL, job_thread, j) == 0) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "plugin/quarantine.h"
 
 enum { CLOSE_MS = 2000, CLOSE_POLL_MS = 5 };
@@ -16,7 +17,7 @@ static struct lt_job *job_new(struct lt_inside *in, struct lt_component *compone
 {
     struct lt_job *j = calloc(1, sizeof(*j));
     if (!j)
-        abort();
+        lt_out_of_memory(0);
     j->refs = 1;
     j->inside = in;
     j->loop = lt_loop_self();
@@ -160,7 +161,7 @@ enum lt_code lt_inside_open(const char *library, const struct lt_manifest *m, st
 {
     struct lt_inside *in = calloc(1, sizeof(*in));
     if (!in)
-        abort();
+        lt_out_of_memory(0);
     *err = (struct lt_error){0};
     in->blocking = lt_json_bool_or(lt_json_get(m->json, "blocking"), true);
     snprintf(in->id, sizeof(in->id), "%.*s", LT_FMT(m->id));

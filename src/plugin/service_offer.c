@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "plugin/service_private.h"
 
 static const char *keep(struct lt_arena *arena, const char *text)
@@ -60,7 +61,7 @@ struct lt_services *lt_services_new(void)
 {
     struct lt_services *s = calloc(1, sizeof(*s));
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&s->lock, NULL);
     s->arena = lt_arena_new();
     atomic_store(&s->generation, (uint64_t)lt_now_ms());
@@ -123,7 +124,7 @@ static struct lt_build *build_new(struct lt_services *s, const struct lt_service
 {
     struct lt_build *b = calloc(1, sizeof(*b));
     if (!b)
-        abort();
+        lt_out_of_memory(0);
     b->services = s;
     b->arena = lt_arena_new();
     pthread_mutex_init(&b->lock, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "core/admin.h"
 #include "core/charge.h"
@@ -19,7 +20,7 @@ struct lt_privacy *lt_privacy_new(const struct lt_privacy_options *options)
 {
     struct lt_privacy *p = calloc(1, sizeof(*p));
     if (!p)
-        abort();
+        lt_out_of_memory(0);
     p->options = *options;
     lt_sole_init(&p->erasing, options->store, "erasures");
     lt_sole_init(&p->vendors, options->store, "vendor deletions");

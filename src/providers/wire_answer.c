@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { REFUSAL_MAX = 2000, SCRATCH_MAX = 256 * 1024 };
 
 void lt_wire_answer_init(struct lt_wire_answer *a, const struct lt_wire_format *format, void *vendor, struct lt_arena *arena,
@@ -117,7 +119,7 @@ struct lt_wire_tool *lt_wire_tool(struct lt_wire_answer *a, int64_t index, struc
         return NULL;
     }
     if (!a->tools && !(a->tools = calloc(LT_WIRE_TOOLS_MAX, sizeof(*a->tools))))
-        abort();
+        lt_out_of_memory(0);
     int64_t next = a->tools_n > 0 && a->tools[a->tools_n - 1].index < INT64_MAX ? a->tools[a->tools_n - 1].index + 1 : 0;
     struct lt_wire_tool *tool = &a->tools[a->tools_n++];
     tool->index = index >= 0 ? index : next;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum lt_code lt_db_int(struct lt_db *db, const char *sql, const struct lt_value *values, size_t n, int64_t *ret, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
@@ -51,10 +53,8 @@ char *lt_db_expand(const char *sql, const struct lt_db_word *words, size_t n)
     if (found == 0)
         return NULL;
     char *text = malloc(strlen(sql) + found * longest + 1), *out = text;
-    if (!text) {
-        fprintf(stderr, "lectern: out of memory\n");
-        abort();
-    }
+    if (!text)
+        lt_out_of_memory(0);
     while (*sql) {
         size_t w = 0;
         while (w < n && strncmp(sql, words[w].word, strlen(words[w].word)) != 0)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 enum {
     STATEMENTS = LT_PG_SLOTS / 2,
@@ -21,8 +22,7 @@ void *lt_pg_must(void *p)
 {
     if (p)
         return p;
-    fprintf(stderr, "lectern: out of memory\n");
-    abort();
+    lt_out_of_memory(0);
 }
 
 static const struct lt_db_word words[] = {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "store/wal_file.h"
 
 enum {
@@ -128,10 +129,8 @@ static enum lt_code acquire(struct sqlite *db, const char *sql, struct use *ret,
         slot = slot_of(db, sql);
     }
     *slot = (struct slot){.text = strdup(sql), .stmt = stmt};
-    if (!slot->text) {
-        fprintf(stderr, "lectern: out of memory\n");
-        abort();
-    }
+    if (!slot->text)
+        lt_out_of_memory(0);
     db->kept++;
     *ret = (struct use){stmt, true};
     return LT_OK;

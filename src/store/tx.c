@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum { WHOLE = 3072, INLINE = WHOLE - sizeof(struct lt_tx) };
 
 struct head {
@@ -28,8 +30,7 @@ struct lt_tx *lt_tx_new(void)
 {
     struct lt_tx *tx = malloc(WHOLE);
     if (!tx) {
-        fprintf(stderr, "lectern: out of memory (%d bytes)\n", WHOLE);
-        abort();
+        lt_out_of_memory(WHOLE);
     }
     *tx = (struct lt_tx){.p = tx->first, .cap = INLINE};
     return tx;
@@ -67,10 +68,8 @@ static bool reserve(struct lt_tx *tx, size_t n)
         cap = LT_TX_MAX;
     bool moved = tx->p != tx->first;
     char *p = realloc(moved ? tx->p : NULL, cap);
-    if (!p) {
-        fprintf(stderr, "lectern: out of memory (%zu bytes)\n", cap);
-        abort();
-    }
+    if (!p)
+        lt_out_of_memory(cap);
     if (!moved)
         memcpy(p, tx->first, tx->n);
     tx->p = p;

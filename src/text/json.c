@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unicode/uchar.h>
 
+#include "base/memory.h"
 #include "text/json_plain.h"
 #include "text/json_tree.h"
 
@@ -560,10 +561,8 @@ static void stack_grow(struct parser *j, size_t size)
     while (cap < j->stack_n + size)
         cap *= 2;
     char *p = realloc(j->stack_heap, cap);
-    if (!p) {
-        fprintf(stderr, "lectern: out of memory (%zu bytes)\n", cap);
-        abort();
-    }
+    if (!p)
+        lt_out_of_memory(cap);
     if (!j->stack_heap)
         memcpy(p, j->stack, j->stack_n);
     j->stack = j->stack_heap = p;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 enum {
     MAX_NODES = 10000,     /* subschemas of one schema */
     MAX_CHAIN = 64,        /* subschemas one behind the other that look at the same value */
@@ -786,7 +788,7 @@ enum lt_code lt_schema_compile_with(struct lt_arena *arena, const struct lt_json
     *ret = NULL;
     struct compiler c = {.arena = arena, .options = options, .err = err, .regex_context = pcre2_compile_context_create(NULL)};
     if (!c.regex_context)
-        abort();
+        lt_out_of_memory(0);
     pcre2_set_max_pattern_length(c.regex_context, MAX_PATTERN);
     pcre2_set_parens_nest_limit(c.regex_context, MAX_PATTERN_NEST);
     pcre2_set_compile_extra_options(c.regex_context, PCRE2_EXTRA_ALT_BSUX);

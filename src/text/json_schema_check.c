@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "text/json_schema_node.h"
 
 enum {
@@ -32,7 +33,7 @@ static void set_up(void)
     for (size_t i = 0; i < LT_COUNT(match_contexts); i++, limit /= 10) {
         match_contexts[i] = pcre2_match_context_create(NULL);
         if (!match_contexts[i])
-            abort();
+            lt_out_of_memory(0);
         pcre2_set_match_limit(match_contexts[i], limit);
         pcre2_set_heap_limit(match_contexts[i], PATTERN_HEAP_KIB);
     }
@@ -214,7 +215,7 @@ static bool matches(struct check *st, const struct regex *regex, struct lt_str s
     if (s.n > max)
         return give_up(st, at, "is too long for its pattern to be looked for (%zu bytes, at most %zu)", s.n, max);
     if (!st->match && !(st->match = pcre2_match_data_create(1, NULL)))
-        abort();
+        lt_out_of_memory(0);
     size_t level = regex->anchored || s.n <= 100 ? 0 : s.n <= 1000 ? 1 : 2;
     int rc = pcre2_match(regex->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, PCRE2_NO_UTF_CHECK, st->match, match_contexts[level]);
     if (rc >= 0)
@@ -368,7 +369,7 @@ static size_t find_repeated(const struct lt_json *v, size_t *first)
     uint32_t mask = lt_json_slot_count(v->n) - 1;
     uint32_t *slots = calloc((size_t)mask + 1, sizeof(*slots));
     if (!slots)
-        abort();
+        lt_out_of_memory(0);
     size_t found = v->n;
     for (uint32_t i = 0; i < v->n && found == v->n; i++) {
         uint32_t at = (uint32_t)lt_json_hash(&v->items[i]) & mask;
@@ -713,7 +714,7 @@ __attribute__((noinline)) static bool check_rest(struct check *st, const struct 
         return true;
     bool *seen = calloc(v->n, sizeof(*seen));
     if (!seen)
-        abort();
+        lt_out_of_memory(0);
     mark_by_others(st, n, v, at, seen);
     bool ok = !st->aborted && check_unseen(st, rest, v, at, seen);
     free(seen);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/lru.h"
+#include "base/memory.h"
 #include "workflows/scope_private.h"
 
 struct entry {
@@ -24,7 +25,7 @@ struct lt_scope_cache *lt_scope_cache_new(size_t entries)
         return NULL;
     struct lt_scope_cache *c = calloc(1, sizeof(*c));
     if (!c)
-        abort();
+        lt_out_of_memory(0);
     pthread_mutex_init(&c->lock, NULL);
     lt_lru_init(&c->lru, 2 * entries);
     c->max = entries;
@@ -91,7 +92,7 @@ static struct entry *make(const struct lt_scope_context *x, const struct lt_scop
     size_t n = x->course_id.n + x->location_id.n + x->ui_slot_selector_id.n;
     struct entry *e = malloc(sizeof(*e) + n);
     if (!e)
-        abort();
+        lt_out_of_memory(0);
     *e = (struct entry){.scope = scope,
                         .variant = (uint8_t)x->service_variant,
                         .course_n = (uint8_t)x->course_id.n,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "io/fiber.h"
 #include "workflows/scope_private.h"
 
@@ -20,7 +21,7 @@ struct lt_scopes *lt_scopes_new(struct lt_store *store)
 {
     struct lt_scopes *s = calloc(1, sizeof(*s));
     if (!s)
-        abort();
+        lt_out_of_memory(0);
     s->store = store;
     pthread_mutex_init(&s->lock, NULL);
     return s;

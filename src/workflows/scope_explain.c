@@ -1,6 +1,7 @@
 /* What administrators and Studio ask: every scope with its reason, and every profile that can be reached. */
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "io/worker.h"
 #include "workflows/scope_private.h"
 
@@ -49,7 +50,7 @@ static void explain(void *arg)
     struct lt_scope_matcher matcher;
     size_t n = 0;
     if (!candidates)
-        abort();
+        lt_out_of_memory(0);
     for (size_t i = 0; i < e->site->n; i++)
         if (phase_1(e, &scopes[i]) == LT_SCOPE_CHOSEN)
             candidates[n++] = &scopes[i];
@@ -117,7 +118,7 @@ static size_t number_profiles(struct match *matches, size_t n, struct lt_scope_p
         mask = 2 * mask + 1;
     struct seen *seen = calloc(mask + 1, sizeof(*seen));
     if (!seen)
-        abort();
+        lt_out_of_memory(0);
     for (size_t i = 0; i < n; i++) {
         int64_t id = matches[i].scope->profile_id;
         size_t at = (size_t)lt_scope_hash(0, &id, sizeof(id)) & mask;

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/secret.h"
 #include "workflows/scope_private.h"
 
@@ -148,7 +149,7 @@ static void share_patterns(struct lt_scope_set *set)
     uint32_t mask = mask_for(set->scopes_n);
     struct lt_scope_pattern **slots = calloc((size_t)mask + 1, sizeof(struct lt_scope_pattern *));
     if (!slots)
-        abort();
+        lt_out_of_memory(0);
     for (uint32_t i = 0; i < set->scopes_n; i++) {
         struct lt_scope *s = &set->scopes[i];
         s->pattern = NULL;
@@ -234,7 +235,7 @@ struct lt_scope_set *lt_scope_set_build(struct lt_arena *arena, struct lt_scope 
     set->bucket_slots = LT_NEW_ARRAY(arena, uint32_t, (size_t)set->bucket_mask + 1);
     struct place *places = calloc((size_t)set->scopes_n + 1, sizeof(*places));
     if (!places)
-        abort();
+        lt_out_of_memory(0);
     assign_buckets(set, places);
     fill_buckets(set, places);
     free(places);

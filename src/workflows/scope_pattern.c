@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "workflows/scope_private.h"
 
 enum { PARENTHESES = 50 }; /* deepest nesting */
@@ -32,7 +33,7 @@ struct lt_scope_patterns *lt_scope_patterns_new(struct lt_arena *arena)
     pthread_mutex_init(&all->lock, NULL);
     all->match = pcre2_match_context_create(NULL);
     if (!all->match)
-        abort();
+        lt_out_of_memory(0);
     pcre2_set_match_limit(all->match, LT_SCOPE_MATCH_LIMIT);
     pcre2_set_heap_limit(all->match, LT_SCOPE_PATTERN_HEAP);
     lt_arena_on_free(arena, free_patterns, all);
@@ -43,7 +44,7 @@ static pcre2_code *compile(struct lt_str text, int *number, size_t *offset)
 {
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context)
-        abort();
+        lt_out_of_memory(0);
     pcre2_set_max_pattern_length(context, LT_SCOPE_TEXT_MAX);
     pcre2_set_parens_nest_limit(context, PARENTHESES);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)text.p, text.n, PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, number, offset, context);
@@ -88,7 +89,7 @@ static void keep(struct lt_scope_patterns *all, struct lt_scope_pattern *p, pcre
         all->cap = all->cap ? 2 * all->cap : 16;
         all->list = realloc(all->list, all->cap * sizeof(struct lt_scope_pattern *));
         if (!all->list)
-            abort();
+            lt_out_of_memory(0);
     }
     all->list[all->n++] = p;
     all->kept += bytes_of(code);
@@ -152,7 +153,7 @@ enum lt_scope_reason lt_scope_matcher_try(struct lt_scope_matcher *m, const stru
         m->usable = lt_utf8_valid(m->location.p, m->location.n);
         m->data = pcre2_match_data_create(1, NULL);
         if (!m->data)
-            abort();
+            lt_out_of_memory(0);
     }
     if (!m->usable)
         return LT_SCOPE_LOCATION_DIFFERS;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "workflows/task_private.h"
 
 enum { LOOK_MS = 1000, SWEEP_MS = 60 * 1000, SWEEP_AGAIN_MS = LOOK_MS, SWEEP_MAX = 1000 /* tasks at once */ };
@@ -14,13 +15,13 @@ struct lt_task_queue *lt_task_queue_new(const struct lt_task_queue_options *opti
 {
     struct lt_task_queue *q = calloc(1, sizeof(*q));
     if (!q)
-        abort();
+        lt_out_of_memory(0);
     q->store = options->store;
     q->manager = options->manager;
     q->workers = options->workers;
     q->jobs = calloc((size_t)options->workers + 1, sizeof(*q->jobs));
     if (!q->jobs)
-        abort();
+        lt_out_of_memory(0);
     q->wake.fn = wake_dispatcher;
     pthread_mutex_init(&q->lock, NULL);
     for (int i = 0; i < q->workers; i++) {
@@ -208,7 +209,7 @@ enum lt_code lt_task_queue_start(struct lt_task_queue *q, struct lt_loop *const 
 {
     q->loops = calloc(n, sizeof(*q->loops));
     if (!q->loops)
-        abort();
+        lt_out_of_memory(0);
     memcpy(q->loops, loops, n * sizeof(*loops));
     q->loops_n = n;
     atomic_store(&q->dispatching, true);
@@ -260,7 +261,7 @@ static void post_break(struct lt_task_queue *q, struct lt_loop *loop, int64_t id
 {
     struct breaking *b = malloc(sizeof(*b));
     if (!b)
-        abort();
+        lt_out_of_memory(0);
     *b = (struct breaking){.task = {.fn = break_here}, .queue = q, .id = id, .why = why};
     lt_loop_post(loop, &b->task);
 }

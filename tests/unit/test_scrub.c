@@ -135,7 +135,7 @@ static size_t check_bytes(const char *p, size_t n)
             continue;
         while (digits < 8 && p[i + 1 + digits] >= '0' && p[i + 1 + digits] <= '9')
             g = g * 10 + (unsigned)(p[i + 1 + digits++] - '0');
-        if (digits < 8 || g == 0)
+        if (digits < 8 || g == 0 || p[i + 9] != '>') /* a cell may end in the middle of a mark, and the next one begin with a byte that is a digit */
             continue;
         int row = 0;
         while (row < ROWS && scrubbed[row] != g && g <= scrubbed_last)
