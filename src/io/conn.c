@@ -863,8 +863,10 @@ static bool start_tls(struct lt_conn *c, const char *bare, struct lt_tls *tls)
 enum lt_code lt_conn_secure(struct lt_conn *c, const char *host, struct lt_tls *tls, uint64_t deadline_ms, struct lt_error *err)
 {
     char bare[HOST_SIZE];
-    enum lt_code code;
+    enum lt_code code = lt_tls_ready(tls);
 
+    if (code != LT_OK)
+        return lt_fail(err, code, "%.64s: nobody could read the certificates of authorities", host);
     if (!bare_host(host, bare) || !start_tls(c, bare, tls)) {
         ERR_clear_error();
         return lt_fail(err, LT_EUPSTREAM_UNAVAILABLE, "%.64s: not a host name that TLS can verify", host);

@@ -2,10 +2,16 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#include "io/worker.h"
 
 struct lt_tls {
     SSL_CTX *ctx;
+    atomic_bool ready;    /* nothing is left to be read */
+    pthread_mutex_t lock; /* of who reads it */
 };
 
 /* The reason OpenSSL gave last, as text; clears its queue. */
@@ -31,8 +37,11 @@ static enum lt_code make(const SSL_METHOD *method, struct lt_tls **ret, struct l
 
     *ret = NULL;
     ERR_clear_error();
-    if (tls)
+    if (tls) {
+        pthread_mutex_init(&tls->lock, NULL);
+        atomic_init(&tls->ready, true);
         tls->ctx = SSL_CTX_new(method);
+    }
     if (!tls || !tls->ctx || !SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION)) {
         lt_tls_free(tls);
         ERR_clear_error();
@@ -49,18 +58,38 @@ enum lt_code lt_tls_client_new(const char *ca_file, struct lt_tls **ret, struct 
 {
     enum lt_code code = make(TLS_client_method(), ret, err);
     char why[160];
-    int ok;
 
     if (code != LT_OK)
         return code;
     SSL_CTX_set_verify((*ret)->ctx, SSL_VERIFY_PEER, NULL);
-    ok = ca_file ? SSL_CTX_load_verify_file((*ret)->ctx, ca_file) : SSL_CTX_set_default_verify_paths((*ret)->ctx);
-    if (ok == 1)
+    atomic_store(&(*ret)->ready, ca_file != NULL);
+    if (!ca_file || SSL_CTX_load_verify_file((*ret)->ctx, ca_file) == 1)
         return LT_OK;
     reason(why, sizeof why);
     lt_tls_free(*ret);
     *ret = NULL;
-    return lt_fail(err, LT_ECONFIG, "certificates of authorities (%s): %s", ca_file ? ca_file : "the system's", why);
+    return lt_fail(err, LT_ECONFIG, "certificates of authorities (%s): %s", ca_file, why);
+}
+
+/* What cannot be read is missing from the store: no certificate is trusted then. OpenSSL takes a missing file as an empty one, too. */
+static void read_store(void *arg)
+{
+    struct lt_tls *tls = arg;
+
+    pthread_mutex_lock(&tls->lock);
+    if (!atomic_load_explicit(&tls->ready, memory_order_relaxed)) {
+        if (SSL_CTX_set_default_verify_paths(tls->ctx) != 1)
+            ERR_clear_error();
+        atomic_store_explicit(&tls->ready, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&tls->lock);
+}
+
+enum lt_code lt_tls_ready(struct lt_tls *tls)
+{
+    if (atomic_load_explicit(&tls->ready, memory_order_acquire))
+        return LT_OK;
+    return lt_work(read_store, tls);
 }
 
 enum lt_code lt_tls_server_new(const char *cert_file, const char *key_file, struct lt_tls **ret, struct lt_error *err)
@@ -89,6 +118,7 @@ void lt_tls_free(struct lt_tls *tls)
     if (!tls)
         return;
     SSL_CTX_free(tls->ctx);
+    pthread_mutex_destroy(&tls->lock);
     free(tls);
 }
 

@@ -10,7 +10,9 @@
 #include <event2/dns_struct.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -1258,6 +1260,62 @@ static void test_the_system_s_store_does_not_know_the_test_s_authority(void **st
     play(system_store_scene);
 }
 
+static int certificates_in(struct lt_tls *tls)
+{
+    return sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(lt_tls_ctx(tls))));
+}
+
+/* The system's store stands in a file that holds the test's authority alone: what is read is trusted, and it is read once, not at start. */
+static void lazy_store_scene(struct lt_loop *loop)
+{
+    struct lt_tls *client, *server = server_tls("good");
+    struct lt_error err;
+    struct duo d;
+
+    setenv("SSL_CERT_FILE", in_dir("ca.crt"), 1);
+    assert_int_equal(lt_tls_client_new(NULL, &client, &err), LT_OK);
+    assert_int_equal(certificates_in(client), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(duo_connect(&d, loop, "127.0.0.1", client, server, &err), LT_OK);
+        assert_int_equal(certificates_in(client), 1);
+        duo_close(&d);
+    }
+    unsetenv("SSL_CERT_FILE");
+    lt_tls_free(client);
+    lt_tls_free(server);
+}
+
+static void test_the_system_s_store_is_read_before_the_first_connection(void **state)
+{
+    play(lazy_store_scene);
+}
+
+enum { STORE_READERS = 8 };
+
+static void *read_the_store(void *tls)
+{
+    assert_int_equal(lt_tls_ready(tls), LT_OK);
+    assert_int_equal(certificates_in(tls), 1); /* for nobody it is ready before it is whole */
+    return NULL;
+}
+
+static void test_threads_read_the_system_s_store_once(void **state)
+{
+    pthread_t threads[STORE_READERS];
+    struct lt_tls *client;
+    struct lt_error err;
+
+    setenv("SSL_CERT_FILE", in_dir("ca.crt"), 1);
+    assert_int_equal(lt_tls_client_new(NULL, &client, &err), LT_OK);
+    for (int i = 0; i < STORE_READERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_the_store, client), 0);
+    for (int i = 0; i < STORE_READERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(certificates_in(client), 1);
+    unsetenv("SSL_CERT_FILE");
+    lt_tls_free(client);
+}
+
 static void not_tls_scene(struct lt_loop *loop)
 {
     struct lt_tls *server = server_tls("good"), *client = client_tls();
@@ -1400,6 +1458,8 @@ int main(void)
         cmocka_unit_test(test_a_lookup_given_up_may_outlive_the_loop_s_last_turn),
         cmocka_unit_test(test_only_the_right_certificate_is_accepted),
         cmocka_unit_test(test_the_system_s_store_does_not_know_the_test_s_authority),
+        cmocka_unit_test(test_the_system_s_store_is_read_before_the_first_connection),
+        cmocka_unit_test(test_threads_read_the_system_s_store_once),
         cmocka_unit_test(test_what_is_not_tls_is_refused),
         cmocka_unit_test(test_a_cut_tls_stream_is_not_an_end),
         cmocka_unit_test(test_callbacks_work_over_tls),
