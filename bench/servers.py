@@ -90,15 +90,20 @@ http {{ access_log off; client_body_buffer_size 1m; client_body_temp_path {base}
 
 
 class Lectern:
-    def __init__(self, binary, folder, upstream_url, extra=(), env=None):
+    def __init__(self, binary, folder, upstream_url, extra=(), env=None, under=()):
+        """under: the words of a command that runs the daemon."""
         self.binary, self.data, self.upstream_url = str(binary), str(folder), upstream_url
         self.cli("migrate")
         self.key = self.add_site("bench")
         self.metrics_key = self.add_key("bench", "metrics")
-        self.process = start([self.binary, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--log-level", "warn", *extra],
+        self.prepare()
+        self.process = start([*under, self.binary, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--log-level", "warn", *extra],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(os.environ, **(env or {})))
         self.port = int(self.process.stdout.readline().strip().rsplit(":", 1)[1].strip("/"))
         self.pids = [self.process.pid]
+
+    def prepare(self):
+        """What is set up before the daemon starts, beside the site."""
 
     def add_key(self, site, role):
         return re.search(r"lk_[A-Za-z0-9_-]+", self.cli("--json", "key", "add", "--site", site, "--role", role, "--name", role)).group(0)

@@ -82,6 +82,7 @@ static bool wait_turn(struct lt_daemon_sealer *s)
 static void *run(void *arg)
 {
     struct lt_daemon_sealer *s = arg;
+    pthread_setname_np(pthread_self(), "sealer");
     bool failing = false;
     for (bool stop = false; !stop;) {
         struct lt_error err;

@@ -30,6 +30,7 @@ static void *loop_thread(void *arg)
 {
     struct lt_daemon_loop *l = arg;
     struct lt_daemon *d = l->daemon;
+    pthread_setname_np(pthread_self(), "loop");
     l->loop = lt_loop_new(l->index, &l->err);
     bool made = l->loop != NULL;
     sem_post(&d->step);
