@@ -2,11 +2,7 @@
 #include "core/record.h"
 
 #include "base/log.h"
-#include "core/member.h"
-#include "core/outbox.h"
 #include "core/register_hash.h"
-
-enum { RECOVER_STEPS = 64, RECOVER_IDLE = 10 };
 
 /* The chain of the register will have it (core/register_seal.h). */
 static void pend(struct lt_tx *tx, struct lt_uuid id, enum lt_register_kind kind)
@@ -143,109 +139,4 @@ const char *lt_record_insert_sql(struct lt_arena *arena, const struct lt_action 
         values = lt_printf(arena, "%.*s, $%d", LT_FMT(values), ++n);
     }
     return lt_printf(arena, "INSERT INTO ai_action_%s (%.*s) VALUES (%.*s)", action->name, LT_FMT(names), LT_FMT(values)).p;
-}
-
-enum lt_code lt_record_interrupt(struct lt_store *store, struct lt_uuid id, const char *because, size_t *n, struct lt_error *err)
-{
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT text FROM ai_call_checkpoint WHERE call_id = $1 ORDER BY n", LT_BLOB(id.b, 16));
-    if (rc == LT_OK) {
-        struct lt_buf partial;
-        lt_buf_init(&partial, 64 << 20);
-        for (size_t i = 0; i < r.rows; i++)
-            lt_buf_put_str(&partial, lt_rows_str(&r, i, 0));
-        struct lt_error why;
-        lt_fail(&why, LT_EINTERRUPTED, "%s", because);
-        struct lt_tx *tx = lt_tx_new();
-        lt_record_end(tx, id,
-                      &(struct lt_record_end){.state = "interrupted",
-                                              .error = &why,
-                                              .partial = lt_buf_str(&partial),
-                                              .with_content = true, /* of a call without content there are no checkpoints */
-                                              .usage = LT_USAGE_UNKNOWN,
-                                              .cost = -1,
-                                              .at = lt_now_ms()});
-        rc = lt_outbox_interrupted(store, tx, id, lt_now_ms(), err);
-        if (rc == LT_OK)
-            rc = lt_store_write(store, tx, err);
-        else
-            lt_tx_discard(tx);
-        *n += rc == LT_OK;
-        if (rc == LT_ECONFLICT)
-            rc = LT_OK;
-        lt_buf_free(&partial);
-    }
-    lt_arena_free(arena);
-    return rc;
-}
-
-enum lt_code lt_record_marked(struct lt_store *store, int64_t *ret, struct lt_error *err)
-{
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT value FROM meta WHERE name = 'register_mark'");
-    *ret = rc == LT_OK && r.rows > 0 ? lt_rows_int(&r, 0, 0) : 0;
-    lt_arena_free(arena);
-    return rc;
-}
-
-void lt_record_mark(struct lt_store *store, int64_t all_ended_before)
-{
-    struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "INSERT INTO meta (name, value) VALUES ('register_mark', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-          LT_INT(all_ended_before));
-    lt_store_post(store, tx);
-}
-
-/* In portions, so that memory stays bounded. */
-static enum lt_code recover_between(struct lt_store *store, int64_t process, struct lt_uuid from, struct lt_uuid to, size_t *n, struct lt_error *err)
-{
-    for (int idle = 0; idle < RECOVER_IDLE;) { /* idle: all that was found had ended by itself before it was interrupted */
-        struct lt_arena *arena = lt_arena_new();
-        struct lt_rows r;
-        size_t before = *n;
-        enum lt_code rc = LT_QUERY(store, arena, &r, err,
-                                   "SELECT b.id FROM ai_call b LEFT JOIN ai_call_end e ON e.call_id = b.id"
-                                   " WHERE b.id >= $1 AND b.id < $2 AND e.call_id IS NULL AND " LT_MEMBER_SCOPE("b", "$3") " LIMIT 1000",
-                                   LT_BLOB(from.b, 16), LT_BLOB(to.b, 16), LT_INT(process));
-        for (size_t i = 0; rc == LT_OK && i < r.rows; i++) {
-            struct lt_uuid id;
-            memcpy(id.b, lt_rows_str(&r, i, 0).p, sizeof(id.b));
-            rc = lt_record_interrupt(store, id, "the process ended before the call did", n, err);
-        }
-        size_t found = rc == LT_OK ? r.rows : 0;
-        lt_arena_free(arena);
-        if (rc || found == 0)
-            return rc;
-        idle = *n == before ? idle + 1 : 0;
-    }
-    return LT_OK;
-}
-
-enum lt_code lt_record_recover(struct lt_store *store, int64_t process, size_t *ret_n, struct lt_error *err)
-{
-    *ret_n = 0;
-    int64_t mark, now = lt_now_ms();
-    struct lt_tx *tx = lt_tx_new();
-    LT_TX(tx, "UPDATE tool_approval SET state = 'interrupted', decided_at = $1 WHERE state = 'pending' AND " LT_MEMBER_SCOPE("tool_approval", "$2"),
-          LT_INT(now), LT_INT(process));
-    if (lt_record_marked(store, &mark, err)) {
-        lt_tx_discard(tx);
-        return err->code;
-    }
-    if (lt_store_write(store, tx, err))
-        return err->code;
-    /* Where millions of calls have come since, one look at all of them would take too long. */
-    int64_t step = mark > 0 && lt_store_is_postgres(store) && now > mark ? (now - mark) / RECOVER_STEPS + 1 : INT64_MAX;
-    enum lt_code rc = LT_OK;
-    for (int64_t from = mark; rc == LT_OK; from += step) {
-        bool last = step == INT64_MAX || from + step > now;
-        struct lt_uuid end;
-        memset(end.b, 0xff, sizeof(end.b));
-        rc = recover_between(store, process, lt_uuid_first_at(from), last ? end : lt_uuid_first_at(from + step), ret_n, err);
-        if (last)
-            break;
-    }
-    return rc;
 }
