@@ -1,4 +1,4 @@
-/* Contents of messages that are more than one text. */
+/* Contents of messages that are more than one text. Fuzzed by tests/fuzz/fuzz_message_parts.c. */
 #include "actions/message_parts.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Cookies and forged requests. No I/O. */
+/* Cookies and forged requests. No I/O. Fuzzed by tests/fuzz/fuzz_cookies.c. */
 #include "api/cookies.h"
 
 #include "base/secret.h"

@@ -1,6 +1,7 @@
 /*
  * If-Match. The present tag is that of what GET answers now, made from the configuration of one generation; the change is bound to that
  * generation (core/admin.h) and made again when another change, of whatever, came between.
+ * Fuzzed by tests/fuzz/fuzz_values.c.
  */
 #include "api/etag.h"
 

@@ -1,4 +1,4 @@
-/* Rows of lists: what describes them, what is found in them, their order, their cursor, their table. */
+/* Rows of lists: what describes them, what is found in them, their order, their cursor, their table. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include <stdlib.h>
 
 #include "api/list.h"

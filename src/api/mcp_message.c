@@ -1,4 +1,4 @@
-/* Messages of the Model Context Protocol: what the revisions say of head and body. Pure. */
+/* Messages of the Model Context Protocol: what the revisions say of head and body. Pure. Fuzzed by tests/fuzz/fuzz_mcp.c. */
 #include <stdarg.h>
 #include <stdio.h>
 

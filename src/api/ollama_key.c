@@ -1,4 +1,4 @@
-/* Keys of the Ollama door: in the path, and as password of HTTP Basic. No I/O. */
+/* Keys of the Ollama door: in the path, and as password of HTTP Basic. No I/O. Fuzzed by tests/fuzz/fuzz_ollama_key.c. */
 #include "api/ollama.h"
 
 #include "base/secret.h"

@@ -1,4 +1,4 @@
-/* Requests of Ollama's clients → the input of continue_conversation, which has OpenAI's shape. */
+/* Requests of Ollama's clients → the input of continue_conversation, which has OpenAI's shape. Fuzzed by tests/fuzz/fuzz_ollama_request.c. */
 #include "api/ollama_request.h"
 
 #include <math.h>

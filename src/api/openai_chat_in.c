@@ -1,6 +1,7 @@
 /*
  * A chat completion's body as input of continue_conversation. What the action does not know is left out where it is only a wish (`name`,
  * `logit_bias`), and refused where the answer would be another one than was asked for (audio, files, tools of the vendor).
+ * Fuzzed by tests/fuzz/fuzz_openai_chat_in.c.
  */
 #include "api/openai.h"
 

@@ -1,4 +1,7 @@
-/* Items of the Responses API: their ids, and the form in which they are kept and shown. */
+/*
+ * Items of the Responses API: their ids, and the form in which they are kept and shown.
+ * Fuzzed by tests/fuzz/fuzz_responses.c and tests/fuzz/fuzz_values.c.
+ */
 #include "api/openai_responses.h"
 
 #include <stdio.h>

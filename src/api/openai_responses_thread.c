@@ -1,4 +1,4 @@
-/* Items of the Responses API as messages of a chat. */
+/* Items of the Responses API as messages of a chat. Fuzzed by tests/fuzz/fuzz_responses.c. */
 #include "api/openai_responses.h"
 
 #include <inttypes.h>

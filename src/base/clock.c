@@ -1,4 +1,4 @@
-/* Wall and monotonic time. */
+/* Wall and monotonic time. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include "base/clock.h"
 
 #include <stdatomic.h>

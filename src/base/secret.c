@@ -1,4 +1,4 @@
-/* Thin adapter over OpenSSL and getrandom(2). */
+/* Thin adapter over OpenSSL and getrandom(2). Fuzzed by tests/fuzz/fuzz_values.c and tests/fuzz/fuzz_stream_entry.c. */
 /* OpenSSL 3 looks its algorithms up by name at every use of EVP: ten times the cost of hashing a key of 46 bytes. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/secret.h"

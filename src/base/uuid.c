@@ -1,4 +1,4 @@
-/* UUIDv7: 48 bits of milliseconds, 12 bits of a counter, 62 random bits. */
+/* UUIDv7: 48 bits of milliseconds, 12 bits of a counter, 62 random bits. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include "base/uuid.h"
 
 #include "base/clock.h"

@@ -1,4 +1,4 @@
-/* libarchive, told to know two formats, and watched. */
+/* libarchive, told to know two formats, and watched. Fuzzed by tests/fuzz/fuzz_archive.c. */
 #include "content/archive.h"
 
 #include <archive.h>

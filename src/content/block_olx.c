@@ -1,4 +1,4 @@
-/* Text and answers of one block's OLX. */
+/* Text and answers of one block's OLX. Fuzzed by tests/fuzz/fuzz_openedx_read.c. */
 #include "content/block_olx.h"
 
 #include <libxml/parser.h>

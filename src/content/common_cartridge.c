@@ -2,6 +2,7 @@
  * IMS Common Cartridge 1.1 to 1.3 (and Thin CC): imsmanifest.xml names an organization of items and the resources that they show. Element names are
  * the same in all versions, so namespaces are not looked at; the versions stand in the types of resources ("imsqti_xmlv1p2/imscc_xmlv1p3/assessment").
  * An item with a resource is a unit with a block; a folder of such is a sequence, one of folders a chapter.
+ * Fuzzed by tests/fuzz/fuzz_common_cartridge.c.
  */
 #include <stdlib.h>
 

@@ -1,4 +1,7 @@
-/* Marks, declarations, and glibc's iconv for the few encodings that we take. */
+/*
+ * Marks, declarations, and glibc's iconv for the few encodings that we take.
+ * Fuzzed by tests/fuzz/fuzz_olx.c and tests/fuzz/fuzz_common_cartridge.c.
+ */
 #include "content/encoding.h"
 
 #include <ctype.h>

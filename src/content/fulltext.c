@@ -2,6 +2,7 @@
  * SQLite's FTS5, or a column that PostgreSQL makes of each row by itself. The virtual table keeps no text of its own: it reads course_chunk, and is
  * told of what comes and goes there. The tokenizer `ascii` parts what it is given at everything but ASCII letters and digits and bytes above 0x7F,
  * and our terms hold nothing else.
+ * Fuzzed by tests/fuzz/fuzz_search.c.
  */
 #include "content/fulltext.h"
 

@@ -2,6 +2,7 @@
  * Moodle's backups of courses (docs.moodle.org, "Backup 2.0"; backup/moodle2 in Moodle's source): moodle_backup.xml says what is in it, each section and
  * activity has a folder. A section is a sequence, an activity a unit named by its course module's id, what is in it are blocks. Nothing of users is read:
  * no attempts, submissions, posts, grades.
+ * Fuzzed by tests/fuzz/fuzz_moodle_backup.c.
  */
 #include <stdlib.h>
 

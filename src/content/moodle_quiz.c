@@ -1,5 +1,6 @@
 /*
  * quiz.xml says in which slot stands which question: by its id (Moodle up to 3.11), or by an entry of the question bank and a version of it (from 4.0 on).
+ * Fuzzed by tests/fuzz/fuzz_moodle_backup.c.
  */
 #include "content/moodle_quiz.h"
 

@@ -1,4 +1,4 @@
-/* Reading Moodle's answers. */
+/* Reading Moodle's answers. Fuzzed by tests/fuzz/fuzz_moodle_read.c. */
 #include "content/moodle_read.h"
 
 #include "text/html_text.h"

@@ -1,6 +1,7 @@
 /*
  * OLX, as Studio exports it (docs.openedx.org, "Open Learning XML"): course.xml names org, course and run, course/RUN.xml the chapters, and so on down.
  * An element without content points to the file CATEGORY/URL_NAME.xml; attributes of policies/RUN/policy.json go before those of the files.
+ * Fuzzed by tests/fuzz/fuzz_olx.c.
  */
 #include "base/buf.h"
 #include "base/clock.h"

@@ -1,4 +1,7 @@
-/* The elements of capa problems (Open edX documentation, "Problem Types and Tools"). Hints are left out: learners ask for them one by one. */
+/*
+ * The elements of capa problems (Open edX documentation, "Problem Types and Tools"). Hints are left out: learners ask for them one by one.
+ * Fuzzed by tests/fuzz/fuzz_olx.c.
+ */
 #include "content/olx_problem.h"
 
 #include "base/buf.h"

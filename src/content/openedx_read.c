@@ -1,4 +1,4 @@
-/* Reading Open edX's answers. */
+/* Reading Open edX's answers. Fuzzed by tests/fuzz/fuzz_openedx_read.c. */
 #include "content/openedx_read.h"
 
 #include "base/buf.h"

@@ -1,4 +1,4 @@
-/* item: presentation asks, resprocessing says what scores, itemfeedback explains. */
+/* item: presentation asks, resprocessing says what scores, itemfeedback explains. Fuzzed by tests/fuzz/fuzz_common_cartridge.c. */
 #include "content/qti.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Blocks to pieces to rows. See search_index.h. */
+/* Blocks to pieces to rows. See search_index.h. Fuzzed by tests/fuzz/fuzz_search.c. */
 #include "content/search_index.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Numbers of passages, and the markers of an answer. See sources.h. */
+/* Numbers of passages, and the markers of an answer. See sources.h. Fuzzed by tests/fuzz/fuzz_cite.c. */
 #include "content/sources.h"
 
 #include <stdio.h>

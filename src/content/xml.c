@@ -1,4 +1,7 @@
-/* libxml2's events, and the tree that they make. */
+/*
+ * libxml2's events, and the tree that they make.
+ * Fuzzed by tests/fuzz/fuzz_olx.c, tests/fuzz/fuzz_common_cartridge.c and tests/fuzz/fuzz_moodle_backup.c.
+ */
 #include "content/xml.h"
 
 #include <libxml/parser.h>

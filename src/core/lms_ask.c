@@ -1,4 +1,4 @@
-/* Asking the LMS about a course in the name of a user: what they are in it, and whom of it they may see. */
+/* Asking the LMS about a course in the name of a user: what they are in it, and whom of it they may see. Fuzzed by tests/fuzz/fuzz_lms_roles.c. */
 #include "core/lms_roles.h"
 
 #include "io/fiber.h"

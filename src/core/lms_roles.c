@@ -1,6 +1,7 @@
 /*
  * Asking the LMS. Who comes first asks, others with the same question on this loop wait for that answer; the answers lie in a table of
  * the loop, the most recently used ones. An entry that is being asked for is never dropped.
+ * Fuzzed by tests/fuzz/fuzz_lms_roles.c.
  */
 #include "core/lms_roles.h"
 

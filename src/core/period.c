@@ -1,4 +1,4 @@
-/* Periods by ICU, which knows the zones and when their clocks change. */
+/* Periods by ICU, which knows the zones and when their clocks change. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include "core/period.h"
 
 #include <stdio.h>

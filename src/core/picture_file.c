@@ -1,4 +1,4 @@
-/* Files, rows and links of pictures. */
+/* Files, rows and links of pictures. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include "core/picture_file.h"
 
 #include <dirent.h>

@@ -2,6 +2,7 @@
  * The AI policy. Acceptances are rows; a positive answer is kept in a table of each loop, so that the hot path neither reads the store
  * nor takes a lock. The table is emptied when the configuration changes, when it is full, and when anybody withdraws in this process.
  * A negative answer is never kept.
+ * Fuzzed by tests/fuzz/fuzz_policy.c.
  */
 #include "core/policy.h"
 

@@ -1,4 +1,4 @@
-/* Which text of the policy a user reads, and the history of its texts. */
+/* Which text of the policy a user reads, and the history of its texts. Fuzzed by tests/fuzz/fuzz_policy.c. */
 #include "core/policy_text.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* From the words of a question to a query: names, days, columns. */
+/* From the words of a question to a query: names, days, columns. Fuzzed by tests/fuzz/fuzz_report.c. */
 #include <stdlib.h>
 
 #include "core/period.h"

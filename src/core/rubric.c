@@ -1,4 +1,4 @@
-/* Rubrics in an order of their own. */
+/* Rubrics in an order of their own. Fuzzed by tests/fuzz/fuzz_question.c. */
 #include "core/rubric.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Rubrics of ORA2: their hashes, and what they are here. */
+/* Rubrics of ORA2: their hashes, and what they are here. Fuzzed by tests/fuzz/fuzz_question.c. */
 #include "core/rubric_ora2.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Reading requests and writing events. */
+/* Reading requests and writing events. Fuzzed by tests/fuzz/fuzz_avro.c. */
 #include "events/avro.h"
 
 /* ---- reading ---- */

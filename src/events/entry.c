@@ -1,4 +1,7 @@
-/* Reading entries of streams. What a Redis says is from outside: nothing is taken for granted but that hiredis has parsed it. */
+/*
+ * Reading entries of streams. What a Redis says is from outside: nothing is taken for granted but that hiredis has parsed it.
+ * Fuzzed by tests/fuzz/fuzz_stream_entry.c.
+ */
 #include "events/entry.h"
 
 #include "base/secret.h"

@@ -1,4 +1,4 @@
-/* Which sentences speak to whoever grades: known words in the letters of a text, forwards and backwards. */
+/* Which sentences speak to whoever grades: known words in the letters of a text, forwards and backwards. Fuzzed by tests/fuzz/fuzz_address.c. */
 #include "guard/address.h"
 #include "guard/address_words.h"
 #include "guard/letters.h"

@@ -1,4 +1,4 @@
-/* What is left of a text when only its letters count. */
+/* What is left of a text when only its letters count. Fuzzed by tests/fuzz/fuzz_address.c. */
 #include "guard/letters.h"
 
 #include <unicode/uchar.h>

@@ -1,4 +1,7 @@
-/* Going through a text: at each place that may begin something, the families are asked in an order in which the surest comes first. */
+/*
+ * Going through a text: at each place that may begin something, the families are asked in an order in which the surest comes first.
+ * Fuzzed by tests/fuzz/fuzz_pii.c.
+ */
 #include "guard/pii_private.h"
 
 #include <unicode/uchar.h>

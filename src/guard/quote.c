@@ -1,4 +1,4 @@
-/* Quotations in texts, and what of a text can be seen. */
+/* Quotations in texts, and what of a text can be seen. Fuzzed by tests/fuzz/fuzz_quote.c. */
 #include "guard/quote.h"
 
 static uint32_t next_code_point(struct lt_str s, size_t *at)

@@ -1,4 +1,4 @@
-/* Placeholders and what they stand for. */
+/* Placeholders and what they stand for. Fuzzed by tests/fuzz/fuzz_restore.c. */
 #include "guard/restore.h"
 
 #include "guard/pii.h"

@@ -1,4 +1,4 @@
-/* IP addresses as values. */
+/* IP addresses as values. Fuzzed by tests/fuzz/fuzz_outbound.c. */
 #include "io/address.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* Reading Amazon's event streams. */
+/* Reading Amazon's event streams. Fuzzed by tests/fuzz/fuzz_aws_stream.c and tests/fuzz/fuzz_bedrock.c. */
 #include "io/aws_stream.h"
 
 #include <zlib.h>

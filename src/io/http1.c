@@ -1,4 +1,7 @@
-/* HTTP/1.1 framing: heads, chunked bodies, query strings. Pure functions over the caller's bytes. */
+/*
+ * HTTP/1.1 framing: heads, chunked bodies, query strings. Pure functions over the caller's bytes.
+ * Fuzzed by tests/fuzz/fuzz_http1_request.c, tests/fuzz/fuzz_http1_response.c and tests/fuzz/fuzz_chunked.c.
+ */
 #include "io/http1.h"
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Sets of public keys: reading, writing, choosing. */
+/* Sets of public keys: reading, writing, choosing. Fuzzed by tests/fuzz/fuzz_jwt.c. */
 #include "io/jwks.h"
 
 #include <openssl/bio.h>

@@ -1,6 +1,7 @@
 /*
  * JSON Web Tokens in compact form. libcjose does the cryptography; what it is lax about is checked before it sees the token:
  * size, three parts, strict JSON without duplicate members in header and claims, alg equal to the key's, no crit.
+ * Fuzzed by tests/fuzz/fuzz_jwt.c.
  */
 #include "io/jwt.h"
 

@@ -1,4 +1,4 @@
-/* The rules of where to connect to. Connecting is outbound_connect.c. */
+/* The rules of where to connect to. Connecting is outbound_connect.c. Fuzzed by tests/fuzz/fuzz_outbound.c. */
 #include "io/outbound.h"
 
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-/* Server-sent events: the incremental reader and the writer. */
+/* Server-sent events: the incremental reader and the writer. Fuzzed by tests/fuzz/fuzz_sse.c. */
 #include "io/sse.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Fields of W3C Trace Context, byte by byte. Fuzzed by tests/fuzz/fuzz_trace_context.c. */
 #include "io/trace_context.h"
 
 #include "base/secret.h"

@@ -1,4 +1,4 @@
-/* Addresses of the Web. */
+/* Addresses of the Web. Fuzzed by tests/fuzz/fuzz_outbound.c. */
 #include "io/url.h"
 
 #include "io/http1.h"

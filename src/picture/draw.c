@@ -1,4 +1,7 @@
-/* Decoding, drawing and encoding by libgd: for a label and for another format. Nothing is decoded where neither is asked for. */
+/*
+ * Decoding, drawing and encoding by libgd: for a label and for another format. Nothing is decoded where neither is asked for.
+ * Fuzzed by tests/fuzz/fuzz_picture.c.
+ */
 #include <gd.h>
 #include <pthread.h>
 #include <stdarg.h>

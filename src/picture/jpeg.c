@@ -1,4 +1,4 @@
-/* JPEG (ITU-T T.81, annex B): segments in their order, and the coded data between them, which is not decoded. */
+/* JPEG (ITU-T T.81, annex B): segments in their order, and the coded data between them, which is not decoded. Fuzzed by tests/fuzz/fuzz_picture.c. */
 #include "picture/xmp.h"
 
 enum {

@@ -1,4 +1,4 @@
-/* Which format it is, and what all of them have in common. */
+/* Which format it is, and what all of them have in common. Fuzzed by tests/fuzz/fuzz_picture.c. */
 #include "picture/xmp.h"
 
 static const struct {

@@ -1,4 +1,4 @@
-/* PNG, third edition (ISO/IEC 15948): chunks in their order, each with its checksum. */
+/* PNG, third edition (ISO/IEC 15948): chunks in their order, each with its checksum. Fuzzed by tests/fuzz/fuzz_picture.c. */
 #include <zlib.h>
 
 #include "picture/xmp.h"

@@ -1,4 +1,7 @@
-/* WebP (RFC 9649): a RIFF file with one still picture. Written in its extended form, which alone can hold a mark. */
+/*
+ * WebP (RFC 9649): a RIFF file with one still picture. Written in its extended form, which alone can hold a mark.
+ * Fuzzed by tests/fuzz/fuzz_picture.c.
+ */
 #include "picture/xmp.h"
 
 enum { RIFF = 12, CHUNK = 8, ICC = 0x20, ALPHA = 0x10, XMP = 0x04, ANIMATION = 0x02 };

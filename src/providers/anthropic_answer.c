@@ -1,6 +1,7 @@
 /*
  * Reading Anthropic's answers: a message, or the events message_start, content_block_start, content_block_delta, content_block_stop,
  * message_delta, message_stop. Events and blocks of other types are passed over, as the vendor asks for ("Streaming messages").
+ * Fuzzed by tests/fuzz/fuzz_anthropic.c.
  */
 #include "providers/anthropic.h"
 

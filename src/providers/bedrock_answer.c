@@ -1,6 +1,7 @@
 /*
  * Reading Bedrock's answers: what Converse says, or the events messageStart, contentBlockStart, contentBlockDelta, contentBlockStop, messageStop,
  * metadata of ConverseStream, whose names come with the messages. Events and blocks of other kinds are passed over.
+ * Fuzzed by tests/fuzz/fuzz_bedrock.c.
  */
 #include "providers/bedrock.h"
 

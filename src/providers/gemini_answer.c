@@ -1,6 +1,7 @@
 /*
  * Reading Gemini's answers: a GenerateContentResponse, or one in each event of a stream, which has no end mark: the last one has a
  * finish reason (older models give STOP with every event: the latest one holds).
+ * Fuzzed by tests/fuzz/fuzz_gemini.c.
  */
 #include "providers/gemini.h"
 

@@ -1,6 +1,7 @@
 /*
  * Provider `gemini`, images: Imagen's predict, which makes several at once, and generateContent of the models that draw, which make one and are
  * asked again for each.
+ * Fuzzed by tests/fuzz/fuzz_gemini.c.
  */
 #include "providers/gemini.h"
 

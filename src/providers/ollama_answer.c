@@ -1,4 +1,4 @@
-/* Reading the answers of Ollama. */
+/* Reading the answers of Ollama. Fuzzed by tests/fuzz/fuzz_ollama.c. */
 #include "providers/ollama_answer.h"
 
 #include <stdio.h>

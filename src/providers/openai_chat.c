@@ -1,4 +1,7 @@
-/* Chat completions (OpenAI's API reference, "Chat completions" and "Chat streaming"): the request's body and the answer. */
+/*
+ * Chat completions (OpenAI's API reference, "Chat completions" and "Chat streaming"): the request's body and the answer.
+ * Fuzzed by tests/fuzz/fuzz_openai.c.
+ */
 #include "providers/openai_family.h"
 
 /* ---- the request ---- */

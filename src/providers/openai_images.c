@@ -1,4 +1,7 @@
-/* Images that are made (OpenAI's API reference, "Create image"): the request's body, model by model, and the answer. */
+/*
+ * Images that are made (OpenAI's API reference, "Create image"): the request's body, model by model, and the answer.
+ * Fuzzed by tests/fuzz/fuzz_openai_images.c.
+ */
 #include "providers/openai_family.h"
 
 enum {

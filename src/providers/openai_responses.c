@@ -1,6 +1,7 @@
 /*
  * The Responses API (OpenAI's API reference, "Responses" and "Responses streaming"): the request's body and the answer. Threads are
  * kept by the service; what it keeps is read by openai_kept.c.
+ * Fuzzed by tests/fuzz/fuzz_openai_responses.c.
  */
 #include "providers/openai_family.h"
 

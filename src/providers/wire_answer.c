@@ -1,4 +1,7 @@
-/* An answer while it comes: framing, what all vendors' answers have, and whether it is whole. */
+/*
+ * An answer while it comes: framing, what all vendors' answers have, and whether it is whole.
+ * Fuzzed by tests/fuzz/fuzz_openai.c, tests/fuzz/fuzz_anthropic.c and tests/fuzz/fuzz_ollama.c.
+ */
 #include "providers/wire_answer.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What a vendor's fault comes to. */
+/* What a vendor's fault comes to. Fuzzed by tests/fuzz/fuzz_openai.c, tests/fuzz/fuzz_anthropic.c and tests/fuzz/fuzz_ollama.c. */
 #include <strings.h>
 #include <time.h>
 

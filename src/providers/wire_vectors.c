@@ -1,4 +1,4 @@
-/* The numbers of an embedding. */
+/* The numbers of an embedding. Fuzzed by tests/fuzz/fuzz_openai_vectors.c. */
 #include <math.h>
 
 #include "providers/wire.h"

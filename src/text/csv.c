@@ -1,4 +1,4 @@
-/* RFC 4180 §2, one record at a time. */
+/* RFC 4180 §2, one record at a time. Fuzzed by tests/fuzz/fuzz_csv.c. */
 #include "text/csv.h"
 
 void lt_csv_open(struct lt_csv *csv, struct lt_str text)

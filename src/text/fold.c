@@ -1,4 +1,4 @@
-/* Simple case folding with ICU's tables. */
+/* Simple case folding with ICU's tables. Fuzzed by tests/fuzz/fuzz_sentences.c. */
 #include "text/fold.h"
 
 #include <unicode/uchar.h>

@@ -1,4 +1,4 @@
-/* Events of HTML → a tree of what may stay → XHTML. */
+/* Events of HTML → a tree of what may stay → XHTML. Fuzzed by tests/fuzz/fuzz_html_fragment.c. */
 #include "text/html_fragment.h"
 
 #include "base/buf.h"

@@ -1,4 +1,7 @@
-/* libxml2's events for HTML, bounded and put together to whole text nodes. */
+/*
+ * libxml2's events for HTML, bounded and put together to whole text nodes.
+ * Fuzzed by tests/fuzz/fuzz_html_text.c and tests/fuzz/fuzz_html_fragment.c.
+ */
 #include "text/html_parse.h"
 
 #include <libxml/HTMLparser.h>

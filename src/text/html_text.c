@@ -1,4 +1,4 @@
-/* HTML to lines of text, and a line for each embedded object. */
+/* HTML to lines of text, and a line for each embedded object. Fuzzed by tests/fuzz/fuzz_html_text.c. */
 #include "text/html_text.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
  * The JSON reader: one pass over the text, recursive descent. What only JSON5 allows is looked at where strict JSON would be
  * refused, so that strict reading does not pay for it.
+ * Fuzzed by tests/fuzz/fuzz_json.c and tests/fuzz/fuzz_json5.c.
  */
 #include "text/json.h"
 

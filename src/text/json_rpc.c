@@ -1,4 +1,4 @@
-/* JSON-RPC 2.0. */
+/* JSON-RPC 2.0. Fuzzed by tests/fuzz/fuzz_mcp_client.c. */
 #include "text/json_rpc.h"
 
 static bool is_id(const struct lt_json *v)

@@ -1,6 +1,7 @@
 /*
  * Compiling of JSON Schema: the document becomes a graph of nodes, one for each subschema, in which `$ref` is an edge. Everything
  * that a hostile schema could make expensive has a limit, named below.
+ * Fuzzed by tests/fuzz/fuzz_json.c and tests/fuzz/fuzz_schema.c.
  */
 #include "text/json_schema_node.h"
 

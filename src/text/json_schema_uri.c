@@ -1,4 +1,7 @@
-/* URI references as `$id` and `$ref` hold them: RFC 3986 §5.2, for references that are compared, never fetched. */
+/*
+ * URI references as `$id` and `$ref` hold them: RFC 3986 §5.2, for references that are compared, never fetched.
+ * Fuzzed by tests/fuzz/fuzz_schema.c.
+ */
 #include "text/json_schema_node.h"
 
 /* The parts of a reference. p == NULL: not there (an empty one may be). */

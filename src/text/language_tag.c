@@ -1,4 +1,4 @@
-/* Language tags, by ICU. */
+/* Language tags, by ICU. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include "text/language_tag.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* Markdown by libcmark. Its safe mode, which is what it does unless told otherwise, is the sanitiser: nothing of the text becomes HTML by itself. */
+/*
+ * Markdown by libcmark. Its safe mode, which is what it does unless told otherwise, is the sanitiser: nothing of the text becomes HTML by itself.
+ * Fuzzed by tests/fuzz/fuzz_markdown.c.
+ */
 #include "text/markdown.h"
 
 #include <cmark.h>

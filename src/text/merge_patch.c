@@ -1,4 +1,7 @@
-/* JSON Merge Patch, RFC 7386 §2. Trees are immutable, so what a patch does not touch is shared, not copied. */
+/*
+ * JSON Merge Patch, RFC 7386 §2. Trees are immutable, so what a patch does not touch is shared, not copied.
+ * Fuzzed by tests/fuzz/fuzz_merge_patch.c.
+ */
 #include "text/merge_patch.h"
 
 #include "text/json_tree.h"

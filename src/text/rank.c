@@ -1,4 +1,4 @@
-/* LexRank without a matrix, and the choice of sentences. See rank.h. */
+/* LexRank without a matrix, and the choice of sentences. See rank.h. Fuzzed by tests/fuzz/fuzz_sentences.c. */
 #include "text/rank.h"
 
 #include <math.h>

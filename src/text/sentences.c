@@ -1,4 +1,4 @@
-/* Sentences, words and stems by ICU and Snowball. See sentences.h. */
+/* Sentences, words and stems by ICU and Snowball. See sentences.h. Fuzzed by tests/fuzz/fuzz_sentences.c. */
 #include "text/sentences.h"
 
 #include <libstemmer.h>

@@ -1,4 +1,4 @@
-/* Removal of reasoning blocks, on a whole text and on a stream. */
+/* Removal of reasoning blocks, on a whole text and on a stream. Fuzzed by tests/fuzz/fuzz_think.c. */
 #include "text/think.h"
 
 static const char open_tag[] = "<think>", close_tag[] = "</think>";

@@ -1,4 +1,4 @@
-/* Commands that the operator allows MCP servers of sites to be. */
+/* Commands that the operator allows MCP servers of sites to be. Fuzzed by tests/fuzz/fuzz_mcp_client.c. */
 #include <stdlib.h>
 
 #include "tools/mcp_server.h"

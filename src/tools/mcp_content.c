@@ -1,4 +1,4 @@
-/* MCP: what a model is given of a result. */
+/* MCP: what a model is given of a result. Fuzzed by tests/fuzz/fuzz_mcp_client.c. */
 #include "tools/mcp_message.h"
 
 /* As much of it as there is room for. */

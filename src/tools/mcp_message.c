@@ -1,4 +1,4 @@
-/* MCP: handshake, lists of tools, names. */
+/* MCP: handshake, lists of tools, names. Fuzzed by tests/fuzz/fuzz_mcp_client.c. */
 #include "tools/mcp_message.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Flash cards: reading in both spellings, writing, what a review changes. Fuzzed by tests/fuzz/fuzz_question.c. */
 #include "workflows/card.h"
 
 #include "workflows/input.h"

@@ -1,4 +1,4 @@
-/* The form of fixtures: reading and writing. Rules of the objects themselves: fixture_import.c. */
+/* The form of fixtures: reading and writing. Rules of the objects themselves: fixture_import.c. Fuzzed by tests/fuzz/fuzz_fixture.c. */
 #include "base/clock.h"
 #include "workflows/fixture_private.h"
 

@@ -1,4 +1,4 @@
-/* Opaque keys, and contexts in both spellings. */
+/* Opaque keys, and contexts in both spellings. Fuzzed by tests/fuzz/fuzz_opaque_key.c. */
 #include "workflows/opaque_key.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Prompt templates. */
+/* Prompt templates. Fuzzed by tests/fuzz/fuzz_values.c. */
 #include "workflows/prompt.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* Questions in both spellings of their names. Fuzzed by tests/fuzz/fuzz_question.c. */
 #include "workflows/question_input.h"
 
 #include "workflows/input.h"

@@ -1,4 +1,4 @@
-/* The views of a thread, and the local one. */
+/* The views of a thread, and the local one. Fuzzed by tests/fuzz/fuzz_thread.c. */
 #include "workflows/thread.h"
 
 static const char *const names[LT_THREAD_VIEWS] = {"local", "remote", "combined"};

@@ -1,4 +1,4 @@
-/* Local and remote thread as one list. Pure: JSON in, JSON out. */
+/* Local and remote thread as one list. Pure: JSON in, JSON out. Fuzzed by tests/fuzz/fuzz_thread.c. */
 #include "workflows/thread.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* JSON → a question that every format can be written of. */
+/* JSON → a question that every format can be written of. Fuzzed by tests/fuzz/fuzz_question.c. */
 #include "workflows/formats/question.h"
 
 #include <math.h>
