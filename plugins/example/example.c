@@ -25,7 +25,7 @@ static int32_t answer_object(struct lectern_call *call, const char *const *keys,
         return host->fail(call, LECTERN_ETOO_LARGE, "", "no memory is left for this call");
     out[at++] = '{';
     for (i = 0; i < n; i++) {
-        at += (size_t)sprintf(out + at, "%s\"%s\":", i ? "," : "", keys[i]);
+        at += (size_t)snprintf(out + at, room - at, "%s\"%s\":", i ? "," : "", keys[i]);
         memcpy(out + at, quoted[i].p, quoted[i].n);
         at += quoted[i].n;
     }
@@ -49,7 +49,7 @@ static int32_t count_words(void *state, struct lectern_call *call, struct lecter
         n += letter && !inside;
         inside = letter;
     }
-    return host->answer(call, out, (size_t)sprintf(out, "%lu", n));
+    return host->answer(call, out, (size_t)snprintf(out, sizeof(out), "%lu", n));
 }
 
 static int32_t ask_summary(void *state, struct lectern_call *call, struct lectern_str request)
@@ -85,6 +85,7 @@ static int32_t fault(void *state, struct lectern_call *call, struct lectern_str 
 static int32_t compile(void *state, struct lectern_call *call, struct lectern_str request)
 {
     struct lectern_str text, instruction;
+    size_t room;
     char *out;
     int n;
     (void)state;
@@ -92,11 +93,12 @@ static int32_t compile(void *state, struct lectern_call *call, struct lectern_st
     host->json_get(call, request.p, request.n, "/instruction", &instruction);
     text = host->json_quote(call, text.p, text.n);
     instruction = host->json_quote(call, instruction.p, instruction.n);
-    out = host->alloc(call, text.n + instruction.n + 200);
+    room = text.n + instruction.n + 200;
+    out = host->alloc(call, room);
     if (!out)
         return host->fail(call, LECTERN_ETOO_LARGE, "/text", "is too long");
-    n = sprintf(out, "{\"messages\":[{\"role\":\"system\",\"content\":%.*s},{\"role\":\"user\",\"content\":%.*s}],\"max_tokens\":50}",
-                (int)instruction.n, instruction.p, (int)text.n, text.p);
+    n = snprintf(out, room, "{\"messages\":[{\"role\":\"system\",\"content\":%.*s},{\"role\":\"user\",\"content\":%.*s}],\"max_tokens\":50}",
+                 (int)instruction.n, instruction.p, (int)text.n, text.p);
     return host->answer(call, out, (size_t)n);
 }
 
@@ -138,11 +140,12 @@ static int32_t summarise(struct lectern_call *call, struct lectern_str content, 
 {
     static const char before[] = "{\"text\":", after[] = "}";
     struct lectern_str response;
-    char *input = host->alloc(call, content.n + sizeof(before) + sizeof(after));
+    size_t room = content.n + sizeof(before) + sizeof(after);
+    char *input = host->alloc(call, room);
     int n, rc;
     if (!input)
         return host->fail(call, LECTERN_ETOO_LARGE, "", "the content is too long");
-    n = sprintf(input, "%s%.*s%s", before, (int)content.n, content.p, after); /* it is a JSON string already */
+    n = snprintf(input, room, "%s%.*s%s", before, (int)content.n, content.p, after); /* it is a JSON string already */
     rc = host->process_action(call, "summarise_text", input, (size_t)n, &response);
     if (rc != LECTERN_OK)
         return host->fail(call, rc, "", "the summary was not to be had");

@@ -16,6 +16,23 @@ struct process {
     uint64_t cpu_us, rss, virtual, fds, started_s;
 };
 
+/* proc(5), /proc/PID/stat: the numbers behind the name and the state, the first of them (ppid) has number 4 there. */
+enum { PPID = 4, UTIME = 14 - PPID, STIME = 15 - PPID, STARTTIME = 22 - PPID, VSIZE = 23 - PPID, RSS = 24 - PPID, FIELDS };
+
+static bool read_fields(const char *text, uint64_t ret[FIELDS])
+{
+    char *end;
+    if (text[0] != ' ' || text[1] == '\0')
+        return false;
+    text += 2; /* the state's letter */
+    for (size_t i = 0; i < FIELDS; i++, text = end) {
+        ret[i] = strtoull(text, &end, 10); /* some may be negative: none that is used */
+        if (end == text)
+            return false;
+    }
+    return true;
+}
+
 /* The fields behind the name of the program, which may hold anything, parentheses too. Ticks since boot become seconds since 1970. */
 static void read_stat(struct process *p)
 {
@@ -27,17 +44,16 @@ static void read_stat(struct process *p)
     if (n <= 0)
         return;
     text[n] = '\0';
-    unsigned long long user, system, start, size;
-    long rss;
     const char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %ld", &user, &system, &start,
-                        &size, &rss) != 5)
+    uint64_t fields[FIELDS];
+    if (!rest || !read_fields(rest + 1, fields))
         return;
+    uint64_t user = fields[UTIME], system = fields[STIME], start = fields[STARTTIME], size = fields[VSIZE], rss = fields[RSS];
     uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
     struct timespec up;
     clock_gettime(CLOCK_BOOTTIME, &up);
     p->cpu_us = (user + system) * (1000000 / ticks);
-    p->rss = (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
+    p->rss = rss * (uint64_t)sysconf(_SC_PAGESIZE);
     p->virtual = size;
     p->started_s = (uint64_t)(lt_now_ms() / 1000 - up.tv_sec) + start / ticks;
 }

@@ -14,7 +14,7 @@ struct lt_str lt_ollama_user(struct lt_request *r)
 static void name_field(const struct lt_ollama_request *q, struct lt_error *err)
 {
     if (!q->chat && lt_str_starts(lt_str(err->field), LT_STR("/messages")))
-        strcpy(err->field, "/prompt");
+        snprintf(err->field, sizeof(err->field), "/prompt");
 }
 
 /* Ollama would load the model or put it away; whether there is one is known by now. */

@@ -68,7 +68,7 @@ static void answer(struct lt_request *r, bool old, const struct lt_json *vectors
 static void name_field(bool old, struct lt_error *err)
 {
     if (lt_str_starts(lt_str(err->field), LT_STR("/texts")))
-        strcpy(err->field, old ? "/prompt" : "/input");
+        snprintf(err->field, sizeof(err->field), "%s", old ? "/prompt" : "/input");
 }
 
 static void post(struct lt_request *r, bool old)

@@ -349,13 +349,13 @@ void lt_chat_error(const struct lt_chat *chat, bool input_is_text, struct lt_err
     size_t n, ours = chat->instructions.n > 0;
     char field[sizeof(err->field)];
     if (lt_str_is(lt_str(err->field), "/messages")) {
-        strcpy(err->field, "/input");
+        snprintf(err->field, sizeof(err->field), "/input");
         return;
     }
     if (!message_number(lt_str(err->field), &n, &rest))
         return;
     if (n < ours) {
-        strcpy(err->field, "/instructions");
+        snprintf(err->field, sizeof(err->field), "/instructions");
         return;
     }
     n -= ours;

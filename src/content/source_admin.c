@@ -79,8 +79,8 @@ static enum lt_code check_row(struct lt_arena *arena, struct row *row, struct lt
         return lt_fail_field(err, LT_EINVALID_INPUT, "/options/studio_url", "must not end with '/'");
     for (size_t i = 0; i < LT_COUNT(of_one_kind); i++)
         if (of_one_kind[i].kind != row->kind && lt_json_get(row->options, of_one_kind[i].option)) {
-            char field[64] = "/options/";
-            strcat(field, of_one_kind[i].option);
+            char field[64];
+            snprintf(field, sizeof(field), "/options/%s", of_one_kind[i].option);
             return lt_fail_field(err, LT_EINVALID_INPUT, field, "is for sources of kind %s", lt_source_kind_name(of_one_kind[i].kind));
         }
     if (row->kind == LT_SOURCE_OPENEDX && row->secret.n > 0 && row->client_id.n == 0)

@@ -137,9 +137,10 @@ static bool looks_like_html(struct lt_str text)
     for (size_t i = 0; text.n > 2 && text.p[0] == '<' && i < LT_COUNT(elements); i++) {
         size_t n = strlen(elements[i]);
         bool begins = text.n > n + 1 && lt_str_eq_ci((struct lt_str){text.p + 1, n}, lt_str(elements[i])) && strchr("> \t\r\n", text.p[n + 1]);
-        char end[16] = "</";
+        char end[16];
+        snprintf(end, sizeof(end), "</%s", elements[i]);
         if (begins)
-            return finds_ci(text, strcat(end, elements[i]));
+            return finds_ci(text, end);
     }
     return false;
 }

@@ -71,9 +71,9 @@ struct lt_metrics *lt_metrics_new(void)
     m->sites.max = LT_METRIC_SITES;
     m->actions.max = LT_METRIC_ACTIONS;
     m->instances.max = LT_METRIC_INSTANCES;
-    strcpy(m->sites.names[0].text, LT_METRIC_OTHER);
-    strcpy(m->actions.names[0].text, LT_METRIC_OTHER);
-    strcpy(m->instances.names[0].text, LT_METRIC_OTHER);
+    snprintf(m->sites.names[0].text, sizeof(m->sites.names[0].text), "%s", LT_METRIC_OTHER);
+    snprintf(m->actions.names[0].text, sizeof(m->actions.names[0].text), "%s", LT_METRIC_OTHER);
+    snprintf(m->instances.names[0].text, sizeof(m->instances.names[0].text), "%s", LT_METRIC_OTHER);
     return m;
 }
 

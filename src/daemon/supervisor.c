@@ -56,7 +56,7 @@ enum lt_code lt_supervisor_socket(struct lt_settings *s, int *ret, struct lt_err
         return lt_fail(err, LT_ECONFIG, "LISTEN_FDS: descriptor %d is not a listening TCP socket", FIRST);
     fcntl(FIRST, F_SETFD, FD_CLOEXEC);
     s->host = lt_strz(s->arena, lt_str(host));
-    s->port = atoi(port);
+    s->port = (int)strtol(port, NULL, 10);
     if (s->demo && !lt_settings_loopback(s))
         return lt_fail(err, LT_ECONFIG, "demo: its pages carry tokens, so it needs a loopback address; the socket handed over is at '%s'", host);
     *ret = FIRST;

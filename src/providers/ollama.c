@@ -53,7 +53,7 @@ static bool configured(const struct lt_provider_instance *instance, char *why)
     const char *two = two_authorizations(instance->config);
     if (!two)
         return lt_wire_configured(instance, &vendor, why);
-    strcpy(why, two);
+    snprintf(why, LT_WIRE_WHY_MAX, "%s", two);
     return false;
 }
 

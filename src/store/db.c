@@ -62,7 +62,7 @@ char *lt_db_expand(const char *sql, const struct lt_db_word *words, size_t n)
         if (w == n) {
             *out++ = *sql++;
         } else {
-            out = stpcpy(out, words[w].text);
+            out = mempcpy(out, words[w].text, strlen(words[w].text));
             sql += strlen(words[w].word);
         }
     }

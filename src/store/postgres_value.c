@@ -26,9 +26,9 @@ static const char *text_out(struct lt_arena *arena, struct lt_str s, int *ret_n)
     char *text = lt_alloc(arena, s.n + marks * (MARK_N + 1) + 1), *out = text;
     for (const char *p = s.p; p < end; p++) {
         if (marks > 0 && *p == '\0') {
-            out = stpcpy(out, MARK "0");
+            out = mempcpy(out, MARK "0", MARK_N + 1);
         } else if (marks > 0 && end - p >= MARK_N && memcmp(p, MARK, MARK_N) == 0) {
-            out = stpcpy(out, MARK "1");
+            out = mempcpy(out, MARK "1", MARK_N + 1);
             p += MARK_N - 1;
         } else if (marks == 0) {
             memcpy(out, p, (size_t)(end - p));

@@ -421,10 +421,11 @@ static bool large_hex(struct parser *j, const char *p0, bool negative, const cha
             used = k >= used ? k + 1 : used;
         }
     }
-    char *text = lt_alloc(j->arena, (size_t)used * 9 + 2);
-    int len = sprintf(text, "%s%u", negative ? "-" : "", limbs[used - 1]);
+    size_t room = (size_t)used * 9 + 2;
+    char *text = lt_alloc(j->arena, room);
+    int len = snprintf(text, room, "%s%u", negative ? "-" : "", limbs[used - 1]);
     for (int k = used - 2; k >= 0; k--)
-        len += sprintf(text + len, "%09u", limbs[k]);
+        len += snprintf(text + len, room - (size_t)len, "%09u", limbs[k]);
     v->text = text;
     v->n = (uint32_t)len;
     v->flags = 0;

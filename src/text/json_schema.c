@@ -200,7 +200,7 @@ static struct lt_str with_short_categories(struct lt_arena *arena, struct lt_str
         bool property = (text.p[i] | 0x20) == 'p' && i + 1 < text.n && text.p[i + 1] == '{';
         const char *name = property ? short_category((struct lt_str){text.p + i + 2, text.n - i - 2}, &len) : NULL;
         if (name) {
-            n += (size_t)sprintf(out + n, "{%s", name);
+            n += (size_t)snprintf(out + n, text.n + 1 - n, "{%s", name);
             i += 1 + len;
         }
     }
