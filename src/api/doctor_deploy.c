@@ -46,9 +46,18 @@ static void look_at_file(struct lt_check_run *r, const char *path, const char *w
         lt_check_say(r, LT_FINDING_WARNING, "Run the doctor as the daemon's user, or give it the file (chown).", "%s belongs to another user.", what);
 }
 
+/* The daemon's user by what it owns: the doctor may be somebody else's. */
+static void look_at_user(struct lt_check_run *r)
+{
+    struct stat st;
+    if (stat(r->d->data_dir, &st) == 0 && st.st_uid == 0)
+        lt_check_say(r, LT_FINDING_WARNING, "Give it a user of its own, as share/systemd/lectern.service does: it needs no rights of root.", "The data directory is root's.");
+}
+
 static void look_at_files(struct lt_check_run *r)
 {
     if (r->d->data_dir) {
+        look_at_user(r);
         look_at_file(r, r->d->data_dir, "The data directory", 0027);
         look_at_file(r, lt_printf(r->arena, "%s/lectern.db", r->d->data_dir).p, "The database", 0077);
         look_at_file(r, lt_printf(r->arena, "%s/lectern.db-wal", r->d->data_dir).p, "The database's log", 0077);

@@ -13,6 +13,7 @@
 #include "content/search_index.h"
 #include "content/course_store.h"
 #include "core/picture_file.h"
+#include "daemon/confine.h"
 #include "daemon/daemon.h"
 #include "daemon/demo_site.h"
 #include "daemon/supervisor.h"
@@ -385,12 +386,6 @@ static void make_limits(struct lt_daemon *d)
                                                                     .trusted_n = s->trusted_n});
 }
 
-/* Keys, tokens and texts are in memory in clear. systemd-coredump heeds the limit too. */
-static void forbid_core_dumps(void)
-{
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-}
-
 /* ---- running ---- */
 
 static void reload_now(void *arg)
@@ -582,8 +577,7 @@ int lt_serve(struct lt_cli *cli)
     sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before there are threads: they all inherit it */
     raise_file_limit();
-    if (!cli->settings.core_dumps)
-        forbid_core_dumps();
+    lt_confine(cli->settings.core_dumps);
     make_limits(d);
     enum lt_code rc = lt_supervisor_socket(&cli->settings, &d->listening, &err);
     if (!rc)

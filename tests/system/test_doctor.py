@@ -2,6 +2,7 @@
 import contextlib
 import http.server
 import json
+import os
 import re
 import threading
 import time
@@ -301,6 +302,17 @@ def test_the_doctor_finds_what_is_wrong_around_the_daemon(daemon, case):
     finally:
         mend(daemon)
     wait_until(lambda: not any(words in detail for _, _, detail in doctor(daemon)[1]), what=f"the end of {case}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has what root has")
+def test_a_daemon_that_has_all_rights(daemon):
+    words = "The data directory is root's."
+    assert ("files", "warning", words) in doctor(daemon)[1] and '"event":"daemon.root"' in daemon.log()
+    os.chown(daemon.data, 65534, 65534)
+    try:
+        assert words not in [detail for _, _, detail in doctor(daemon)[1]]
+    finally:
+        os.chown(daemon.data, 0, 0)
 
 
 @pytest.mark.parametrize("skew, words", [(-3600, "s ahead"), (3600, "s behind"), (0, None)])
