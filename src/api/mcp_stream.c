@@ -30,7 +30,7 @@ static bool stands_alone(const struct lt_mcp_stream *s)
 static void grace_over(void *arg)
 {
     struct lt_mcp_stream *s = arg;
-    lt_fiber_cancel(s->fiber);
+    lt_fiber_cancel_because(s->fiber, LT_CANCEL_CLIENT_LEFT);
 }
 
 /* Request's loop, outside fibers. */

@@ -232,7 +232,7 @@ void lt_calls_stop(struct lt_calls *calls, int64_t site_id)
 
 void lt_calls_lost(struct lt_calls *calls)
 {
-    stop_all(calls, 0, LT_CANCEL_OTHER);
+    stop_all(calls, 0, LT_CANCEL_LOST);
 }
 
 static bool seen_before(const struct lt_running *first, const struct lt_running *r)

@@ -332,16 +332,26 @@ static enum lt_code admitted(struct lt_process *c, enum lt_metric_outcome *ret_o
     return rc;
 }
 
+/* The action is of the registry here: a call is cancelled after the gates. */
+static void log_cancelled(const struct lt_process *c, enum lt_cancel_reason why)
+{
+    lt_log(LT_LOG_DEBUG, "call.cancelled", LT_S("reason", lt_cancel_reason_name(why)), LT_S("id", c->result->id_text),
+           LT_SS("site", c->request->caller->site->slug), LT_S("action", c->result->action ? c->result->action->name : LT_METRIC_OTHER));
+}
+
 static void count(const struct lt_process *c, enum lt_metric_outcome outcome, enum lt_code rc)
 {
     const struct lt_caller *caller = c->request->caller;
+    enum lt_cancel_reason why = rc == LT_ESTOPPED ? LT_CANCEL_STOPPED : lt_fiber_cancel_reason();
+    if (outcome == LT_METRIC_ENDED && (rc == LT_ECANCELLED || rc == LT_ESTOPPED))
+        log_cancelled(c, why);
     lt_metrics_call(c->manager->metrics, &(struct lt_metric_call){.site = caller->site,
                                                                   .action = c->result->action ? c->result->action->name : NULL,
                                                                   .outcome = outcome,
                                                                   .code = rc,
                                                                   .gate = outcome == LT_METRIC_REFUSED ? c->gate : -1,
                                                                   .stream = c->request->stream,
-                                                                  .why = rc == LT_ESTOPPED ? LT_CANCEL_STOPPED : lt_fiber_cancel_reason(),
+                                                                  .why = why,
                                                                   .duration_us = lt_mono_us() - c->began_us,
                                                                   .first_us = c->first_us > 0 ? c->first_us - c->began_us : 0});
 }

@@ -111,7 +111,7 @@ static void on_deadline(void *arg)
 {
     struct lectern_job *job = arg;
     job->late = true;
-    lt_fiber_cancel(job->fiber);
+    lt_fiber_cancel_because(job->fiber, LT_CANCEL_TIME);
 }
 
 static void run(void *arg)
@@ -151,7 +151,7 @@ static void cancel(struct lt_task *task)
 {
     struct lectern_job *job = (struct lectern_job *)((char *)task - offsetof(struct lectern_job, canceller));
     if (job->fiber)
-        lt_fiber_cancel(job->fiber);
+        lt_fiber_cancel_because(job->fiber, LT_CANCEL_ASKED);
     lt_job_unref(job);
 }
 
@@ -170,7 +170,7 @@ void lt_jobs_end(struct lectern *h)
 {
     h->ended = true;
     for (struct lectern_job *job = h->jobs; job; job = job->next)
-        lt_fiber_cancel(job->fiber);
+        lt_fiber_cancel_because(job->fiber, LT_CANCEL_END);
 }
 
 /* Until the caller has taken what there is. */

@@ -41,7 +41,7 @@ void lt_fiber_cancel(struct lt_fiber *fiber);
 /* Why: for figures and diagnostics. The first reason stays. */
 #define LT_CANCEL_REASONS(X)                                                                                                  \
     X(OTHER, "other") X(CLIENT_LEFT, "client_left") X(ASKED, "asked") X(STOPPED, "emergency_stop") X(ERASED, "user_erased") X(SLOW, "slow_client") \
-    X(TIME, "time_limit") X(END, "shutdown")
+    X(TIME, "time_limit") X(END, "shutdown") X(LOST, "process_lost")
 enum lt_cancel_reason {
 #define X(symbol, name) LT_CANCEL_##symbol,
     LT_CANCEL_REASONS(X)

@@ -2,9 +2,11 @@
  * A connection outside of requests: waiting for one, its buffer and deadline, its client leaving, closing. All of it runs in
  * callbacks or is called by the fiber; the fiber itself is in http_serve.c.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "io/http_server_private.h"
 
@@ -62,6 +64,13 @@ void lt_http_buffers_free(struct lt_http_server *s)
 
 /* ---- its end ---- */
 
+void lt_http_closed(const struct lt_http_server *s, enum lt_http_closed why, uint64_t sent)
+{
+    lt_log(LT_LOG_DEBUG, "http.closed", LT_S("reason", lt_http_closed_name(why)), LT_I("sent", sent));
+    if (s->options.limits)
+        lt_http_limits_closed(s->options.limits, why);
+}
+
 void lt_http_conn_close(struct lt_http_conn *c, bool reset)
 {
     struct lt_http_server *s = c->server;
@@ -71,10 +80,10 @@ void lt_http_conn_close(struct lt_http_conn *c, bool reset)
     give_buffer(c);
     lt_conn_close(c->io, reset);
     lt_loop_free_later(s->loop, free, c);
-    if (s->options.limits) {
+    if (s->options.limits)
         lt_http_limits_leave(s->options.limits, c->guest);
-        lt_http_limits_closed(s->options.limits, c->why);
-    }
+    assert(c->why_known);
+    lt_http_closed(s, c->why, c->sent);
     if (--s->connections == 0 && s->stopper)
         lt_fiber_wake(s->stopper);
 }
@@ -105,10 +114,12 @@ void lt_http_conn_cut(struct lt_http_conn *c)
 static void on_peer_closed(void *arg)
 {
     struct lt_http_conn *c = arg;
-    if (c->fiber)
+    if (c->fiber) {
         client_left(c);
-    else
-        lt_http_conn_close(c, false);
+        return;
+    }
+    lt_http_conn_ends(c, LT_HTTP_CLOSED_CLIENT);
+    lt_http_conn_close(c, false);
 }
 
 void lt_http_on_client_gone(struct lt_http_request *req, void (*fn)(void *arg), void *arg)
@@ -216,6 +227,7 @@ void lt_http_conn_new(struct lt_http_server *s, int fd, struct lt_http_guest *gu
         if (s->options.limits)
             lt_http_limits_leave(s->options.limits, guest);
         close(fd);
+        lt_http_closed(s, LT_HTTP_CLOSED_BUSY, 0);
         free(c);
         return;
     }

@@ -127,10 +127,12 @@ static bool take_place(struct lt_http_limits *l)
     return true;
 }
 
-const char *lt_http_limits_enter(struct lt_http_limits *l, const struct sockaddr *peer, struct lt_http_guest **ret)
+const char *lt_http_limits_enter(struct lt_http_limits *l, const struct sockaddr *peer, struct lt_http_guest **ret,
+                                 enum lt_http_closed *ret_why)
 {
     struct lt_ip ip;
     *ret = NULL;
+    *ret_why = LT_HTTP_CLOSED_MANY;
     if (!take_place(l)) {
         atomic_fetch_add(&l->refused, 1);
         return "too many connections";
@@ -144,6 +146,7 @@ const char *lt_http_limits_enter(struct lt_http_limits *l, const struct sockaddr
         return NULL;
     atomic_fetch_sub(&l->connections, 1);
     atomic_fetch_add(&l->refused, 1);
+    *ret_why = LT_HTTP_CLOSED_ADDRESS;
     return "too many connections from this address";
 }
 

@@ -20,12 +20,6 @@ struct lt_http_limits *lt_http_limits_new(const struct lt_http_limits_options *o
 /* After the last server. NULL allowed. */
 void lt_http_limits_free(struct lt_http_limits *limits);
 
-/*
- * Counts a connection from `peer`. NULL: it is counted, and lt_http_limits_leave() must follow with *ret. Otherwise it is one too many
- * and the text says of what.
- */
-const char *lt_http_limits_enter(struct lt_http_limits *limits, const struct sockaddr *peer, struct lt_http_guest **ret);
-void lt_http_limits_leave(struct lt_http_limits *limits, struct lt_http_guest *guest);
 /* Why connections end. X(symbol, name in metrics and the access log) */
 #define LT_HTTP_CLOSED(X)                                                                                                     \
     X(CLIENT, "client_closed")  /* between requests, or without one */                                                       \
@@ -38,6 +32,9 @@ void lt_http_limits_leave(struct lt_http_limits *limits, struct lt_http_guest *g
     X(SLOW, "slow_client")      /* it did not take the answer, or writing failed */                                          \
     X(CUT, "cut")               /* an answer could not be brought to its end */                                              \
     X(BUSY, "overloaded")       /* no fiber was free */                                                                      \
+    X(MANY, "too_many")         /* refused: the process had as many as it may */                                             \
+    X(ADDRESS, "too_many_of_address") /* refused: the client's address had as many as it may */                              \
+    X(DESCRIPTORS, "no_descriptor")   /* refused: none was left */                                                           \
     X(END, "shutdown")          /* the daemon ends */
 enum lt_http_closed {
 #define X(symbol, name) LT_HTTP_CLOSED_##symbol,
@@ -46,6 +43,13 @@ enum lt_http_closed {
         LT_HTTP_CLOSED_COUNT
 };
 const char *lt_http_closed_name(enum lt_http_closed reason);
+/*
+ * Counts a connection from `peer`. NULL: it is counted, and lt_http_limits_leave() must follow with *ret. Otherwise it is one too many,
+ * the text says of what, and *ret_why why it is closed.
+ */
+const char *lt_http_limits_enter(struct lt_http_limits *limits, const struct sockaddr *peer, struct lt_http_guest **ret,
+                                 enum lt_http_closed *ret_why);
+void lt_http_limits_leave(struct lt_http_limits *limits, struct lt_http_guest *guest);
 /* A connection was closed. Any thread, without a lock. */
 void lt_http_limits_closed(struct lt_http_limits *limits, enum lt_http_closed reason);
 uint64_t lt_http_limits_closed_count(struct lt_http_limits *limits, enum lt_http_closed reason);

@@ -97,9 +97,10 @@ static void note_refused(struct lt_http_server *s, const char *why)
 }
 
 /* One connection too many: told so without a fiber (in TLS that would need a handshake), and closed a little later. */
-static void refuse(struct lt_http_server *s, int fd, const char *why)
+static void refuse(struct lt_http_server *s, int fd, const char *why, enum lt_http_closed reason)
 {
     note_refused(s, why);
+    lt_http_closed(s, reason, 0);
     if (s->options.tls) {
         close(fd);
         return;
@@ -116,11 +117,12 @@ static void refuse(struct lt_http_server *s, int fd, const char *why)
 static void accepted(struct lt_http_server *s, int fd, const struct sockaddr *peer)
 {
     struct lt_http_guest *guest = NULL;
+    enum lt_http_closed reason = LT_HTTP_CLOSED_MANY;
     const char *why = s->connections < s->options.max_connections ? NULL : "too many connections";
     if (!why && s->options.limits)
-        why = lt_http_limits_enter(s->options.limits, peer, &guest);
+        why = lt_http_limits_enter(s->options.limits, peer, &guest, &reason);
     if (why)
-        refuse(s, fd, why);
+        refuse(s, fd, why, reason);
     else
         lt_http_conn_new(s, fd, guest);
 }
@@ -156,8 +158,10 @@ static bool accept_failed(struct lt_http_server *s, int error)
     if ((error == EMFILE || error == ENFILE) && s->spare_fd >= 0) {
         close(s->spare_fd);
         int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+            lt_http_closed(s, LT_HTTP_CLOSED_DESCRIPTORS, 0);
+        }
         s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (s->spare_fd >= 0)
             return fd >= 0;

@@ -31,6 +31,14 @@ static int cut_piece(struct iovec **iov, int *count, struct iovec piece[8])
     return n;
 }
 
+/* The client is as good as gone: who writes for it alone is cancelled, and learns why. */
+static void write_failed(struct lt_http_conn *c, enum lt_code rc)
+{
+    c->broken = true;
+    if ((rc == LT_EIO || rc == LT_ETIMEOUT) && c->fiber && c->fiber == lt_fiber_self() && !(c->stream && c->stream->hooked))
+        lt_fiber_cancel_because(c->fiber, rc == LT_ETIMEOUT ? LT_CANCEL_SLOW : LT_CANCEL_CLIENT_LEFT);
+}
+
 /*
  * At most WRITE_PIECE in one go, so that the deadline is one for progress and not for the whole. Shielded: a request that was
  * cancelled while its client is there (the call was deleted, say) can still say so, and no write is cut in the middle.
@@ -57,7 +65,7 @@ enum lt_code lt_http_write_all(struct lt_http_conn *c, struct iovec *iov, int co
     if (rc == LT_OK)
         c->sent += total;
     else
-        c->broken = true;
+        write_failed(c, rc);
     return rc == LT_EIO ? LT_ECANCELLED : rc; /* reset: the client has left */
 }
 

@@ -122,6 +122,8 @@ void lt_http_conn_new(struct lt_http_server *s, int fd, struct lt_http_guest *gu
 void lt_http_conn_idle(struct lt_http_conn *c);
 /* Closes it (by a reset when `reset`) and wakes the stopper after the last one. c is good until the end of the turn. */
 void lt_http_conn_close(struct lt_http_conn *c, bool reset);
+/* Counts a connection that ended, and at debug level logs it. sent: bytes. */
+void lt_http_closed(const struct lt_http_server *s, enum lt_http_closed why, uint64_t sent);
 /* Notes why it ends. */
 static inline void lt_http_conn_ends(struct lt_http_conn *c, enum lt_http_closed why)
 {

@@ -129,9 +129,11 @@ static bool on_keep(void *ctx, struct lt_tx *tx, const struct lt_workflow_result
 
 void lt_task_job_break(struct lt_task_job *job, enum lt_task_break why)
 {
+    static const enum lt_cancel_reason reasons[] = {
+        [LT_TASK_GOES_ON] = LT_CANCEL_OTHER, [LT_TASK_ASKED] = LT_CANCEL_ASKED, [LT_TASK_TOO_LONG] = LT_CANCEL_TIME, [LT_TASK_STOPPING] = LT_CANCEL_END};
     if (job->broken == LT_TASK_GOES_ON)
         job->broken = why;
-    lt_fiber_cancel_because(job->fiber, why == LT_TASK_TOO_LONG ? LT_CANCEL_TIME : LT_CANCEL_ASKED);
+    lt_fiber_cancel_because(job->fiber, reasons[why]);
 }
 
 static void at_soft_limit(void *arg)

@@ -30,7 +30,11 @@ static struct sockaddr_storage peer(const char *text)
 static const char *enter(struct lt_http_limits *l, const char *from, struct lt_http_guest **ret)
 {
     struct sockaddr_storage a = peer(from);
-    return lt_http_limits_enter(l, (struct sockaddr *)&a, ret);
+    enum lt_http_closed why;
+    const char *said = lt_http_limits_enter(l, (struct sockaddr *)&a, ret, &why);
+    if (said)
+        assert_string_equal(lt_http_closed_name(why), strstr(said, "address") ? "too_many_of_address" : "too_many");
+    return said;
 }
 
 static uint64_t connections(struct lt_http_limits *l)
