@@ -25,7 +25,7 @@ class Installed:
         done = subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", self.root], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         [self.pc] = self.root.rglob("lectern.pc")
-        [self.library] = self.root.rglob("liblectern.so.0")
+        [self.library] = self.root.rglob("liblectern.so.1")
         [self.example] = self.root.rglob("embedding/example.c")
         [self.header] = self.root.rglob("lectern.h")
         sanitizers = next(option["value"] for option in introspect("--buildoptions") if option["name"] == "b_sanitize")
@@ -134,7 +134,7 @@ def test_the_header_is_plain(tmp_path, compiler, standard):
 
 def test_the_library_has_a_soname_and_is_never_unloaded(installed):
     dynamic = subprocess.run(["readelf", "-d", installed.library], capture_output=True, text=True, check=True).stdout
-    assert "[liblectern.so.0]" in dynamic and "NODELETE" in dynamic
+    assert "[liblectern.so.1]" in dynamic and "NODELETE" in dynamic
 
 
 # ---- an action ----
