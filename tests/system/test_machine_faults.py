@@ -25,11 +25,11 @@ ALLOCATOR = faults.LIBRARY.exists() and b"__libc_memalign" in faults.LIBRARY.rea
 class School:
     """A daemon over a machine that fails when it is told to, and every answer that somebody was shown."""
 
-    def __init__(self, folder, upstream, **environment):
+    def __init__(self, folder, upstream, vendor=None, **environment):
         self.folder, self.faults, self.environment, self.shown = folder, Faults(folder), environment, set()
         self.start()
         self.daemon.cli("site", "set", "demo", "policy_by_lms=true")
-        add_vendor(self.daemon, upstream)
+        add_vendor(self.daemon, upstream, **(vendor or {}))
         self.daemon.wait_for_config()
 
     def start(self):
