@@ -2,6 +2,10 @@
 import contextlib
 import datetime
 import json
+import random
+import re
+import urllib.parse
+import uuid
 
 import pytest
 from conftest import Daemon, add_vendor, check_end, wait_until
@@ -33,6 +37,20 @@ LISTS = ["/v1/site", "/v1/policy/texts", "/v1/providers", "/v1/mcp-servers", "/v
          *(f"/v1/reports/{kind}?group_by=user,provider,course&since={DAYS[0]}&until={DAYS[1]}" for kind in ("usage", "cost", "latency", "feedback"))]
 
 
+# Query parameters and members of bodies that name a thing of a site: the kinds of which site A's are tried.
+NAMING = {"provider": ["provider"], "ids": ["provider"], "subject_id": ["provider", "course"], "profile": ["profile"], "profile_id": ["profile"], "scope_id": ["scope"],
+          "destination": ["destination"], "previous_response_id": ["response"], "model": ["model"], "course_id": ["course"], "courseId": ["course"],
+          "before": ["call", "session", "task", "grading", "dead event"], "after": ["call", "profile", "role", "key", "limit"], "from": ["profile"], "to": ["profile"],
+          "slug": ["prompt", "profile"], "label": ["mcp"], "name": ["provider", "source", "destination"], "command": ["mcp"], "context": ["course"]}
+# Those that do not: people, whose ids are the LMS's and alike in all sites; places in courses, which are looked for below a course; words, numbers, settings.
+NAMING_NOTHING = set("""user user_id user_ids learner_id visible_user role location_id locationId ui_slot_selector_id uiSlotSelectorId service_variant serviceVariant placement
+    as_named q format sort lang version language state since until limit action actions enabled input stream trace rating reason comment approve accepted text dry_run plugin
+    subject content_type config kind base_url client_id secret options approval connect_ms call_ms idle_ms max_bytes url headers transport resources tools tool_approval events unit amount window
+    window_s when_spent per_user cached_input output request image valid_from valid_to prompt user_input async no_store decision staff_at title replace rows choose_provider
+    expires_at overlap_s permission allowed settings buckets component description base_filepath content_patch body location_regex view questions library_id shown site
+    expires signature content code group_by of timestamp request_id messages key expires_in order""".split())
+
+
 class Two:
     def __init__(self, daemon, upstream):
         self.daemon, self.a = daemon, daemon.admin_key
@@ -40,6 +58,9 @@ class Two:
         daemon.cli("site", "add", "b")
         self.b = json.loads(daemon.cli("--json", "key", "add", "--site", "b", "--role", "site_admin"))["key"]
         self.b_service = json.loads(daemon.cli("--json", "key", "add", "--site", "b", "--role", "service"))["key"]
+        daemon.cli("site", "add", "c")
+        self.c = json.loads(daemon.cli("--json", "key", "add", "--site", "c", "--role", "site_admin"))["key"]  # of which nothing is expected afterwards
+        wait_until(lambda: daemon.request("GET", "/v1/keys", self.c).status == 200, what="the key of c")
         wait_until(lambda: daemon.request("GET", "/v1/actions", self.b_service).status == 200, what="the keys of b")
         self.ids = self.fill_site_a(upstream)
 
@@ -86,9 +107,9 @@ class Two:
                                                                                                        "submission": {"parts": []}}})["response"]
         self.made("PUT", "/v1/emergency-stop", {"reason": MARK})
         export = self.daemon.request("POST", "/v1/privacy/export", self.a, {"user_id": MARK})
-        return {"course": ["course-v1:Lectern+Demo+2026"], "privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "mcp": [mcp["id"], MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
+        return {"privacy": [json.loads(export.body.splitlines()[0])["id"]], "grading": [grading["id"], grading["number"], MARK], "submission": [MARK], "model": [f"profile:{MARK}"], "response": [response["id"]], "provider": [provider, MARK], "mcp": [mcp["id"], MARK], "profile": [profile["id"], profile["uuid"], MARK], "prompt": [prompt["id"], MARK],
                 "scope": [scope["id"], scope["uuid"]], "role": [role["id"]], "key": [key["id"], key["prefix"]], "limit": [limit["id"]], "destination": [destination["id"], MARK], "dead event": [dead],
-                "price": [price["id"]], "course": [course["course_id"]], "source": [source["id"], MARK], "call": [call["id"]],
+                "price": [price["id"]], "course": [course["course_id"], "course-v1:Lectern+Demo+2026"], "source": [source["id"], MARK], "call": [call["id"]],
                 "session": [session], "task": [task]}
 
     def lists(self):
@@ -142,6 +163,79 @@ def test_the_same_ids_are_known_in_site_a(two):
             for value in two.ids[kind_of(path)]:
                 answer = asked(two, method, path, operation, value, two.a)
                 assert answer.status not in (401, 403, 404) or path.endswith("/collection"), f"{path} with {value}: {answer}"
+
+
+# ---- ids in queries and bodies ----
+
+def fields(two):
+    """(method, path, where, name, schema) of every query parameter and every member of a body, of routes that take no other thing's id."""
+    shared = two.daemon.request("GET", "/v1/openapi.json").json["components"].get("parameters", {})
+    for (method, path), operation in routes(two.daemon).items():
+        if not operation["security"] or ("{" in path and kind_of(path)):
+            continue
+        for parameter in operation.get("parameters", []):
+            parameter = shared[parameter["$ref"].split("/")[-1]] if "$ref" in parameter else parameter
+            if parameter["in"] == "query":
+                yield method, path, "query", parameter["name"], parameter["schema"], operation
+        schema = body_schema(operation) or {}
+        for name, member in schema.get("properties", {}).items():
+            yield method, path, "body", name, member, operation
+        for name, member in schema.get("properties", {}).get("context", {}).get("properties", {}).items():
+            yield method, path, "context", name, member, operation
+
+
+def with_field(two, method, path, where, name, member, operation, value):
+    schema = body_schema(operation)
+    body = None if schema is None else {**least(schema), **BODIES.get(path, {})}
+    query = ""
+    if where == "query":
+        query = "?" + urllib.parse.urlencode({name: json.dumps({"courseId": value}) if name == "context" else value})
+    elif where == "context":
+        body["context"] = {name: value}
+    else:
+        body[name] = [value] if member.get("type") == "array" else {"course_id": value} if name == "context" else value
+        if name == "subject_id":
+            body["subject"] = "provider" if str(value).isdigit() else "course"
+    return two.daemon.request(method, fill(path, name="summarise_text") + query, two.c, body)
+
+
+def like(value):
+    """What no site has, of the same form; another one each time."""
+    text = str(value)
+    if text.isdigit():
+        return random.randrange(10**8, 10**9)
+    if len(text) == 36 and text.count("-") == 4:
+        return str(uuid.uuid4())
+    if text.startswith("resp_"):
+        return "resp_" + uuid.uuid4().hex
+    word = list(re.finditer(r"[A-Za-z0-9]{4,}", text))[-2 if text.startswith("course-v1") else -1]
+    return text[:word.start()] + f"zq{random.randrange(10**8)}" + text[word.end():]
+
+
+def test_every_field_says_whether_it_names_a_thing(two):
+    doors = ("/openai/", "/ollama/", "/mcp")  # their bodies are those of other APIs: what of it names a thing of ours is in NAMING
+    unknown = {f"{method} {path}: {name}" for method, path, _, name, *_ in fields(two) if name not in NAMING and name not in NAMING_NOTHING and not path.startswith(doors)}
+    assert not unknown, "say in NAMING or NAMING_NOTHING what these name: " + ", ".join(sorted(unknown))
+    assert not set(NAMING) & NAMING_NOTHING
+
+
+def test_no_id_of_site_a_in_a_query_or_body_does_anything_in_another_site(two):
+    """What names a thing of A is answered as what names nothing, tells nothing of A, and changes nothing there."""
+    before, tried = two.lists(), 0
+    for method, path, where, name, member, operation in fields(two):
+        kinds = NAMING.get(name, [])
+        for value in {str(value): value for kind in kinds for value in two.ids[kind]}.values():
+            field = (method, path, where, name, member, operation)
+            if member.get("type") == "integer" and not str(value).isdigit() or method == "POST" and path.endswith(("/workflows", "/mcp")) and where == "body":
+                continue
+            value = int(value) if member.get("type") == "integer" else value
+            first, answer, last = (with_field(two, *field, v) for v in (like(value), value, like(value)))
+            shown = answer.body.decode(errors="replace").replace(str(value), "")
+            assert answer.status in (first.status, last.status), f"{method} {path} with {where} {name}={value}: {answer}, but {last}"
+            assert MARK not in shown and answer.status < 500 or b"no_provider" in answer.body, f"{method} {path} with {where} {name}={value}: {answer}"
+            tried += 1
+    assert two.lists() == before and tried > 150
+    print(f"{tried} requests")
 
 
 def test_no_list_of_site_b_shows_anything_of_site_a(two):
