@@ -115,7 +115,7 @@ def run(args, folder):
     for name, rounds in writer.items():
         print(f"{name}: register writer {writer_text(rounds[-1])} (last round)")
     print(f"disk: 4 KiB write + fdatasync p50 {fsync[0]:.0f} µs, p99 {fsync[1]:.0f} µs")
-    registered = int(json.loads(lectern.cli("--json", "register", "count", "--site", "bench"))["calls"]) if args.parity else None
+    registered = lectern.registered() if args.parity else None
     for server in (lectern, proxy, upstream):
         server.stop()
     return {"rows": rows, "rounds": figures, "ratio": rows["lectern generate_text"]["us_per_call"] / base,

@@ -17,7 +17,10 @@ enum {
 struct load_options {
     uint16_t port;          /* where the readers connect, on 127.0.0.1 */
     uint16_t upstream_port; /* where the AI service listens; the same for readers without a server between */
-    const char *key;        /* bearer token; NULL: the readers ask for chat completions themselves (no Lectern between) */
+    const char *key;        /* bearer token; NULL: none is sent */
+    const char *chat;       /* path to ask for chat completions at; NULL: Lectern's own action */
+    const char *model;      /* of chat completions */
+    const char *header;     /* one more line of each request's head, without its end; NULL: none */
     int streams;
     int rate;               /* events per second, all streams together */
     int seconds;            /* how long events are sent */

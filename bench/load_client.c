@@ -71,19 +71,26 @@ static void close_reader(struct client *c, struct reader *r)
     c->opening -= !r->begun;
 }
 
+static int write_body(const struct load_options *o, int stream, char *out, size_t n)
+{
+    if (o->chat)
+        return snprintf(out, n, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"stream-%06d\"}],\"stream\":true}", o->model, stream);
+    return snprintf(out, n,
+                    "{\"user\":{\"id\":\"u%d\",\"roles\":[\"teacher\"]},\"context\":{\"course_id\":\"course-v1:Lectern+Bench+2026\"},"
+                    "\"input\":{\"prompt\":\"stream-%06d\"},\"stream\":true}",
+                    stream, stream);
+}
+
 static void send_request(struct client *c, struct reader *r)
 {
-    char body[512], out[1024];
-    int n = c->o->key ? snprintf(body, sizeof(body),
-                                 "{\"user\":{\"id\":\"u%d\",\"roles\":[\"teacher\"]},\"context\":{\"course_id\":\"course-v1:Lectern+Bench+2026\"},"
-                                 "\"input\":{\"prompt\":\"stream-%06d\"},\"stream\":true}",
-                                 r->stream, r->stream)
-                      : snprintf(body, sizeof(body),
-                                 "{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":\"stream-%06d\"}],\"stream\":true}", r->stream);
-    n = snprintf(out, sizeof(out), "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n%s%s%sContent-Length: %d\r\n\r\n%s",
-                 c->o->key ? "/v1/actions/generate_text" : "/v1/chat/completions", c->o->key ? "Authorization: Bearer " : "",
-                 c->o->key ? c->o->key : "", c->o->key ? "\r\n" : "", n, body);
-    if (send(r->fd, out, (size_t)n, MSG_NOSIGNAL) != n) {
+    const struct load_options *o = c->o;
+    char body[512], out[2048];
+    int n = write_body(o, r->stream, body, sizeof(body));
+    n = snprintf(out, sizeof(out),
+                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n%s%s%s%s%sContent-Length: %d\r\n\r\n%s",
+                 o->chat ? o->chat : "/v1/actions/generate_text", o->key ? "Authorization: Bearer " : "", o->key ? o->key : "", o->key ? "\r\n" : "",
+                 o->header ? o->header : "", o->header ? "\r\n" : "", n, body);
+    if (n >= (int)sizeof(out) || send(r->fd, out, (size_t)n, MSG_NOSIGNAL) != n) {
         fail(c, r, "the request could not be sent");
         close_reader(c, r);
     }
@@ -177,7 +184,7 @@ static void take_line(struct client *c, struct reader *r, uint64_t now)
             r->ended = true;
             c->result->ended++;
         }
-        r->kind = c->o->key ? EVENT_NONE : EVENT_DELTA;
+        r->kind = c->o->chat ? EVENT_DELTA : EVENT_NONE;
     } else if (strncmp(line, "event: ", 7) == 0) {
         const char *type = line + 7;
         r->kind = strcmp(type, "delta") == 0 ? EVENT_DELTA : strcmp(type, "done") == 0 ? EVENT_DONE : strcmp(type, "error") == 0 ? EVENT_ERROR
@@ -375,7 +382,7 @@ static void make_readers(struct client *c)
         struct reader *r = &c->readers[i];
         r->fd = -1;
         r->stream = i;
-        r->kind = c->o->key ? EVENT_NONE : EVENT_DELTA;
+        r->kind = c->o->chat ? EVENT_DELTA : EVENT_NONE;
         r->seen = take((c->numbers + 63) / 64, sizeof(uint64_t));
     }
 }

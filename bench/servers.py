@@ -1,10 +1,12 @@
 """The servers that are measured, and what /proc says of them."""
 import atexit
+import contextlib
 import json
 import os
 import pathlib
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -122,6 +124,11 @@ class Lectern:
         if done.returncode:
             sys.exit(f"lectern {' '.join(args)}: {done.stderr}")
         return done.stdout
+
+    def registered(self):
+        """Calls that the register has begun and ended."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.data}/lectern.db?mode=ro", uri=True, timeout=30)) as db:
+            return db.execute("SELECT count(*) FROM ai_call b JOIN ai_call_end e ON e.call_id = b.id").fetchone()[0]
 
     def metrics(self):
         """Every figure without labels of /metrics."""

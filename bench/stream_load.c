@@ -39,8 +39,8 @@ void load_say_and_wait(const struct load_options *o, const char *phase)
 static void usage(void)
 {
     fputs("usage: stream_load --port P --upstream-port P [--key KEY] [--streams N] [--rate EVENTS/S] [--seconds S] [--ramp STREAMS/S]\n"
-          "                   [--stepped] [--leave]\n"
-          "Without --key the readers ask port P for chat completions; with it they ask Lectern to generate text.\n",
+          "                   [--stepped] [--leave] [--chat PATH] [--model NAME] [--header LINE]\n"
+          "Without --key, or with --chat, the readers ask for chat completions; else they ask Lectern to generate text.\n",
           stderr);
     exit(2);
 }
@@ -59,8 +59,9 @@ static struct load_options options(int argc, char **argv)
     static const struct option names[] = {{"port", 1, NULL, 'p'},   {"upstream-port", 1, NULL, 'u'}, {"key", 1, NULL, 'k'},
                                           {"streams", 1, NULL, 'n'}, {"rate", 1, NULL, 'r'},          {"seconds", 1, NULL, 's'},
                                           {"ramp", 1, NULL, 'a'},    {"stepped", 0, NULL, 'w'},       {"leave", 0, NULL, 'l'},
+                                          {"chat", 1, NULL, 'c'},    {"model", 1, NULL, 'm'},         {"header", 1, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
-    struct load_options o = {.streams = 256, .rate = 10000, .seconds = 5, .ramp = 2000};
+    struct load_options o = {.streams = 256, .rate = 10000, .seconds = 5, .ramp = 2000, .model = "gpt-4o"};
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (c) {
@@ -73,11 +74,16 @@ static struct load_options options(int argc, char **argv)
         case 'a': o.ramp = number(optarg, 1, 100000); break;
         case 'w': o.stepped = true; break;
         case 'l': o.leave = true; break;
+        case 'c': o.chat = optarg; break;
+        case 'm': o.model = optarg; break;
+        case 'h': o.header = optarg; break;
         default: usage();
         }
     }
     if (o.port == 0 || o.upstream_port == 0 || optind != argc)
         usage();
+    if (!o.key && !o.chat)
+        o.chat = "/v1/chat/completions";
     return o;
 }
 
