@@ -8,6 +8,24 @@
 #include "io/outbound.h"
 #include "io/tls.h"
 
+/*
+ * An address as it may be shown: "postgresql://user:***@host/name". What stands between the user's name and the last "@" is taken for the password, for in
+ * a wrongly written one may be anything; so is the whole query when it names one.
+ */
+static const char *shown(struct lt_arena *arena, const char *address)
+{
+    const char *user = strstr(address, "://");
+    if (!user)
+        return address;
+    user += 3;
+    const char *at = strrchr(user, '@'), *query = strchr(at ? at : user, '?');
+    size_t head = (size_t)(user - address) + strcspn(user, ":@/?#");
+    bool hide = at && address[head] == ':', ask = query && strstr(query, "password");
+    const char *rest = hide ? at : address + head;
+    size_t rest_n = ask ? (size_t)(query - rest) : strlen(rest);
+    return lt_printf(arena, "%.*s%s%.*s%s", (int)head, address, hide ? ":***" : "", (int)rest_n, rest, ask ? "?***" : "").p;
+}
+
 static void put_settings(struct lt_cli *cli, const char *share)
 {
     lt_jw_obj(&cli->w);
@@ -22,7 +40,7 @@ static void put_settings(struct lt_cli *cli, const char *share)
         else if (setting->type == LT_SETTING_BOOL)
             lt_jw_bool(&cli->w, *(const bool *)at);
         else if (*(const char *const *)at)
-            lt_jw_strz(&cli->w, *(const char *const *)at);
+            lt_jw_strz(&cli->w, shown(cli->arena, *(const char *const *)at));
         else
             lt_jw_null(&cli->w);
     }
