@@ -1,0 +1,41 @@
+"""Every block ```sh of the documentation does what its page says, or says why it is not run."""
+import importlib.machinery
+import importlib.util
+import re
+
+import pytest
+from conftest import LECTERN, ROOT, sqlite_only
+
+loader = importlib.machinery.SourceFileLoader("docs_commands", str(ROOT / "script/docs-commands"))
+docs = importlib.util.module_from_spec(importlib.util.spec_from_loader("docs_commands", loader))
+loader.exec_module(docs)
+
+PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if docs.blocks(page)]
+
+
+def test_no_block_is_overlooked():
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text()
+        assert len(re.findall(r"^ *```+ *sh\b", text, re.M)) == len(docs.blocks(page)), page
+        assert re.findall(r"^ *```+ *(?:bash|shell|console|zsh)\b", text, re.M) == [], f"{page}: commands are marked sh"
+
+
+def test_who_is_not_run_says_why():
+    reasons = [why for page in PAGES for _, why in docs.blocks(page) if why is not None]
+    assert all(len(why) > 10 for why in reasons)
+    marks = sum(page.read_text().count("<!-- not run:") for page in PAGES)
+    assert marks == len(reasons), "a mark that stands before no block"
+
+
+@sqlite_only("the pages begin with the data directory of a newcomer")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_do_what_it_says(page):
+    assert docs.run(page, LECTERN) is None
+
+
+@sqlite_only("the pages begin with the data directory of a newcomer")
+def test_a_command_that_fails_is_found(tmp_path):
+    page = tmp_path / "wrong.md"
+    page.write_text("```sh\nlectern site add one\nlectern site show two\necho never\n```\n")
+    told = docs.run(page, LECTERN)
+    assert "there is no site 'two'" in told and "\nnever" not in told
