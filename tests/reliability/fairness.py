@@ -1,107 +1,99 @@
-"""A site that asks ten times as often as its limit allows, and what another site feels of it: 50 calls a second, first alone, then beside the flood."""
-import asyncio
+"""A site that floods at ten times its limit leaves the calls of another as they were: p99 at most twice the calm one, or 5 ms more.
+
+Two sites in one daemon, an AI service that answers at once (bench/upstream). Calm and flooded rounds take turns, and the times of all rounds of a kind are
+taken together, so that a machine which is slower for a while is so for both.
+"""
+import collections
+import contextlib
 import json
-import multiprocessing
 import pathlib
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 
-from conftest import Daemon, wait_until
+from conftest import Daemon
 
-CAP, FLOOD, CALM = 50, 500, 50  # calls a second: what the flooding site may, what it asks for, what the other one asks for
-SECONDS, CONNECTIONS = 20, 32
-BODY = json.dumps({"input": {"text": "Water rises as vapour. It falls as rain. Rivers bring it back to the sea."}}).encode()
-
-
-class Line:
-    """A kept connection."""
-
-    def __init__(self, port, key):
-        self.port, self.writer = port, None
-        self.request = (b"POST /v1/actions/summarise_text HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (key.encode(), len(BODY), BODY))
-
-    async def ask(self):
-        """The status."""
-        if self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self.writer.write(self.request)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-        await self.reader.readexactly(length)
-        if b"connection: close" in head.lower():
-            self.writer.close()
-            self.writer = None
-        return int(head.split()[1])
+LIMIT = 50  # calls a second that the flooding site may make
+FLOOD = 10 * LIMIT
+CALM = 50  # calls a second of the other
+ROUND_S = 10
+FLOOD_CONNECTIONS, CALM_CONNECTIONS = 200, 50
+PACE = pathlib.Path(__file__).with_name("pace.py")
 
 
-async def load(port, key, rate, seconds, answers):
-    """Open loop: each call has its moment, and waits from then on, whether a connection is free or not."""
-    free = asyncio.Queue()
-    for _ in range(CONNECTIONS):
-        free.put_nowait(Line(port, key))
-
-    async def one(due):
-        line = await free.get()
-        try:
-            status = await line.ask()
-        finally:
-            free.put_nowait(line)
-        answers.append((status, time.perf_counter() - due))
-
-    begun, asked = time.perf_counter(), []
-    for n in range(rate * seconds):
-        due = begun + n / rate
-        await asyncio.sleep(max(0, due - time.perf_counter()))
-        asked.append(asyncio.create_task(one(due)))
-    await asyncio.gather(*asked)
+@contextlib.contextmanager
+def service(options):
+    """The address of an AI service that answers at once."""
+    with contextlib.closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    process = subprocess.Popen([options.build / "bench/upstream", "--port", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(500):
+            with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(("127.0.0.1", port), 1)):
+                break
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.kill()
+        process.wait()
 
 
-def client(port, key, rate, seconds, pipe):
-    answers = []
-    asyncio.run(load(port, key, rate, seconds, answers))
-    pipe.send(answers)
+def site(daemon, name, endpoint):
+    """A new site's key."""
+    daemon.cli("site", "add", name)
+    daemon.cli("provider", "add", f"{name}-vendor", "--plugin", "openai", "--site", name, "--config", json.dumps({"endpoint": endpoint, "model": "m", "api_key": "test-key-123"}))
+    return json.loads(daemon.cli("--json", "key", "add", "--site", name, "--role", "service", "--name", "load"))["key"]
 
 
-def together(port, *loads):
-    """What each of the loads was answered, all at the same time, each from a process of its own."""
-    running = []
-    for key, rate, seconds in loads:
-        here, there = multiprocessing.Pipe()
-        process = multiprocessing.Process(target=client, args=(port, key, rate, seconds, there))
-        process.start()
-        running.append((here, process))
-    answers = [here.recv() for here, _ in running]
-    for _, process in running:
-        process.join()
-    return answers
+def begin(daemon, key, rate, connections):
+    return subprocess.Popen([sys.executable, "-B", PACE, str(daemon.port), key, str(rate), str(ROUND_S), str(connections)], stdout=subprocess.PIPE, text=True)
 
 
-def p99_ms(answers):
-    times = sorted(seconds for _, seconds in answers)
-    return 1000 * times[len(times) * 99 // 100]
+def result(process):
+    said, _ = process.communicate(timeout=ROUND_S + 120)
+    return json.loads(said)
+
+
+def p99(ms):
+    return sorted(ms)[max(0, -(-len(ms) * 99 // 100) - 1)]
+
+
+def measure(daemon, quiet, loud, rounds):
+    """All rounds: times of the other site when calm and when flooded, its statuses, those of the site that floods."""
+    calm, flooded, others, floods = [], [], collections.Counter(), collections.Counter()
+    for _ in range(rounds):
+        answer = result(begin(daemon, quiet, CALM, CALM_CONNECTIONS))
+        calm += answer["ms"]
+        others.update(answer["statuses"], unsent=answer["unsent"])
+        flood = begin(daemon, loud, FLOOD, FLOOD_CONNECTIONS)
+        answer = result(begin(daemon, quiet, CALM, CALM_CONNECTIONS))
+        flooded += answer["ms"]
+        others.update(answer["statuses"], unsent=answer["unsent"])
+        answer = result(flood)
+        floods.update(answer["statuses"], unsent=answer["unsent"])
+    return calm, flooded, +others, +floods
 
 
 def run(options):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="lectern-fairness-") as folder, service(options) as endpoint:
         daemon = Daemon(pathlib.Path(folder) / "data", demo=False)
-        for site in ("calm", "flood"):
-            daemon.cli("site", "add", site)
-            daemon.cli("site", "set", site, "policy_by_lms=true")
-            daemon.cli("provider", "add", "own", "--plugin", "extract", "--site", site)
-        keys = {site: json.loads(daemon.cli("--json", "key", "add", "--site", site, "--role", "site_admin"))["key"] for site in ("calm", "flood")}
-        daemon.cli("limit", "set", "--site", "flood", "subject=site", "unit=requests", f"amount={CAP}", "window=fixed", "window_s=1")
-        for key in keys.values():
-            wait_until(lambda: daemon.request("POST", "/v1/actions/summarise_text", key, json.loads(BODY)).status == 200, what="the sites")
-        alone, = together(daemon.port, (keys["calm"], CALM, SECONDS))
-        beside, flood = together(daemon.port, (keys["calm"], CALM, SECONDS), (keys["flood"], FLOOD, SECONDS))
-        again, = together(daemon.port, (keys["calm"], CALM, SECONDS))
-        daemon.stop()
-    calm = max(p99_ms(alone), p99_ms(again))
-    bound = max(2 * calm, calm + 5)
-    good = sum(status == 200 for status, _ in beside)
-    passed, refused = (sum(status == code for status, _ in flood) for code in (200, 429))
-    figures = (f"{good} of {len(beside)} calls at {CALM}/s answered beside a flood of {FLOOD}/s ({passed} passed at a limit of {CAP}/s, {refused} were refused); "
-               f"p99 {p99_ms(beside):.1f} ms, alone {calm:.1f} ms, bound {bound:.1f} ms")
-    whole = len(flood) == passed + refused and refused > passed and passed <= CAP * (SECONDS + 2)
-    return figures, good == len(beside) == CALM * SECONDS and p99_ms(beside) <= bound and whole
+        try:
+            quiet, loud = site(daemon, "quiet", endpoint), site(daemon, "loud", endpoint)
+            daemon.cli("limit", "set", "--site", "loud", "subject=site", "unit=requests", f"amount={LIMIT}", "window=fixed", "window_s=1")
+            time.sleep(2)  # until the daemon has read all of it
+            calm, flooded, others, floods = measure(daemon, quiet, loud, options.rounds)
+        finally:
+            daemon.stop()
+    before, after, most = p99(calm), p99(flooded), options.rounds * (ROUND_S + 2) * LIMIT
+    sent, served = sum(floods.values()) - floods["unsent"], floods["200"]
+    # The flood must have been one, it must have been held to its limit, and nobody else refused.
+    fair = after <= max(2 * before, before + 5)
+    real = sent >= 0.9 * options.rounds * ROUND_S * FLOOD and 0 < served <= most and set(floods) <= {"200", "429", "unsent"} and set(others) == {"200"}
+    if not real:
+        print(f"no valid run: the flood got {dict(floods)}, the other site {dict(others)}", file=sys.stderr)
+    figures = (f"p99 of {CALM} calls/s: calm {before:.1f} ms ({len(calm):,} calls), flooded {after:.1f} ms ({len(flooded):,}); the flood: {sent / options.rounds / ROUND_S:.0f} calls/s, "
+               f"{served / options.rounds / ROUND_S:.0f}/s served, the rest refused")
+    return figures, fair and real

@@ -46,9 +46,3 @@ def test_an_advisory_that_meets_it_is_told(tmp_path, sbom):
     assert run("advisories", file, BUILD).returncode == 0
     file.write_text(json.dumps([{"id": "CVE-7", "package": "lit"}]))
     assert "fixed, type missing" in run("advisories", file, BUILD).stderr
-
-
-def test_the_files_that_the_page_on_reliability_names_are_there():
-    named = set(re.findall(r"`((?:tests|bench|script)/[\w./-]+)`", (ROOT / "docs/reliability.md").read_text()))
-    assert len(named) > 25
-    assert [name for name in sorted(named) if not (ROOT / name.split("::")[0]).exists()] == []
