@@ -210,3 +210,11 @@ def test_after_a_kill_nothing_is_running(tmp_path, upstream):
     events = daemon.stream("GET", f"/v1/actions/calls/{call['id']}/stream", daemon.admin_key)
     assert [e.kind for e in events] == ["start", "error"] and shown
     check_end(daemon)
+
+
+def test_libgd_is_not_loaded_before_a_picture_is_drawn(tmp_path):
+    """It brings two dozen libraries along, some MiB of each process."""
+    daemon = Daemon(tmp_path / "data")
+    maps = pathlib.Path(f"/proc/{daemon.process.pid}/maps").read_text()
+    check_end(daemon)
+    assert "libsqlite3.so" in maps and "libgd.so" not in maps and "libheif.so" not in maps
