@@ -50,7 +50,7 @@ static void count_port(int port, int change)
 static bool port_is_ours(int port)
 {
     pthread_mutex_lock(&ports_lock);
-    bool ours = port > 0 && ports[port] > 0;
+    bool ours = port > 0 && (size_t)port < LT_COUNT(ports) && ports[port] > 0;
     pthread_mutex_unlock(&ports_lock);
     return ours;
 }

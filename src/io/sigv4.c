@@ -109,8 +109,10 @@ static void put_query(struct lt_arena *arena, struct lt_buf *out, struct lt_str 
     struct pair *pairs = LT_NEW_ARRAY(arena, struct pair, most);
     while (query.n > 0) {
         struct lt_str value = lt_str_cut(&query, '&'), name = lt_str_cut(&value, '=');
-        if (name.n > 0 || value.n > 0)
-            pairs[n++] = (struct pair){encoded(arena, name), encoded(arena, value), n};
+        if (name.n > 0 || value.n > 0) {
+            pairs[n] = (struct pair){encoded(arena, name), encoded(arena, value), n};
+            n++;
+        }
     }
     qsort(pairs, n, sizeof(*pairs), by_name_and_value);
     for (size_t i = 0; i < n; i++)

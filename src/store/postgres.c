@@ -113,7 +113,7 @@ static enum lt_code read_number(struct lt_pg *pg, int64_t *ret, struct lt_error 
 /* Was the lost batch written? LT_OK: we know, and if it was not, it never will be. */
 static enum lt_code find_out(struct lt_pg *pg, bool *ret_written, struct lt_error *err)
 {
-    int64_t number;
+    int64_t number = 0;
     enum lt_code code = lt_pg_connected(pg, err);
     if (code == LT_OK)
         code = begin_writing(pg, STATEMENT_MS, err);
