@@ -33,6 +33,7 @@ struct lt_api_options {
     int sign_in_failures;    /* that one client address may have at once (0: any number), */
     int sign_in_pause_s;     /* and once more after each pause */
     const char *share_dir;   /* holds demo/ and widgets/; NULL: no pages */
+    const char *docs_dir;    /* the documentation as pages; NULL: there is none */
     const char *widgets_dir; /* the built widgets; NULL = share_dir/widgets */
     bool demo;               /* serve /demo/ */
     /* Re-reads the configuration and publishes it to every loop; called on a fiber after this process has changed it. One reference

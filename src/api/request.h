@@ -414,6 +414,8 @@ void lt_get_demo_index(struct lt_request *r);
 void lt_get_demo_unit(struct lt_request *r);
 void lt_get_demo_static(struct lt_request *r);
 void lt_get_widget(struct lt_request *r);
+void lt_get_docs(struct lt_request *r);
+void lt_get_docs_page(struct lt_request *r);
 void lt_post_console_session(struct lt_request *r);
 void lt_get_console_session(struct lt_request *r);
 void lt_delete_console_session(struct lt_request *r);

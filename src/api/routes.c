@@ -790,6 +790,8 @@ const struct lt_route lt_routes[] = {
     {"GET", "/admin", "public", "The console.", NULL, NULL, 0, 0, lt_get_console_page, .types = "text/html", .statuses = "404"},
     {"GET", "/admin/static/{path*}", "public", "Files of the console.", NULL, NULL, 0, 0, lt_get_console_static, .types = "*/*"},
     {"GET", "/admin/{path*}", "public", "A page of the console.", NULL, NULL, 0, 0, lt_get_console_page, .types = "text/html"},
+    {"GET", "/docs", "public", "The documentation.", NULL, NULL, 0, 0, lt_get_docs, .types = "text/html", .statuses = "404"},
+    {"GET", "/docs/{path*}", "public", "A page of the documentation.", NULL, NULL, 0, 0, lt_get_docs_page, .types = "*/*"},
     {"GET", "/widgets/{path*}", "public", "The widgets.", NULL, NULL, 0, 0, lt_get_widget, .types = "*/*"},
 };
 const size_t lt_routes_n = LT_COUNT(lt_routes);

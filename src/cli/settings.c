@@ -317,3 +317,15 @@ void lt_settings_share(const struct lt_settings *s, const char **ret_share, cons
     if (*ret_share && !if_directory(s->arena, lt_printf(s->arena, "%s/widgets", *ret_share)) && source.n > 0)
         *ret_widgets = lt_strz(s->arena, lt_printf(s->arena, "%.*s/web/dist", LT_FMT(source)));
 }
+
+const char *lt_settings_docs(const struct lt_settings *s, const char *share)
+{
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash)
+        *slash = '\0';
+    const char *built = if_directory(s->arena, lt_printf(s->arena, "%s/../../docs/site", program));
+    return built || !share ? built : if_directory(s->arena, lt_printf(s->arena, "%s/site", share));
+}

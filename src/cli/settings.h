@@ -79,3 +79,5 @@ bool lt_settings_loopback(const struct lt_settings *settings);
  * build directory. *ret_share NULL when there is nothing; *ret_widgets NULL: in share/widgets.
  */
 void lt_settings_share(const struct lt_settings *settings, const char **ret_share, const char **ret_widgets);
+/* Where the pages of the documentation are: of a program in its build directory what was built with it, else below share; NULL: nowhere. */
+const char *lt_settings_docs(const struct lt_settings *settings, const char *share);

@@ -348,6 +348,7 @@ static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
                                      .reload = lt_daemon_reload,
                                      .ctx = d};
     lt_settings_share(d->settings, &options.share_dir, &options.widgets_dir);
+    options.docs_dir = lt_settings_docs(d->settings, options.share_dir);
     if (d->settings->demo && !options.share_dir)
         lt_log(LT_LOG_WARN, "demo.no_course", LT_S("hint", "the directory with the demo course was not found; give it with --share"));
     return lt_api_new(&options, &d->api, err);

@@ -26,7 +26,7 @@ KINDS = {"/v1/actions/calls/": "call", "/v1/register/": "call", "/v1/providers/"
 # Parameters that name what the program has, the same for every site.
 OF_NO_SITE = {"/v1/actions/{name}", "/v1/placements/{name}", "/v1/templates/{path}", "/v1/services/{name}", "/demo/units/{id}",
               "/v1/files/{id}",  # opened by links alone: test_images.py
-              "/demo/static/{path}", "/widgets/{path}", "/admin/{path}", "/admin/static/{path}"}
+              "/demo/static/{path}", "/widgets/{path}", "/docs", "/docs/{path}", "/admin/{path}", "/admin/static/{path}"}
 BODIES = {f"{DOOR}/prompts/{{id}}": {"body": "changed"}, "/v1/prompts/{id}": {"body": "changed"}, "/v1/profiles/{id}": {"description": "changed"},
           "/v1/limits/{id}": {"amount": 1}, "/v1/event-destinations/{id}": {"enabled": True}, "/v1/content-sources/{id}": {"enabled": False}, "/v1/mcp-servers/{id}": {"enabled": False}}
 DAYS = [(datetime.date.today() + datetime.timedelta(days=n)).isoformat() for n in (-3, 3)]

@@ -38,6 +38,7 @@ TABLE = {
     "GET /v1/files/{id}": PUBLIC,  # whoever has a link
     "GET /healthz": PUBLIC, "GET /readyz": PUBLIC, "GET /v1/openapi.json": PUBLIC,
     "GET /demo": PUBLIC, "GET /demo/units/{id}": PUBLIC, "GET /demo/static/{path}": PUBLIC, "GET /widgets/{path}": PUBLIC,
+    "GET /docs": PUBLIC, "GET /docs/{path}": PUBLIC,
     "GET /admin": PUBLIC, "GET /admin/{path}": PUBLIC, "GET /admin/static/{path}": PUBLIC,
     "POST /v1/console/session": NOBODY, "GET /v1/console/session": SIGNED_IN, "DELETE /v1/console/session": SIGNED_IN,
     "GET /metrics": METRICS,
