@@ -217,7 +217,7 @@ enum lt_code lt_jwt_check_signature(struct lt_arena *arena, struct lt_str token,
 enum lt_code lt_jwt_verify(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key,
                            const struct lt_json **ret_claims, struct lt_error *err)
 {
-    struct lt_error unused;
+    struct lt_error unused = {0};
     const struct lt_json *header;
     struct lt_str kid;
     if (!err)
@@ -230,7 +230,7 @@ enum lt_code lt_jwt_verify(struct lt_arena *arena, struct lt_str token, const st
 enum lt_code lt_jwt_sign(struct lt_arena *arena, struct lt_str claims_json, const struct lt_jwt_key *key, struct lt_str *ret,
                          struct lt_error *err)
 {
-    struct lt_error unused;
+    struct lt_error unused = {0};
     cjose_jwk_t *jwk = open_secret(key, err ? err : &unused);
     if (!jwk)
         return err ? err->code : unused.code;
