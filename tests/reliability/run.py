@@ -9,6 +9,7 @@ import argparse
 import importlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -91,4 +92,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that rows remove what they made
     sys.exit(main(sys.argv[1:]))
