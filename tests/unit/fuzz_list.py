@@ -38,6 +38,7 @@ NOT_OUTSIDE = {
         "api/doctor_deploy.c:read_date base/seal.c:parse base/seal.c:split cli/keys.c:read_span cli/sites.c:read_option cli/values.c:read_value daemon/traces.c:read_ratio "
         "events/otlp.c:lt_otlp_read_fields events/otlp.c:read_field events/redis.c:parse plugin/quarantine.c:lt_quarantine_read "
         "plugin/service_manifest.c:parse_number plugin/service_manifest.c:parse_version",
+    "what the kernel says of this process": "api/metrics_process.c:read_fields",
     "called by the program that embeds the library": "embed/error.c:lt_embed_read embed/setup.c:parse",
     "reads rows of the database, its text is a key or SQL":
         "api/calls.c:read_stored core/quota_store.c:lt_quota_take core/register_page.c:read_rows privacy/export.c:read_columns",
