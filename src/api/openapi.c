@@ -369,7 +369,7 @@ static void put_operation(struct lt_jw *w, const struct lt_route *route)
 {
     char method[16];
     size_t n = 0;
-    for (; route->method[n] && n < sizeof(method) - 1; n++)
+    for (; n < sizeof(method) - 1 && route->method[n]; n++)
         method[n] = (char)tolower((unsigned char)route->method[n]);
     method[n] = '\0';
     lt_jw_key(w, method);

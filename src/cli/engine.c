@@ -134,7 +134,7 @@ enum lt_code lt_engine_open(const struct lt_settings *s, enum lt_engine_use use,
         return err->code;
     enum lt_code rc = lt_tls_client_new(s->tls_ca, &ret->tls, err);
     if (!rc) {
-        ret->manager = lt_manager_new(&(struct lt_manager_options){.store = ret->store, .tls = ret->tls, .recordings_dir = lt_printf(s->arena, "%s/recordings", s->data).p, 
+        ret->manager = lt_manager_new(&(struct lt_manager_options){.store = ret->store, .tls = ret->tls, .recordings_dir = lt_printf(s->arena, "%s/recordings", s->data).p,
             .files_dir = lt_printf(s->arena, "%s/files", s->data).p, .max_running_calls = (int)s->max_running_calls});
         rc = lt_manager_prepare(ret->manager, use == LT_ENGINE_ALONE, err);
     }

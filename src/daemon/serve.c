@@ -322,7 +322,7 @@ static void forget_user(void *daemon, int64_t site_id, struct lt_str user_id)
 
 static enum lt_code start_api(struct lt_daemon *d, struct lt_error *err)
 {
-    d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store, 
+    d->privacy = lt_privacy_new(&(struct lt_privacy_options){.store = d->engine.store,
                                                                   .files_dir = lt_manager_files_dir(d->engine.manager), .manager = d->engine.manager, .forget = forget_user, .ctx = d});
     d->events = lt_events_new(&(struct lt_events_options){.store = d->engine.store, .tls = d->engine.tls, .pace = d->settings->events_pace,
                                                           .request = run_requested, .ctx = d});

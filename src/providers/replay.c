@@ -24,7 +24,7 @@ static const char settings_schema[] =
     "\"speed\":{\"type\":\"number\",\"title\":\"Speed\",\"minimum\":0,\"maximum\":1000,\"default\":1,"
     "\"description\":\"1 is as recorded, 2 twice as fast; 0 leaves out all pauses.\"},"
     "\"match\":{\"enum\":[\"exact\",\"any\"],\"title\":\"Which exchange\",\"default\":\"exact\","
-    "\"description\":\"exact: the one recorded for the same input. any: otherwise one of the same action, always the same for an input.\"}," 
+    "\"description\":\"exact: the one recorded for the same input. any: otherwise one of the same action, always the same for an input.\"},"
     "\"endpoint\":{\"type\":\"string\",\"title\":\"Where recorded pictures lie\",\"pattern\":\"^https?://[^\\\\s#@]+$\",\"maxLength\":1000,"
     "\"description\":\"Addresses of pictures at this host are fetched even when it is this machine or has no TLS.\"},"
     LT_PROVIDER_TRY_SETTINGS "}}";

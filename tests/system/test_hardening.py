@@ -147,3 +147,11 @@ def test_each_finding_that_is_none_has_a_reason():
     lines = [line.split(None, 3) for line in (ROOT / "script/static-known").read_text().splitlines() if line and not line.startswith("#")]
     for line in lines:
         assert len(line) == 4 and line[0] in ("cppcheck", "clang-tidy", "fanalyzer") and (ROOT / line[2]).is_file() and len(line[3].split()) > 3, line
+
+
+def test_the_tree_is_tidy():
+    """script/lint, which is about the checkout: a tree that is none has nothing to say."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git")
+    done = subprocess.run([ROOT / "script/lint"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
