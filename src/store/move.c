@@ -242,7 +242,7 @@ static enum lt_code measure(struct mover *m, struct cursor *c, struct lt_arena *
 /* No rows: that was all. */
 static enum lt_code next_page(struct mover *m, struct cursor *c, struct lt_arena *arena, struct lt_rows *ret)
 {
-    int64_t n;
+    int64_t n = 0;
     if (measure(m, c, arena, &n))
         return m->err->code;
     *ret = (struct lt_rows){0};
