@@ -200,9 +200,10 @@ static void end_descriptors(void)
     getrlimit(RLIMIT_NOFILE, &was);
     now = was;
     now.rlim_cur = (rlim_t)fd + 1; /* the highest one is in use */
+    bool *made = calloc((size_t)fd + 1, sizeof(*made));
     for (int i = 3; i < fd; i++)
         if (fcntl(i, F_GETFD) < 0)
-            dup2(fd, i); /* and no hole below */
+            made[i] = dup2(fd, i) == i; /* and no hole below */
     setrlimit(RLIMIT_NOFILE, &now);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)lt_http_server_port(node.server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -210,11 +211,10 @@ static void end_descriptors(void)
     char byte;
     assert_true(recv(fd, &byte, 1, 0) <= 0); /* taken off the queue and closed */
     setrlimit(RLIMIT_NOFILE, &was);
-    struct stat mine, other;
-    fstat(fd, &mine);
     for (int i = 3; i < fd; i++)
-        if (fstat(i, &other) == 0 && other.st_ino == mine.st_ino && other.st_dev == mine.st_dev)
+        if (made[i])
             close(i);
+    free(made);
     close(fd);
     peer_close(before);
 }
