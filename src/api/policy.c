@@ -172,9 +172,9 @@ static enum lt_code read_status(struct lt_request *r, struct lt_str **ret_users,
 void lt_post_policy_status(struct lt_request *r)
 {
     struct lt_error err;
-    struct lt_policy_status *status;
-    struct lt_str *users;
-    size_t n;
+    struct lt_policy_status *status = NULL;
+    struct lt_str *users = NULL;
+    size_t n = 0;
     if (read_status(r, &users, &n, &status, &err)) {
         lt_reply_problem(r, &err, NULL);
         return;

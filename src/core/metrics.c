@@ -124,7 +124,7 @@ static int find(const struct labels *l, uint64_t hash, size_t *ret_slot)
 
 static int enter(struct lt_metrics *m, struct labels *l, uint64_t hash, struct lt_str name, int site)
 {
-    size_t slot;
+    size_t slot = 0;
     pthread_mutex_lock(&m->lock);
     int number = find(l, hash, &slot);
     if (number < 0 && l->n == l->max) {

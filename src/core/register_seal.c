@@ -264,7 +264,7 @@ static enum lt_code guard(struct lt_register_sealer *s, struct lt_tx *tx, const 
 static enum lt_code fill_batch(struct lt_register_sealer *s, struct lt_tx *tx, int64_t max, size_t *ret_items, size_t *ret_added, struct lt_error *err)
 {
     struct item *items = LT_NEW_ARRAY(s->arena, struct item, 2 * (size_t)max);
-    size_t n, erasures;
+    size_t n = 0, erasures = 0;
     if (find_pending(s, max, items, &n, err) || guard(s, tx, items, n, err) || find_erasures(s, max, items + n, &erasures, err))
         return err->code;
     n += erasures;

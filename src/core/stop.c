@@ -150,8 +150,8 @@ static void stop_running(struct lt_stops *s, struct lt_calls *calls)
 enum lt_code lt_stops_read(struct lt_stops *s, struct lt_store *store, struct lt_calls *calls, struct lt_error *err)
 {
     struct lt_arena *arena = lt_arena_new();
-    struct lt_stop *list;
-    size_t n;
+    struct lt_stop *list = NULL;
+    size_t n = 0;
     pthread_mutex_lock(&s->lock);
     uint64_t number = ++s->reads;
     pthread_mutex_unlock(&s->lock);
