@@ -76,7 +76,7 @@ static int64_t seconds(struct backup *b, const struct lt_xml_node *node, const c
 static enum lt_code add_block(struct backup *b, struct lt_course_node *unit, struct lt_str id, const char *category, struct lt_str name,
                               struct lt_str text, struct lt_course_node **ret)
 {
-    struct lt_course_node *block;
+    struct lt_course_node *block = NULL;
     if (lt_course_add(b->tree, unit, LT_COURSE_BLOCK, id, lt_str(category), name, &block, b->err))
         return b->err->code;
     block->text = text;
@@ -102,7 +102,7 @@ static enum lt_code put_chapters(struct backup *b, struct lt_str file, const str
     bool under_hidden = false;
     for (; c; c = lt_xml_next(c, "chapter")) { /* in the order of pages */
         struct lt_str id = lt_printf(b->tree->arena, "%.*s#chapter-%.*s", LT_FMT(unit->id), LT_FMT(lt_xml_value(c, "id")));
-        struct lt_course_node *block;
+        struct lt_course_node *block = NULL;
         bool hidden = lt_str_is(string(b, c, "hidden"), "1"), sub = lt_str_is(string(b, c, "subchapter"), "1");
         if (add_block(b, unit, id, "chapter", string(b, c, "title"), lt_moodle_html(b->tree, file, c, "content"), &block))
             return b->err->code;
@@ -129,7 +129,7 @@ static enum lt_code put_pages(struct backup *b, struct lt_str file, const struct
     int64_t from = seconds(b, lesson, "available"), until = seconds(b, lesson, "deadline");
     for (; page; page = lt_xml_next(page, "page")) {
         struct lt_str id = lt_printf(b->tree->arena, "%.*s#page-%.*s", LT_FMT(unit->id), LT_FMT(lt_xml_value(page, "id")));
-        struct lt_course_node *block;
+        struct lt_course_node *block = NULL;
         struct lt_buf right;
         if (add_block(b, unit, id, "page", string(b, page, "title"), lt_moodle_html(b->tree, file, page, "contents"), &block))
             return b->err->code;

@@ -351,7 +351,7 @@ static enum lt_code write_vectors(struct embedding *e, const struct lt_rows *r, 
 static enum lt_code embed_some(struct embedding *e, struct lt_arena *arena, size_t *ret_n, bool *ret_asked, struct lt_error *err)
 {
     struct lt_rows r;
-    struct lt_str *texts;
+    struct lt_str *texts = NULL;
     struct lt_vectors v;
     *ret_n = 0;
     *ret_asked = false;

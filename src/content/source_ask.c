@@ -184,7 +184,7 @@ static enum lt_code send_token(const struct lt_source_question *q, const struct 
                                struct lt_error *err)
 {
     struct exchange x = {.q = q, .max_body = TOKEN_BODY_MAX};
-    int64_t seconds;
+    int64_t seconds = 0;
     (void)kept;
     x.form = form_value(q->arena, q->form, "client_secret", q->source->secret);
     add_field(&x, "Content-Type", LT_STR("application/x-www-form-urlencoded"));
