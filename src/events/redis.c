@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "events/redis_reader.h"
 #include "io/loop.h"
 #include "io/outbound.h"
 #include "text/json.h"
@@ -71,11 +72,10 @@ enum lt_code lt_redis_open(const struct lt_event_destination *to, struct lt_tls 
         rc = lt_outbound_connect(lt_loop_self(), &url, tls, deadline_ms, &conn, err);
     if (rc == LT_OK) {
         struct lt_redis *r = malloc(sizeof(*r));
-        redisReader *reader = redisReaderCreate();
-        if (!r || !reader)
-            lt_out_of_memory(0);
+        if (!r)
+            lt_out_of_memory(sizeof(*r));
         r->conn = conn;
-        r->reader = reader;
+        r->reader = lt_redis_reader_new();
         r->deadline_ms = deadline_ms;
         rc = sign_in(r, to, &url, err);
         if (rc)

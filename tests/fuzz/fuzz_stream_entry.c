@@ -8,6 +8,7 @@
 
 #include "base/secret.h"
 #include "events/entry.h"
+#include "events/redis_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,7 +65,7 @@ static void look(struct lt_arena *arena, const redisReply *list)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t half = size > 0 ? data[0] % size : 0;
-    redisReader *reader = redisReaderCreate();
+    redisReader *reader = lt_redis_reader_new();
     void *reply = NULL;
     must(reader != NULL);
     redisReaderFeed(reader, (const char *)data, half);
