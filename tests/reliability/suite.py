@@ -17,8 +17,8 @@ def counted(report):
     return len(cases) - failed - skipped, failed, skipped
 
 
-def run(pattern, options):
-    files = sorted((ROOT / "tests/system").glob(pattern))
+def run(pattern, options, *more):
+    files = sorted((ROOT / "tests/system").glob(pattern)) + [ROOT / "tests/system" / name for name in more]
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.xml"
         done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", f"--junitxml={report}", *files],
