@@ -1,5 +1,6 @@
 """Plugins as their authors and operators meet them: skeleton, manifests, what is refused, calls, crashes, quarantine."""
 import concurrent.futures
+import datetime
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 from conftest import BUILD, LECTERN, ROOT, Daemon, add_vendor, check_end, read_events, run_lectern, wait_until
@@ -95,7 +97,7 @@ def run(site, model, calls):
     model.bodies.clear()
     model.script = once(calls, "A title\nand more")
     answer = site.request("POST", "/v1/workflows/run", site.admin_key, {
-        "profile": "plugged", "user_input": "Go.", "context": {"course_id": COURSE}, "user": {"id": "u1", "roles": ["student"]}})
+        "profile": "plugged", "user_input": "Go.", "context": {"course_id": COURSE}, "user": {"id": "u1", "roles": ["student"]}}, timeout=120)
     assert answer.status == 200, answer
     return results(model.bodies[-1])
 
@@ -596,13 +598,16 @@ def test_who_hangs_in_three_calls_in_a_row_is_ended(any_site, model, plugins):
     if site.way == "fiber":
         pytest.skip("what never gives way holds the loop for good")
     # Time enough for a call that is well on a machine with much to do: a late one would count with those that hang.
-    site.cli("site", "set", "demo", "tool_time_ms=4000")
-    wait_until(lambda: "longer than 4 s" in run(site, model, [("example_fault", {"how": "hang"})])[0], what="the setting")
+    site.cli("site", "set", "demo", "tool_time_ms=6000")
+    wait_until(lambda: "longer than 6 s" in run(site, model, [("example_fault", {"how": "hang"})])[0], what="the setting")
     hang = ("example_fault", {"how": "hang"})
     told = run(site, model, [("count_words", {"text": "a"}), hang, hang, ("count_words", {"text": "a"}), hang, hang, hang, ("count_words", {"text": "a"})])
+    end = time.time()
     assert marked(told[0]) == "1" and marked(told[3]) == "1", told
-    assert "is left alone until" in told[7] and "did not answer three calls" in told[7], told
-    assert plugin_state(site, plugins)["example"]["faults"] == 1
+    state = plugin_state(site, plugins)["example"]
+    assert state["faults"] == 1 and "did not answer three calls" in state["reason"], (state, told)
+    if end < datetime.datetime.fromisoformat(state["until"]).timestamp():  # a machine that stood still meanwhile may have let it pass
+        assert "is left alone until" in told[7] and "did not answer three calls" in told[7], told
 
 
 def test_a_new_build_is_not_in_quarantine(tmp_path, model):
