@@ -17,13 +17,15 @@
 enum {
     BATCH = 500, TRIES = 5, LESS_BITS = 2 /* each try takes a quarter of the one before */, PLACE_MAX = 4096,
     BATCH_LEAST = 16, BATCH_MS = LT_SOLE_MS / 4, /* which a unit may take to be read, that the lease is not over before it is written */
+    /* In SQLite's file a unit holds up who waits for the same writer: small ones first, and twice as large behind each so many of a round. */
+    BATCH_FILE = 32, BATCHES_FILE = 32,
 };
 
 struct lt_register_sealer {
     struct lt_store *store;
     struct lt_sole *lease;         /* NULL: whoever seals beside us shows only in the heads */
     char *path;
-    size_t batch;                   /* so many entries make a unit: as many as are read in BATCH_MS */
+    size_t batch;                   /* so many entries make a unit; of PostgreSQL: as many as are read in BATCH_MS */
     bool started;
     bool doubtful;                  /* the file that was there at the start cannot be trusted */
     struct lt_register_head *known; /* heads as the file has them, by site */
@@ -288,7 +290,15 @@ static void fit_batch(struct lt_register_sealer *s, uint64_t took_ms)
         s->batch = s->batch * 2 < BATCH ? s->batch * 2 : BATCH;
 }
 
-/* *ret_items: that were pending, 0 when all is done. */
+/* Of a round's unit in SQLite's file. */
+static size_t file_batch(size_t units)
+{
+    size_t n = BATCH_FILE;
+    for (; units >= BATCHES_FILE && n < BATCH; units -= BATCHES_FILE)
+        n *= 2;
+    return n < BATCH ? n : BATCH;
+}
+
 /* Of the try: less and less, at least one. */
 static int64_t batch_at(const struct lt_register_sealer *s, int tries)
 {
@@ -296,6 +306,7 @@ static int64_t batch_at(const struct lt_register_sealer *s, int tries)
     return n > 0 ? n : 1;
 }
 
+/* *ret_items: that were pending, 0 when all is done. */
 static enum lt_code seal_batch(struct lt_register_sealer *s, int64_t max, size_t *ret_items, size_t *ret_added, struct lt_error *err)
 {
     s->arena = lt_arena_new();
@@ -426,8 +437,11 @@ static enum lt_code start(struct lt_register_sealer *s, struct lt_error *err)
 
 static enum lt_code seal_all(struct lt_register_sealer *s, uint64_t deadline_ms, size_t *ret_n, struct lt_error *err)
 {
+    size_t units = 0;
     for (int tries = 0; lt_mono_ms() < deadline_ms;) {
         size_t items = 0, added = 0;
+        if (!lt_store_is_postgres(s->store))
+            s->batch = file_batch(units++);
         enum lt_code rc = seal_batch(s, batch_at(s, tries), &items, &added, err);
         if (rc == LT_ECONFLICT && ++tries < TRIES)
             continue; /* somebody else has moved a chain, or erased something: look again, at less */

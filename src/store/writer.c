@@ -30,7 +30,7 @@ enum {
     PROBE_MS = 1000,            /* while nothing can be written */
     GATHERED = 128,             /* so many units need no more company */
     LOOPS = 64,                 /* loops told of one batch at once; more are told again */
-    CHECKPOINT_PAGES = 1000,    /* so many pages in the WAL, and the next pause is used to move them */
+    CHECKPOINT_PAGES = 4000,    /* so many pages in the WAL, and the next pause is used to move them */
     WAL_PAGES_MAX = 8192,       /* 64 MiB of 8 KiB pages: from here on commits wait for the checkpoint */
     FORCE_WAIT_MS = 1500,       /* for readers, each of which may take 1 s */
     FORCE_AGAIN_MS = 10000,     /* after a forced checkpoint that failed */
