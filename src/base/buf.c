@@ -61,11 +61,6 @@ bool lt_buf_put_str(struct lt_buf *b, struct lt_str s)
     return lt_buf_put(b, s.p, s.n);
 }
 
-bool lt_buf_putc(struct lt_buf *b, char c)
-{
-    return lt_buf_put(b, &c, 1);
-}
-
 bool lt_buf_printf(struct lt_buf *b, const char *format, ...)
 {
     va_list args, again;
@@ -84,16 +79,8 @@ bool lt_buf_printf(struct lt_buf *b, const char *format, ...)
 
 bool lt_buf_put_int(struct lt_buf *b, int64_t v)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    do {
-        digits[--at] = (char)('0' + u % 10);
-        u /= 10;
-    } while (u > 0);
-    if (v < 0 && !lt_buf_putc(b, '-'))
-        return false;
-    return lt_buf_put(b, digits + at, sizeof(digits) - at);
+    char text[LT_DECIMAL_SIZE];
+    return lt_buf_put_str(b, lt_decimal(v, text));
 }
 
 void lt_buf_consume(struct lt_buf *b, size_t n)

@@ -23,7 +23,13 @@ void lt_buf_reset(struct lt_buf *b);
 bool lt_buf_reserve(struct lt_buf *b, size_t n);
 bool lt_buf_put(struct lt_buf *b, const void *p, size_t n);
 bool lt_buf_put_str(struct lt_buf *b, struct lt_str s);
-bool lt_buf_putc(struct lt_buf *b, char c);
+static inline bool lt_buf_putc(struct lt_buf *b, char c)
+{
+    if (b->n == b->cap || b->failed)
+        return lt_buf_put(b, &c, 1);
+    b->p[b->n++] = c;
+    return true;
+}
 bool lt_buf_printf(struct lt_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Decimal form without printf's cost. */
 bool lt_buf_put_int(struct lt_buf *b, int64_t v);

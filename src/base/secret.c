@@ -43,47 +43,64 @@ void lt_sha1(const void *p, size_t n, uint8_t out[20])
     SHA1_Final(out, &c);
 }
 
-/* H(key ^ pad, then p) */
-static void padded_sha256(const uint8_t key[64], uint8_t pad, const void *p, size_t n, uint8_t out[32])
+/* RFC 2104: a key as long as a block. */
+static void whole_key(const void *key, size_t n, uint8_t out[64])
+{
+    if (n > 64)
+        lt_sha256(key, n, out);
+    else if (n > 0)
+        memcpy(out, key, n);
+}
+
+/* A hash that has begun, and stands behind its first block. */
+static void begin_padded(SHA256_CTX *c, const uint8_t key[64], uint8_t pad)
 {
     uint8_t block[64];
     for (int i = 0; i < 64; i++)
         block[i] = key[i] ^ pad;
-    SHA256_CTX c;
-    SHA256_Init(&c);
-    SHA256_Update(&c, block, sizeof(block));
+    SHA256_Init(c);
+    SHA256_Update(c, block, sizeof(block));
+    lt_wipe(block, sizeof(block));
+}
+
+static void end_padded(const SHA256_CTX *begun, const void *p, size_t n, uint8_t out[32])
+{
+    SHA256_CTX c = *begun;
     SHA256_Update(&c, p, n);
     SHA256_Final(out, &c);
-    lt_wipe(block, sizeof(block));
     lt_wipe(&c, sizeof(c));
 }
 
-/* RFC 2104 */
-void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32])
-{
-    uint8_t whole[64] = {0}, inner[32];
-    if (key_n > sizeof(whole))
-        lt_sha256(key, key_n, whole);
-    else if (key_n > 0)
-        memcpy(whole, key, key_n);
-    padded_sha256(whole, 0x36, p, n, inner);
-    padded_sha256(whole, 0x5C, inner, sizeof(inner), out);
-    lt_wipe(whole, sizeof(whole));
-}
+struct hmac_state {
+    SHA256_CTX inner, outer;
+};
 
-_Static_assert(sizeof(struct lt_hmac_key) >= sizeof(crypto_auth_hmacsha256_state), "libsodium's state fits");
+_Static_assert(sizeof(struct lt_hmac_key) >= sizeof(struct hmac_state), "the state fits");
 
 void lt_hmac_key_init(struct lt_hmac_key *key, const void *p, size_t n)
 {
-    crypto_auth_hmacsha256_init((crypto_auth_hmacsha256_state *)(void *)key->state, p, n);
+    struct hmac_state *state = (struct hmac_state *)(void *)key->state;
+    uint8_t whole[64] = {0};
+    whole_key(p, n, whole);
+    begin_padded(&state->inner, whole, 0x36);
+    begin_padded(&state->outer, whole, 0x5C);
+    lt_wipe(whole, sizeof(whole));
 }
 
 void lt_hmac_key_sign(const struct lt_hmac_key *key, const void *p, size_t n, uint8_t out[32])
 {
-    struct lt_hmac_key copy = *key;
-    crypto_auth_hmacsha256_state *state = (crypto_auth_hmacsha256_state *)(void *)copy.state;
-    crypto_auth_hmacsha256_update(state, p, n);
-    crypto_auth_hmacsha256_final(state, out);
+    const struct hmac_state *state = (const struct hmac_state *)(const void *)key->state;
+    uint8_t inner[32];
+    end_padded(&state->inner, p, n, inner);
+    end_padded(&state->outer, inner, sizeof(inner), out);
+}
+
+void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32])
+{
+    struct lt_hmac_key once;
+    lt_hmac_key_init(&once, key, key_n);
+    lt_hmac_key_sign(&once, p, n, out);
+    lt_wipe(&once, sizeof(once));
 }
 
 bool lt_equal_ct(const void *a, const void *b, size_t n)

@@ -12,7 +12,7 @@ void lt_sha1(const void *p, size_t n, uint8_t out[20]);
 void lt_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32]);
 /* A key that is used often: what RFC 2104 makes of it before the text comes. */
 struct lt_hmac_key {
-    _Alignas(16) uint8_t state[208]; /* libsodium's */
+    _Alignas(16) uint8_t state[224]; /* two hashes that have begun */
 };
 void lt_hmac_key_init(struct lt_hmac_key *key, const void *p, size_t n);
 void lt_hmac_key_sign(const struct lt_hmac_key *key, const void *p, size_t n, uint8_t out[32]);

@@ -23,6 +23,20 @@ static inline struct lt_str lt_str(const char *z)
     return (struct lt_str){z, z ? strlen(z) : 0};
 }
 
+enum { LT_DECIMAL_SIZE = 20 };
+/* Decimal form, written at the end of `text`, without printf's cost. */
+static inline struct lt_str lt_decimal(int64_t v, char text[LT_DECIMAL_SIZE])
+{
+    char *p = text + LT_DECIMAL_SIZE;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        *--p = (char)('0' + u % 10);
+    while ((u /= 10) > 0);
+    if (v < 0)
+        *--p = '-';
+    return (struct lt_str){p, (size_t)(text + LT_DECIMAL_SIZE - p)};
+}
+
 static inline bool lt_str_eq(struct lt_str a, struct lt_str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

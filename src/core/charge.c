@@ -124,7 +124,8 @@ static enum lt_code unpriced(struct lt_charge *c, const struct lt_limit *limit, 
 {
     c->refused_by = limit;
     c->final = false;
-    lt_fail(err, LT_EBUDGET, "%.*s has no price, and there is a budget: %.*s", LT_FMT(most->what), LT_FMT(lt_limit_text(c->arena, limit)));
+    lt_fail(err, LT_EBUDGET, "%s'%.*s' at %.*s has no price, and there is a budget: %.*s", most->model.n ? "model " : "", LT_FMT(most->model),
+            LT_FMT(most->instance), LT_FMT(lt_limit_text(c->arena, limit)));
     err->limit_id = limit->id;
     return err->code;
 }

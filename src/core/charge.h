@@ -36,7 +36,7 @@ bool lt_charge_counts(const struct lt_charge *charge, int64_t instance);
 struct lt_estimate {
     int64_t tokens;
     int64_t cost;            /* -1: there is no price */
-    struct lt_str what;      /* model and instance, for an error */
+    struct lt_str model, instance; /* for an error */
 };
 /* Before a try: the errors of lt_charge_open(). charge->final says whether other instances need not be asked. */
 enum lt_code lt_charge_try(struct lt_charge *charge, int64_t instance, const struct lt_estimate *most, struct lt_error *err);

@@ -103,7 +103,8 @@ enum lt_code lt_process_afford(struct lt_process *c, const struct lt_provider_ru
     }
     most.tokens = usage.prompt_tokens + usage.completion_tokens;
     most.cost = e->price ? lt_price_cost(e->price, &usage, images_wanted(c)) : run->call ? -1 : 0;
-    most.what = lt_printf(c->request->arena, "%s'%.*s' at %.*s", model.n ? "model " : "", LT_FMT(model), LT_FMT(run->instance->name));
+    most.model = model;
+    most.instance = run->instance->name;
     return lt_charge_try(&c->charge, run->instance->id, &most, err) ? err->code : write_down(c);
 }
 

@@ -193,20 +193,15 @@ static void users_first(const struct lt_limit **list, size_t n)
     memcpy(list + k, others, rest * sizeof(*others));
 }
 
-static struct lt_str number(int64_t v, char out[24])
-{
-    return (struct lt_str){out, (size_t)snprintf(out, 24, "%lld", (long long)v)};
-}
-
 size_t lt_limit_match(const struct lt_limit_index *index, const struct lt_limit_call *call, int64_t instance,
                       const struct lt_limit *ret[LT_LIMITS_OF_CALL_MAX])
 {
-    char text[24];
+    char text[LT_DECIMAL_SIZE];
     struct matches m = {index, call, ret, 0};
     if (!index)
         return 0;
     if (instance != 0) {
-        take_all(&m, LT_LIMIT_PROVIDER, number(instance, text), true);
+        take_all(&m, LT_LIMIT_PROVIDER, lt_decimal(instance, text), true);
         users_first(ret, m.n);
         return m.n;
     }
@@ -223,12 +218,12 @@ size_t lt_limit_match(const struct lt_limit_index *index, const struct lt_limit_
 
 struct lt_str lt_limit_key(const struct lt_limit *l, const struct lt_limit_call *call, int64_t instance, char *out, size_t cap)
 {
-    char text[24];
+    char text[LT_DECIMAL_SIZE];
     struct lt_str of = LT_STR(""), user = !l->per_user ? LT_STR("") : call->user_key.p ? call->user_key : call->user_id;
     if (l->subject_id.n == 0 && l->subject == LT_LIMIT_COURSE)
         of = call->course_id;
     if (l->subject_id.n == 0 && l->subject == LT_LIMIT_PROVIDER)
-        of = number(instance, text);
+        of = lt_decimal(instance, text);
     if (of.n + 1 + user.n <= cap) {
         memcpy(out, of.p, of.n);
         out[of.n] = '\n'; /* in no id of a course */

@@ -122,14 +122,18 @@ static bool any_role(const struct lt_caller *caller, struct lt_str permission)
 
 bool lt_permitted(const struct lt_caller *caller, const char *permission, struct lt_str placement)
 {
-    char at_placement[LT_PERMISSION_MAX + 1];
+    char at_placement[LT_PERMISSION_MAX];
     if (caller->key && caller->key->choose_provider && strcmp(permission, "choose_provider") == 0)
         return true;
     if (placement.n == 0 || !lt_str_starts(lt_str(permission), action_prefix))
         return any_role(caller, lt_str(permission));
-    int n = snprintf(at_placement, sizeof(at_placement), "%s@%.*s", permission, LT_FMT(placement));
-    bool fits = n > 0 && (size_t)n < sizeof(at_placement);
-    return any_role(caller, fits ? (struct lt_str){at_placement, (size_t)n} : lt_str(permission));
+    struct lt_str all = lt_str(permission);
+    if (all.n + 1 + placement.n > LT_PERMISSION_MAX)
+        return any_role(caller, all);
+    char *p = mempcpy(at_placement, all.p, all.n);
+    *p++ = '@';
+    p = mempcpy(p, placement.p, placement.n);
+    return any_role(caller, (struct lt_str){at_placement, (size_t)(p - at_placement)});
 }
 
 /* ---- all of them ---- */

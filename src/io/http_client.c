@@ -283,14 +283,26 @@ void lt_http_client_counts(struct lt_loop *loop, int *ret_idle, int *ret_busy)
 
 /* ---- the URL ---- */
 
+static char *put(char *p, struct lt_str s)
+{
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    return p + s.n;
+}
+
 static enum lt_code parse_target(struct lt_str url, struct target *t, struct lt_error *err)
 {
     enum lt_code rc = lt_url_parse(url, &t->url, err);
     if (rc != LT_OK)
         return rc;
-    snprintf(t->key, sizeof(t->key), "%s://%s:%d%s", t->url.https ? "https" : "http", t->url.host, t->url.port,
-             lt_outbound_by_proxy(&t->url) ? " by proxy" : "");
-    t->hash = lt_hash64(LT_HASH64_START, t->key, strlen(t->key));
+    char digits[LT_DECIMAL_SIZE], *p = t->key;
+    p = put(p, t->url.https ? LT_STR("https://") : LT_STR("http://"));
+    p = put(p, lt_str(t->url.host));
+    p = put(p, LT_STR(":"));
+    p = put(p, lt_decimal(t->url.port, digits));
+    p = put(p, lt_outbound_by_proxy(&t->url) ? LT_STR(" by proxy") : LT_STR(""));
+    *p = '\0';
+    t->hash = lt_hash64(LT_HASH64_START, t->key, (size_t)(p - t->key));
     return LT_OK;
 }
 
@@ -347,13 +359,6 @@ static size_t head_size(const struct lt_http_call *call, const struct target *t)
     return n;
 }
 
-static char *put(char *p, struct lt_str s)
-{
-    if (s.n > 0)
-        memcpy(p, s.p, s.n);
-    return p + s.n;
-}
-
 static size_t write_head(char *out, const struct lt_http_call *call, const struct target *t)
 {
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
@@ -370,10 +375,9 @@ static size_t write_head(char *out, const struct lt_http_call *call, const struc
     for (size_t i = 0; i < LT_COUNT(with_body); i++)
         length |= strcmp(call->method, with_body[i]) == 0;
     if (length) {
-        char digits[24];
-        int n = snprintf(digits, sizeof(digits), "%zu", call->body.n);
+        char digits[LT_DECIMAL_SIZE];
         p = put(p, LT_STR("\r\nContent-Length: "));
-        p = put(p, (struct lt_str){digits, (size_t)n});
+        p = put(p, lt_decimal((int64_t)call->body.n, digits));
     }
     for (size_t i = 0; i < call->fields_n; i++) {
         p = put(p, LT_STR("\r\n"));

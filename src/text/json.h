@@ -39,8 +39,11 @@ static inline bool lt_json_is(const struct lt_json *v, enum lt_json_type t)
     return v && lt_json_type(v) == t;
 }
 /* Member by key; NULL when absent or when v is not an object. Hashed: O(1). */
-const struct lt_json *lt_json_get(const struct lt_json *v, const char *key);
 const struct lt_json *lt_json_get_str(const struct lt_json *v, struct lt_str key);
+static inline const struct lt_json *lt_json_get(const struct lt_json *v, const char *key) /* inline: the length of a literal is known */
+{
+    return lt_json_get_str(v, lt_str(key));
+}
 /* RFC 6901 pointer ("/a/0/b"); NULL when there is nothing there. */
 const struct lt_json *lt_json_at_pointer(const struct lt_json *v, const char *pointer);
 /* Elements of an array or members of an object. */

@@ -110,11 +110,6 @@ uint32_t lt_json_index(struct lt_arena *arena, struct lt_json *v)
     return v->n;
 }
 
-const struct lt_json *lt_json_get(const struct lt_json *v, const char *key)
-{
-    return lt_json_get_str(v, lt_str(key));
-}
-
 /* A reference token of RFC 6901 against a key: ~1 stands for /, ~0 for ~. */
 static bool token_is(struct lt_str token, struct lt_str key)
 {
