@@ -97,7 +97,7 @@ static int print_verdict(struct lt_cli *cli, const struct told *told, const stru
         printf("%lld entries of %lld calls in %lld sites were checked: %lld records without content (%lld erased, %lld by age), %lld entries of"
                " %lld calls "
                "removed by age, %lld records not chained yet.\n",
-               (long long)v->entries, (long long)v->calls, (long long)v->sites, (long long)(v->erased + v->aged), (long long)v->erased,
+               (long long)v->entries, (long long)v->calls, (long long)v->sites, (long long)v->erased + (long long)v->aged, (long long)v->erased,
                (long long)v->aged, (long long)v->removed, (long long)v->removed_calls, (long long)v->unsealed);
         printf(v->findings ? "%lld findings.\n" : "The register is whole.\n", (long long)v->findings);
     }

@@ -147,7 +147,7 @@ enum lt_code lt_avro_read_request(struct lt_arena *arena, struct lt_str message,
 
 static void put_long(struct lt_buf *out, int64_t v)
 {
-    uint64_t n = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+    uint64_t n = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
     for (; n > 0x7F; n >>= 7)
         lt_buf_putc(out, (char)(n | 0x80));
     lt_buf_putc(out, (char)n);

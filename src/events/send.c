@@ -85,7 +85,7 @@ enum lt_event_fate lt_events_judge(int status, struct lt_event_sent *sent)
 enum lt_code lt_events_test(const struct lt_event_sender *s, struct lt_error *err)
 {
     char id[37];
-    enum lt_event_fate fate;
+    enum lt_event_fate fate = LT_EVENT_AGAIN;
     struct lt_str reason;
     struct lt_event_sent sent = {.fates = &fate, .reasons = &reason};
     lt_uuid_format(lt_uuid_new(), id);

@@ -54,7 +54,7 @@ static bool day_month(const char *s) /* DDMM */
 static bool us_ssn(const char *s, size_t n)
 {
     (void)n;
-    return memcmp(s, "000", 3) && memcmp(s, "666", 3) && s[0] != '9' && memcmp(s + 3, "00", 2) && memcmp(s + 5, "0000", 4);
+    return memcmp(s, "000", 3) != 0 && memcmp(s, "666", 3) != 0 && s[0] != '9' && memcmp(s + 3, "00", 2) != 0 && memcmp(s + 5, "0000", 4) != 0;
 }
 
 /* IRS: 9xx and a group of 50 to 65, 70 to 88, 90 to 92, 94 to 99. */

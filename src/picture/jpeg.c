@@ -139,7 +139,7 @@ enum lt_code lt_picture_take_jpeg(struct lt_str bytes, struct lt_buf *out, struc
     struct reader r = {.rest = {bytes.p + 2, bytes.n - 2}, .out = out, .head = ret};
     put_marker(out, SOI);
     for (;;) {
-        unsigned marker;
+        unsigned marker = 0;
         if (next_marker(&r, &marker, err))
             return err->code;
         if (marker == EOI && r.scans == 0)

@@ -139,7 +139,7 @@ static struct lt_build *build_new(struct lt_services *s, const struct lt_service
 static struct lt_build *live_build(struct lt_services *s, const struct lt_entry *e)
 {
     struct lt_build *b = s->builds;
-    while (b && (atomic_load(&b->replaced) || b->entry.major != e->major || strcmp(b->entry.name, e->name) || strcmp(b->entry.plugin, e->plugin)))
+    while (b && (atomic_load(&b->replaced) || b->entry.major != e->major || strcmp(b->entry.name, e->name) != 0 || strcmp(b->entry.plugin, e->plugin) != 0))
         b = b->next;
     return b;
 }
