@@ -1,8 +1,6 @@
 /* libarchive, told to know two formats, and watched. Fuzzed by tests/fuzz/fuzz_archive.c. */
 #include "content/archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "text/archive_library.h"
 
 enum { BLOCK = 64 * 1024 };
 
@@ -96,7 +95,7 @@ static enum lt_code count(struct reading *r, int64_t n)
 /* What libarchive says; it speaks of damage in its own words. */
 static enum lt_code broken(struct reading *r, struct lt_str name)
 {
-    const char *why = archive_error_string(r->a);
+    const char *why = lt_la.archive_error_string(r->a);
     struct lt_str at = shown(r->out->arena, name), what = shown(r->out->arena, lt_str(why ? why : "damaged"));
     if (name.n > 0)
         return lt_fail(r->err, LT_EINVALID_INPUT, "the archive is damaged at '%.*s': %.*s", LT_FMT(at), LT_FMT(what));
@@ -111,7 +110,7 @@ static enum lt_code next_piece(struct reading *r, struct lt_str name, struct lt_
     const void *p;
     size_t n;
     la_int64_t at;
-    int status = archive_read_data_block(r->a, &p, &n, &at);
+    int status = lt_la.archive_read_data_block(r->a, &p, &n, &at);
     *ret = (struct lt_str){p, n};
     if (status == ARCHIVE_EOF)
         return LT_EAGAIN;
@@ -122,9 +121,9 @@ static enum lt_code next_piece(struct reading *r, struct lt_str name, struct lt_
 
 static enum lt_code skip(struct reading *r, struct archive_entry *entry, struct lt_str name)
 {
-    if (archive_format(r->a) == ARCHIVE_FORMAT_ZIP) { /* is not unpacked for that */
-        enum lt_code rc = count(r, archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0);
-        if (rc == LT_OK && archive_read_data_skip(r->a) < ARCHIVE_WARN)
+    if (lt_la.archive_format(r->a) == ARCHIVE_FORMAT_ZIP) { /* is not unpacked for that */
+        enum lt_code rc = count(r, lt_la.archive_entry_size_is_set(entry) ? lt_la.archive_entry_size(entry) : 0);
+        if (rc == LT_OK && lt_la.archive_read_data_skip(r->a) < ARCHIVE_WARN)
             return broken(r, name);
         return rc;
     }
@@ -180,9 +179,9 @@ static struct lt_archive_file *add(struct lt_archive *out, struct lt_str name)
 static enum lt_code take(struct reading *r, struct archive_entry *entry, bool (*want)(void *arg, struct lt_str name), void *arg)
 {
     struct lt_archive *out = r->out;
-    struct lt_str raw = lt_str(archive_entry_pathname(entry)), name;
-    bool link = archive_entry_symlink(entry) || archive_entry_hardlink(entry);
-    unsigned type = archive_entry_filetype(entry);
+    struct lt_str raw = lt_str(lt_la.archive_entry_pathname(entry)), name;
+    bool link = lt_la.archive_entry_symlink(entry) || lt_la.archive_entry_hardlink(entry);
+    unsigned type = lt_la.archive_entry_filetype(entry);
     if (!raw.p || !lt_utf8_valid(raw.p, raw.n)) {
         out->unnamed++;
         return skip(r, entry, LT_STR("?"));
@@ -191,7 +190,7 @@ static enum lt_code take(struct reading *r, struct archive_entry *entry, bool (*
         return lt_fail(r->err, LT_EINVALID_INPUT, "the archive holds a name of more than %d bytes", LT_ARCHIVE_NAME_MAX);
     if (!lt_archive_name(out->arena, raw, &name))
         return lt_fail(r->err, LT_EINVALID_INPUT, "the archive holds a name that leads out of it: '%.*s'", LT_FMT(shown(out->arena, raw)));
-    if (archive_entry_is_encrypted(entry))
+    if (lt_la.archive_entry_is_encrypted(entry))
         return lt_fail(r->err, LT_EINVALID_INPUT, "%.*s: is encrypted", LT_FMT(shown(out->arena, name)));
     if (link || (type != AE_IFREG && type != AE_IFDIR)) {
         out->links++;
@@ -208,7 +207,7 @@ static enum lt_code walk(struct reading *r, bool (*want)(void *arg, struct lt_st
     struct archive_entry *entry;
     struct lt_str last = LT_STR("");
     for (size_t n = 0;; n++) {
-        int status = archive_read_next_header(r->a, &entry);
+        int status = lt_la.archive_read_next_header(r->a, &entry);
         if (status == ARCHIVE_EOF)
             return check_twice(r);
         if (status < ARCHIVE_WARN)
@@ -231,18 +230,18 @@ static int open_source(struct reading *r, const struct lt_archive_source *source
     struct stat st;
     r->size = (int64_t)source->bytes.n;
     if (source->bytes.p)
-        return archive_read_open_memory(r->a, source->bytes.p, source->bytes.n);
+        return lt_la.archive_read_open_memory(r->a, source->bytes.p, source->bytes.n);
     if (fstat(source->fd, &st) != 0 || lseek(source->fd, 0, SEEK_SET) != 0)
         return ARCHIVE_FATAL;
     r->size = st.st_size;
-    return archive_read_open_fd(r->a, source->fd, BLOCK);
+    return lt_la.archive_read_open_fd(r->a, source->fd, BLOCK);
 }
 
 static enum lt_code read_all(struct reading *r, const struct lt_archive_source *source, bool (*want)(void *arg, struct lt_str name), void *arg)
 {
-    archive_read_support_filter_gzip(r->a);
-    archive_read_support_format_tar(r->a);
-    archive_read_support_format_zip_seekable(r->a);
+    lt_la.archive_read_support_filter_gzip(r->a);
+    lt_la.archive_read_support_format_tar(r->a);
+    lt_la.archive_read_support_format_zip_seekable(r->a);
     if (open_source(r, source) != ARCHIVE_OK)
         return broken(r, LT_STR(""));
     enum lt_code rc = walk(r, want, arg);
@@ -254,14 +253,16 @@ static enum lt_code read_all(struct reading *r, const struct lt_archive_source *
 enum lt_code lt_archive_read(struct lt_arena *arena, const struct lt_archive_source *source, bool (*want)(void *arg, struct lt_str name), void *arg,
                              uint64_t deadline_ms, struct lt_archive *ret, struct lt_error *err)
 {
+    *ret = (struct lt_archive){.arena = arena};
+    if (lt_la_load(err))
+        return err->code;
     /* libarchive turns names into the thread's encoding, which must be one that holds them all */
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = (locale_t)0;
-    struct reading r = {.a = archive_read_new(), .out = ret, .deadline_ms = deadline_ms, .err = err};
-    *ret = (struct lt_archive){.arena = arena};
+    struct reading r = {.a = lt_la.archive_read_new(), .out = ret, .deadline_ms = deadline_ms, .err = err};
     if (utf8)
         before = uselocale(utf8);
     enum lt_code rc = r.a ? read_all(&r, source, want, arg) : lt_fail(err, LT_EINTERNAL, "libarchive cannot begin");
-    archive_read_free(r.a);
+    lt_la.archive_read_free(r.a);
     if (utf8) {
         uselocale(before);
         freelocale(utf8);

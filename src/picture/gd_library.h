@@ -2,7 +2,7 @@
 #pragma once
 #include <gd.h>
 
-#include "base/error.h"
+#include "base/dso.h"
 
 #define LT_GD_FUNCTIONS(X) \
     X(gdFree) X(gdImageAlphaBlending) X(gdImageCopy) X(gdImageCreateFromJpegPtr) \
@@ -11,13 +11,8 @@
     X(gdImageSaveAlpha) X(gdImageStringFT) X(gdImageWebpPtrEx) X(gdSetErrorMethod)
 
 struct lt_gd {
-#define LT_GD_MEMBER(name) __typeof__(name) *name;
-    LT_GD_FUNCTIONS(LT_GD_MEMBER)
-#undef LT_GD_MEMBER
+    LT_DSO_MEMBERS(LT_GD_FUNCTIONS)
 };
 
-/*
- * Loads libgd when it has not been, and sets *ret to its functions, which stay until the process ends. LT_ECONFIG when it is not there. One thread at a
- * time; it reads files, so on a worker.
- */
+/* Its functions, which stay until the process ends. LT_ECONFIG when it is not there. Reads files the first time, so on a worker. */
 enum lt_code lt_gd_load(const struct lt_gd **ret, struct lt_error *err);

@@ -35,7 +35,7 @@ struct lt_pg_listener {
 /* Waits for one of both. 1: the connection has something to say; 0: time is up; -1: the end is wanted. */
 static int wait_for(struct lt_pg_listener *l, uint64_t ms)
 {
-    struct pollfd p[] = {{.fd = l->end, .events = POLLIN}, {.fd = l->conn ? PQsocket(l->conn) : -1, .events = POLLIN}};
+    struct pollfd p[] = {{.fd = l->end, .events = POLLIN}, {.fd = l->conn ? lt_pq.PQsocket(l->conn) : -1, .events = POLLIN}};
     int n = poll(p, 2, (int)ms);
     return p[0].revents ? -1 : n > 0 && p[1].revents ? 1 : 0;
 }
@@ -45,18 +45,18 @@ static bool say(struct lt_pg_listener *l, const char *sql)
 {
     uint64_t until = lt_mono_ms() + ANSWER_MS, now;
     bool well = true;
-    if (!PQsendQuery(l->conn, sql))
+    if (!lt_pq.PQsendQuery(l->conn, sql))
         return false;
     for (;;) {
-        while (!PQisBusy(l->conn)) {
-            PGresult *result = PQgetResult(l->conn);
+        while (!lt_pq.PQisBusy(l->conn)) {
+            PGresult *result = lt_pq.PQgetResult(l->conn);
             if (!result)
                 return well;
-            well &= PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
-            PQclear(result);
+            well &= lt_pq.PQresultStatus(result) == PGRES_COMMAND_OK || lt_pq.PQresultStatus(result) == PGRES_TUPLES_OK;
+            lt_pq.PQclear(result);
         }
         now = lt_mono_ms();
-        if (now >= until || wait_for(l, until - now) < 0 || !PQconsumeInput(l->conn))
+        if (now >= until || wait_for(l, until - now) < 0 || !lt_pq.PQconsumeInput(l->conn))
             return false;
     }
 }
@@ -64,9 +64,9 @@ static bool say(struct lt_pg_listener *l, const char *sql)
 static bool take_notices(struct lt_pg_listener *l)
 {
     bool any = false;
-    for (PGnotify *notice = PQnotifies(l->conn); notice; notice = PQnotifies(l->conn)) {
+    for (PGnotify *notice = lt_pq.PQnotifies(l->conn); notice; notice = lt_pq.PQnotifies(l->conn)) {
         any = true;
-        PQfreemem(notice);
+        lt_pq.PQfreemem(notice);
     }
     return any;
 }
@@ -76,7 +76,7 @@ static void listen_on(struct lt_pg_listener *l)
 {
     for (;;) {
         int what = wait_for(l, QUIET_MS);
-        if (what < 0 || (what > 0 && !PQconsumeInput(l->conn)) || (what == 0 && !say(l, "SELECT 1")))
+        if (what < 0 || (what > 0 && !lt_pq.PQconsumeInput(l->conn)) || (what == 0 && !say(l, "SELECT 1")))
             return;
         if (take_notices(l))
             l->fn(l->ctx);
@@ -126,7 +126,7 @@ static void *run(void *arg)
             told_ill(l, "the server did not take LISTEN");
         }
         l->tries += l->tries == 0;
-        PQfinish(l->conn);
+        lt_pq.PQfinish(l->conn);
         l->conn = NULL;
     }
     return NULL;

@@ -53,8 +53,8 @@ static char *server_text(const char *sql)
  */
 static enum lt_code fail(struct lt_pg *pg, struct lt_error *err, const char *what, const PGresult *result)
 {
-    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *text = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *state = result ? lt_pq.PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *text = result ? lt_pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     enum lt_code code = LT_ESTORE;
     if (!state)
         state = "";
@@ -68,7 +68,7 @@ static enum lt_code fail(struct lt_pg *pg, struct lt_error *err, const char *wha
         code = LT_ECONFLICT;
     else if (!strncmp(state, "54", 2))
         code = LT_ETOO_LARGE;
-    struct lt_str line = lt_pg_line(text ? text : pg->conn ? PQerrorMessage(pg->conn) : "not connected");
+    struct lt_str line = lt_pg_line(text ? text : pg->conn ? lt_pq.PQerrorMessage(pg->conn) : "not connected");
     return lt_fail(err, code, "%s: %.*s (postgresql %s)", what, (int)(line.n < 300 ? line.n : 300), line.p, state);
 }
 
@@ -88,7 +88,7 @@ static void forget_all(struct lt_pg *pg)
 void lt_pg_disconnect(struct lt_pg *pg)
 {
     if (pg->conn)
-        PQfinish(pg->conn);
+        lt_pq.PQfinish(pg->conn);
     pg->conn = NULL;
     pg->pending_n = pg->pending_at = 0;
     pg->open = pg->apart = false;
@@ -135,7 +135,7 @@ static enum lt_code greet(struct lt_pg *pg, struct lt_error *err)
     struct lt_pg_rows *before = pg->rows;
     pg->rows = &(struct lt_pg_rows){.arena = arena, .ret = &rows, .max_rows = 1};
     pg->prepare = false;
-    enum lt_code code = lt_pg_queue_values(pg, LT_PG_ROWS, hello, (const struct lt_value[]){LT_INT(PQbackendPID(pg->conn))}, 1, err);
+    enum lt_code code = lt_pg_queue_values(pg, LT_PG_ROWS, hello, (const struct lt_value[]){LT_INT(lt_pq.PQbackendPID(pg->conn))}, 1, err);
     if (code == LT_OK)
         code = lt_pg_settle(pg, err);
     pg->rows = before;
@@ -151,8 +151,8 @@ static enum lt_code greet(struct lt_pg *pg, struct lt_error *err)
 /* Another one may answer after a failover. */
 static enum lt_code check_server(struct lt_pg *pg, struct lt_error *err)
 {
-    const char *encoding = PQparameterStatus(pg->conn, "server_encoding");
-    int version = PQserverVersion(pg->conn);
+    const char *encoding = lt_pq.PQparameterStatus(pg->conn, "server_encoding");
+    int version = lt_pq.PQserverVersion(pg->conn);
     enum lt_code code = LT_OK;
     if (version < LT_PG_OLDEST)
         code = lt_fail(err, LT_ECONFIG, "PostgreSQL 15 or newer is needed, this is %d", version / 10000);
@@ -169,8 +169,8 @@ static enum lt_code try_to_connect(struct lt_pg *pg, bool opening, struct lt_err
     if (code == LT_OK)
         code = check_server(pg, err);
     if (code == LT_OK) {
-        PQsetNoticeReceiver(pg->conn, no_notice, NULL);
-        if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1)
+        lt_pq.PQsetNoticeReceiver(pg->conn, no_notice, NULL);
+        if (lt_pq.PQsetnonblocking(pg->conn, 1) != 0 || lt_pq.PQenterPipelineMode(pg->conn) != 1)
             code = lose(pg, err, "connect");
     }
     if (code == LT_OK)
@@ -216,7 +216,7 @@ enum lt_code lt_pg_open(struct lt_pg *pg, uint64_t wait_ms, struct lt_error *err
 enum lt_code lt_pg_connected(struct lt_pg *pg, struct lt_error *err)
 {
     struct lt_error why;
-    if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK)
+    if (pg->conn && lt_pq.PQstatus(pg->conn) == CONNECTION_OK)
         return LT_OK;
     lt_pg_disconnect(pg);
     for (;;) {
@@ -276,7 +276,7 @@ static enum lt_code prepare(struct lt_pg *pg, struct lt_pg_slot **slot, const ch
     snprintf(s->name, sizeof(s->name), "lt%llu", (unsigned long long)++pg->number);
     pg->kept++;
     char *text = server_text(sql);
-    int ok = PQsendPrepare(pg->conn, s->name, text, (int)v->n, s->types);
+    int ok = lt_pq.PQsendPrepare(pg->conn, s->name, text, (int)v->n, s->types);
     free(text);
     if (!ok)
         return lose(pg, err, "prepare");
@@ -288,7 +288,7 @@ static enum lt_code prepare(struct lt_pg *pg, struct lt_pg_slot **slot, const ch
 static enum lt_code queue_text(struct lt_pg *pg, enum lt_pg_kind kind, const char *sql, const struct lt_pg_values *v, int64_t expect, struct lt_error *err)
 {
     char *text = server_text(sql);
-    int ok = PQsendQueryParams(pg->conn, text, (int)v->n, v->types, v->texts, v->lengths, v->formats, 0);
+    int ok = lt_pq.PQsendQueryParams(pg->conn, text, (int)v->n, v->types, v->texts, v->lengths, v->formats, 0);
     free(text);
     if (!ok)
         return lose(pg, err, "send");
@@ -310,7 +310,7 @@ enum lt_code lt_pg_queue(struct lt_pg *pg, enum lt_pg_kind kind, const char *sql
         if (prepare(pg, &slot, sql, v, err))
             return err->code;
     }
-    if (!PQsendQueryPrepared(pg->conn, slot->name, (int)v->n, v->texts, v->lengths, v->formats, 0))
+    if (!lt_pq.PQsendQueryPrepared(pg->conn, slot->name, (int)v->n, v->texts, v->lengths, v->formats, 0))
         return lose(pg, err, "send");
     await(pg, kind, sql, expect);
     return LT_OK;
@@ -333,8 +333,8 @@ static enum lt_code take_rows(struct lt_pg *pg, const PGresult *result, struct l
 {
     struct lt_pg_rows *r = pg->rows;
     struct lt_rows *ret = r->ret;
-    size_t max = r->max_rows ? r->max_rows : LT_DB_DEFAULT_ROWS, n = (size_t)PQntuples(result), before = lt_arena_used(r->arena);
-    ret->columns = (size_t)PQnfields(result);
+    size_t max = r->max_rows ? r->max_rows : LT_DB_DEFAULT_ROWS, n = (size_t)lt_pq.PQntuples(result), before = lt_arena_used(r->arena);
+    ret->columns = (size_t)lt_pq.PQnfields(result);
     if (ret->columns == 0)
         return lt_fail(err, LT_EINTERNAL, "not a query");
     if (n > max && !r->max_rows)
@@ -354,7 +354,7 @@ static enum lt_code take_rows(struct lt_pg *pg, const PGresult *result, struct l
 /* One answer. Errors of earlier statements go before: what follows them is only their echo. */
 static enum lt_code take_result(struct lt_pg *pg, const struct lt_pg_pending *p, const PGresult *result, struct lt_error *err)
 {
-    switch (PQresultStatus(result)) {
+    switch (lt_pq.PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK: break;
     case PGRES_PIPELINE_ABORTED: return LT_EINTERNAL;
@@ -362,9 +362,9 @@ static enum lt_code take_result(struct lt_pg *pg, const struct lt_pg_pending *p,
     }
     if (p->kind == LT_PG_ROWS)
         return take_rows(pg, result, err);
-    if (p->kind == LT_PG_COMMITTED && strcmp(PQcmdStatus((PGresult *)result), "COMMIT") != 0)
+    if (p->kind == LT_PG_COMMITTED && strcmp(lt_pq.PQcmdStatus((PGresult *)result), "COMMIT") != 0)
         return lt_fail(err, LT_ESTORE, "the transaction was rolled back");
-    long long changed = strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
+    long long changed = strtoll(lt_pq.PQcmdTuples((PGresult *)result), NULL, 10);
     if (p->expect >= 0 && changed != p->expect)
         return lt_fail(err, LT_ECONFLICT, "%lld rows changed, %lld expected: %.100s", changed, (long long)p->expect, p->sql);
     return LT_OK;
@@ -373,21 +373,21 @@ static enum lt_code take_result(struct lt_pg *pg, const struct lt_pg_pending *p,
 static bool wait_socket(struct lt_pg *pg, bool out, uint64_t until)
 {
     uint64_t now = lt_mono_ms();
-    struct pollfd p = {.fd = PQsocket(pg->conn), .events = (short)(POLLIN | (out ? POLLOUT : 0))};
+    struct pollfd p = {.fd = lt_pq.PQsocket(pg->conn), .events = (short)(POLLIN | (out ? POLLOUT : 0))};
     return now < until && (poll(&p, 1, (int)(until - now)) >= 0 || errno == EINTR);
 }
 
 /* Sends what is queued and waits for more. LT_ESTORE: the connection is gone. */
 static enum lt_code more(struct lt_pg *pg, uint64_t patience_ms, uint64_t until, struct lt_error *err)
 {
-    int unsent = PQflush(pg->conn);
+    int unsent = lt_pq.PQflush(pg->conn);
     if (unsent < 0)
         return lose(pg, err, "send");
-    if (!PQisBusy(pg->conn))
+    if (!lt_pq.PQisBusy(pg->conn))
         return LT_OK;
     if (!wait_socket(pg, unsent > 0, until))
         return give_up(pg, patience_ms, err);
-    return PQconsumeInput(pg->conn) ? LT_OK : lose(pg, err, "read");
+    return lt_pq.PQconsumeInput(pg->conn) ? LT_OK : lose(pg, err, "read");
 }
 
 enum lt_code lt_pg_settle(struct lt_pg *pg, struct lt_error *err)
@@ -397,24 +397,24 @@ enum lt_code lt_pg_settle(struct lt_pg *pg, struct lt_error *err)
     /* the server is to give up first */
     uint64_t patience = (uint64_t)(pg->db.slow ? LT_DB_SLOW_MS : pg->writer ? LT_DB_PATIENCE_MS : lt_db_read_ms(&pg->db)) + 1000;
     uint64_t until = lt_mono_ms() + patience, end = until + SETTLE_MS;
-    if (!PQpipelineSync(pg->conn))
+    if (!lt_pq.PQpipelineSync(pg->conn))
         return lose(pg, err, "send");
     atomic_fetch_add_explicit(&pg->server->round_trips, 1, memory_order_relaxed);
     while (!synced) {
         if (more(pg, patience, until < end ? until : end, err))
             return LT_ESTORE;
-        while (!synced && !PQisBusy(pg->conn)) {
-            PGresult *result = PQgetResult(pg->conn);
-            synced = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        while (!synced && !lt_pq.PQisBusy(pg->conn)) {
+            PGresult *result = lt_pq.PQgetResult(pg->conn);
+            synced = result && lt_pq.PQresultStatus(result) == PGRES_PIPELINE_SYNC;
             if (!result) {
                 pg->pending_at++; /* the end of one statement's answer */
                 until = lt_mono_ms() + patience;
-                if (PQstatus(pg->conn) != CONNECTION_OK)
+                if (lt_pq.PQstatus(pg->conn) != CONNECTION_OK)
                     return lose(pg, err, "read");
             } else if (!synced && code == LT_OK && pg->pending_at < pg->pending_n) {
                 code = take_result(pg, &pg->pending[pg->pending_at], result, err);
             }
-            PQclear(result);
+            lt_pq.PQclear(result);
         }
     }
     pg->pending_n = pg->pending_at = 0;

@@ -73,13 +73,18 @@ enum lt_code lt_pg_server_new(const char *url, struct lt_pg_server **ret, struct
         free(s);
         return lt_fail(err, LT_ESTORE, "out of memory");
     }
+    if (lt_pq_load(err)) {
+        free(s->url);
+        free(s);
+        return err->code;
+    }
     pthread_mutex_init(&s->mutex, NULL);
     s->keep = take_option(s->url, "prepare=yes") ? LT_PG_KEEP_YES : take_option(s->url, "prepare=no") ? LT_PG_KEEP_NO : LT_PG_KEEP_AUTO;
-    PQconninfoOption *parsed = PQconninfoParse(s->url, &why);
+    PQconninfoOption *parsed = lt_pq.PQconninfoParse(s->url, &why);
     enum lt_code code = parsed ? check_parts(parsed, err)
                                : lt_fail(err, LT_ECONFIG, "the database URL: %.*s", LT_FMT(unquoted(s->url, why ? why : "out of memory")));
-    PQconninfoFree(parsed);
-    PQfreemem(why);
+    lt_pq.PQconninfoFree(parsed);
+    lt_pq.PQfreemem(why);
     if (code != LT_OK) {
         lt_pg_server_free(s);
         return code;
@@ -134,18 +139,18 @@ static bool is_refused(const struct lt_pg_server *s)
     const char *values[LT_COUNT(names)];
     values_for(s, values);
     uint64_t until = lt_mono_ms() + REASON_MS, now;
-    PGconn *conn = PQconnectStartParams(names, values, 1);
+    PGconn *conn = lt_pq.PQconnectStartParams(names, values, 1);
     if (!conn)
         return false;
-    PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+    lt_pq.PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
-    while ((step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) && PQsocket(conn) >= 0 && (now = lt_mono_ms()) < until) {
-        poll(&(struct pollfd){.fd = PQsocket(conn), .events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT}, 1, (int)(until - now));
-        step = PQconnectPoll(conn);
+    while ((step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING) && lt_pq.PQsocket(conn) >= 0 && (now = lt_mono_ms()) < until) {
+        poll(&(struct pollfd){.fd = lt_pq.PQsocket(conn), .events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT}, 1, (int)(until - now));
+        step = lt_pq.PQconnectPoll(conn);
     }
-    const char *state = state_in(first_line(PQerrorMessage(conn)));
+    const char *state = state_in(first_line(lt_pq.PQerrorMessage(conn)));
     bool refused = state && (strncmp(state, "28", 2) == 0 || strncmp(state, "3D000", 5) == 0 || strncmp(state, "42501", 5) == 0);
-    PQfinish(conn);
+    lt_pq.PQfinish(conn);
     return refused;
 }
 
@@ -154,15 +159,15 @@ enum lt_code lt_pg_server_connect(struct lt_pg_server *s, bool why, PGconn **ret
     const char *values[LT_COUNT(names)];
     values_for(s, values);
     atomic_fetch_add_explicit(&s->connects, 1, memory_order_relaxed);
-    PGconn *conn = PQconnectdbParams(names, values, 1);
-    if (conn && PQstatus(conn) == CONNECTION_OK) {
+    PGconn *conn = lt_pq.PQconnectdbParams(names, values, 1);
+    if (conn && lt_pq.PQstatus(conn) == CONNECTION_OK) {
         *ret = conn;
         return LT_OK;
     }
-    enum lt_code code = why && conn && (PQconnectionNeedsPassword(conn) || is_refused(s)) ? LT_ECONFIG : LT_ESTORE;
-    struct lt_str line = conn ? first_line(PQerrorMessage(conn)) : LT_STR("out of memory");
+    enum lt_code code = why && conn && (lt_pq.PQconnectionNeedsPassword(conn) || is_refused(s)) ? LT_ECONFIG : LT_ESTORE;
+    struct lt_str line = conn ? first_line(lt_pq.PQerrorMessage(conn)) : LT_STR("out of memory");
     lt_fail(err, code, "connect: %.*s", (int)(line.n < 300 ? line.n : 300), line.p);
-    PQfinish(conn);
+    lt_pq.PQfinish(conn);
     return code;
 }
 

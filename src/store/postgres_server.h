@@ -6,10 +6,10 @@
  * they are, unless a pooler stands between.
  */
 #pragma once
-#include <libpq-fe.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/pq_library.h"
 #include "store/store.h"
 
 enum lt_pg_keep { LT_PG_KEEP_AUTO, LT_PG_KEEP_YES, LT_PG_KEEP_NO };

@@ -112,11 +112,11 @@ void lt_pg_value_add(struct lt_pg_values *values, const struct lt_value *v)
 static struct lt_value blob_in(struct lt_arena *arena, const char *p)
 {
     size_t n = 0;
-    unsigned char *bytes = PQunescapeBytea((const unsigned char *)p, &n);
+    unsigned char *bytes = lt_pq.PQunescapeBytea((const unsigned char *)p, &n);
     char *out = lt_alloc(arena, n + 1);
     if (bytes)
         memcpy(out, bytes, n);
-    PQfreemem(bytes);
+    lt_pq.PQfreemem(bytes);
     return LT_BLOB(out, n);
 }
 
@@ -130,11 +130,11 @@ static struct lt_value number_in(const char *p)
 
 struct lt_value lt_pg_value(struct lt_arena *arena, const PGresult *result, int row, int column)
 {
-    if (PQgetisnull(result, row, column))
+    if (lt_pq.PQgetisnull(result, row, column))
         return LT_NULL;
-    const char *p = PQgetvalue(result, row, column);
-    size_t n = (size_t)PQgetlength(result, row, column);
-    switch (PQftype(result, column)) {
+    const char *p = lt_pq.PQgetvalue(result, row, column);
+    size_t n = (size_t)lt_pq.PQgetlength(result, row, column);
+    switch (lt_pq.PQftype(result, column)) {
     case BOOL: return LT_INT(*p == 't');
     case INT2:
     case INT4:

@@ -1,7 +1,7 @@
 /* Values on their way to PostgreSQL and back: text, but for blobs. Private to store/. */
 #pragma once
-#include <libpq-fe.h>
 
+#include "store/pq_library.h"
 #include "store/store.h"
 
 /* What libpq takes of one statement. Grows; the texts that had to be made lie in `arena`. */

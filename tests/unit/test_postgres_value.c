@@ -209,6 +209,12 @@ static void an_address_is_taken_apart_or_refused_without_a_word_of_its_password(
     }
 }
 
+static int load_libpq(void **state)
+{
+    (void)state;
+    return lt_pq_load(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,5 +226,5 @@ int main(void)
         cmocka_unit_test(values_of_a_statement_keep_their_places),
         cmocka_unit_test(an_address_is_taken_apart_or_refused_without_a_word_of_its_password),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, load_libpq, NULL);
 }
