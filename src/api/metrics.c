@@ -21,6 +21,7 @@
 #include "core/stop.h"
 #include "events/events.h"
 #include "io/fiber.h"
+#include "io/upstream_closed.h"
 #include "workflows/scope.h"
 #include "workflows/task_queue.h"
 
@@ -364,6 +365,11 @@ static void http_figures(struct lt_metric_out *o, struct lt_api *api)
     for (int i = 0; api->options.limits && i < LT_HTTP_CLOSED_COUNT; i++) {
         lt_metric_label(o, "reason", lt_http_closed_name((enum lt_http_closed)i));
         lt_metric_int(o, lt_http_limits_closed_count(api->options.limits, (enum lt_http_closed)i));
+    }
+    lt_metric_begin(o, LT_METRIC_UPSTREAM_CLOSED);
+    for (int i = 0; i < LT_UPSTREAM_CLOSED_COUNT; i++) {
+        lt_metric_label(o, "reason", lt_upstream_closed_name((enum lt_upstream_closed)i));
+        lt_metric_int(o, lt_upstream_closed_count((enum lt_upstream_closed)i));
     }
     lt_metric_one(o, LT_METRIC_ACCESS_DROPPED, api->options.access_log ? lt_line_file_dropped(api->options.access_log->file) : 0);
     struct lt_tracer_stats spans;

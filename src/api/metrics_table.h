@@ -36,6 +36,7 @@
     X(HTTP_CONNECTIONS, "lectern_http_connections", GAUGE, "", "Connections of clients.")                                                              \
     X(HTTP_REFUSED, "lectern_http_connections_refused_total", COUNTER, "", "Connections refused because there were too many.")                         \
     X(HTTP_CLOSED, "lectern_http_connections_closed_total", COUNTER, "reason", "Connections that ended, by reason.")                                   \
+    X(UPSTREAM_CLOSED, "lectern_upstream_connections_closed_total", COUNTER, "reason", "Connections to services that ended, by reason.")             \
     X(ACCESS_DROPPED, "lectern_access_log_dropped_total", COUNTER, "", "Lines of the access log that were not written: too much waited, or writing failed.") \
     X(SPANS_SENT, "lectern_spans_exported_total", COUNTER, "", "Spans that the collector took.")                                                     \
     X(SPANS_DROPPED, "lectern_spans_dropped_total", COUNTER, "", "Spans that were dropped: too many waited, or the collector did not take them.")     \

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "io/http_peer.h"
 #include "io/outbound.h"
+#include "io/upstream_closed.h"
 
 enum {
     IDLE_MAX = 256,            /* connections kept per loop */
@@ -77,6 +78,7 @@ struct lt_http_reply {
     int64_t left;
     struct lt_chunked chunks;
     bool done, dirty;           /* body at its end; connection must not be used again */
+    enum lt_code failure;       /* what went wrong with the connection, LT_OK: nothing yet */
     bool peer;                  /* io/http_peer.h */
     uint64_t total, max_body, deadline_ms;
     uint32_t idle_ms;
@@ -107,16 +109,17 @@ static void leave(struct upstreams *list, struct upstream *up)
     list->n--;
 }
 
-static void upstream_close(struct upstream *up, bool abort_)
+static void upstream_close(struct upstream *up, bool abort_, enum lt_upstream_closed why)
 {
+    lt_upstream_closed(up->key, why);
     lt_conn_close(up->conn, abort_);
     free(up);
 }
 
-static void drop_idle(struct upstream *up)
+static void drop_idle(struct upstream *up, enum lt_upstream_closed why)
 {
     leave(&up->pool->idle, up);
-    upstream_close(up, false);
+    upstream_close(up, false, why);
 }
 
 /*
@@ -136,7 +139,7 @@ static void on_idle_event(void *arg)
     if (is_silent(up))
         lt_conn_on_readable(up->conn, on_idle_event, up);
     else
-        drop_idle(up);
+        drop_idle(up, LT_UPSTREAM_CLOSED_SERVICE);
 }
 
 static void on_sweep(void *arg)
@@ -144,16 +147,16 @@ static void on_sweep(void *arg)
     struct pool *p = arg;
     uint64_t now = lt_loop_now(p->loop);
     while (p->idle.oldest && now - p->idle.oldest->idle_since_ms >= IDLE_MS)
-        drop_idle(p->idle.oldest);
+        drop_idle(p->idle.oldest, LT_UPSTREAM_CLOSED_IDLE);
     if (p->idle.n > 0)
         lt_timer_set(&p->sweep, SWEEP_MS);
 }
 
-static void drop_ending(struct upstream *up)
+static void drop_ending(struct upstream *up, enum lt_upstream_closed why)
 {
     leave(&up->pool->ending, up);
     up->pool->busy--;
-    upstream_close(up, true);
+    upstream_close(up, true, why);
 }
 
 static void pool_free(void *arg)
@@ -161,9 +164,9 @@ static void pool_free(void *arg)
     struct pool *p = arg;
     lt_timer_cancel(&p->sweep);
     while (p->idle.oldest)
-        drop_idle(p->idle.oldest);
+        drop_idle(p->idle.oldest, LT_UPSTREAM_CLOSED_END);
     while (p->ending.oldest)
-        drop_ending(p->ending.oldest);
+        drop_ending(p->ending.oldest, LT_UPSTREAM_CLOSED_END);
     while (p->spare) {
         struct lt_http_reply *r = p->spare;
         p->spare = r->next;
@@ -199,7 +202,7 @@ static struct upstream *pool_take(struct pool *p, const struct target *t, struct
         if (up->hash != t->hash || up->tls != tls || strcmp(up->key, t->key) != 0)
             continue;
         if (lt_conn_peer_closed(up->conn) || !is_silent(up)) {
-            drop_idle(up);
+            drop_idle(up, LT_UPSTREAM_CLOSED_SERVICE);
             continue;
         }
         leave(&p->idle, up);
@@ -213,12 +216,19 @@ static void pool_put(struct upstream *up)
 {
     struct pool *p = up->pool;
     if (p->idle.n == IDLE_MAX)
-        drop_idle(p->idle.oldest);
+        drop_idle(p->idle.oldest, LT_UPSTREAM_CLOSED_FULL);
     up->idle_since_ms = lt_loop_now(p->loop);
     enter(&p->idle, up);
     if (p->idle.n == 1)
         lt_timer_set(&p->sweep, SWEEP_MS);
     lt_conn_on_readable(up->conn, on_idle_event, up);
+}
+
+static enum lt_upstream_closed why_failed(enum lt_code rc)
+{
+    return rc == LT_ECANCELLED                                  ? LT_UPSTREAM_CLOSED_CANCELLED
+           : rc == LT_ETIMEOUT || rc == LT_EUPSTREAM_TIMEOUT ? LT_UPSTREAM_CLOSED_LATE
+                                                                 : LT_UPSTREAM_CLOSED_FAILED;
 }
 
 /* ---- the end of an answer that nobody waits for ---- */
@@ -245,7 +255,7 @@ static void on_rest(void *arg)
     bool eof;
     ssize_t n = lt_conn_try_read(up->conn, bytes, REST_MAX - up->rest, &eof);
     if (n < 0 || eof || !take_rest(up, bytes, (size_t)n)) {
-        drop_ending(up);
+        drop_ending(up, LT_UPSTREAM_CLOSED_FAILED);
     } else if (!up->chunks.done) {
         lt_conn_on_readable(up->conn, on_rest, up);
     } else {
@@ -258,7 +268,7 @@ static void on_rest(void *arg)
 
 static void on_rest_late(void *arg)
 {
-    drop_ending(arg);
+    drop_ending(arg, LT_UPSTREAM_CLOSED_LATE);
 }
 
 /* The connection is as good as any other once the end of its body has come. Stays among the busy. */
@@ -266,7 +276,7 @@ static void pool_put_when_ended(struct upstream *up, const struct lt_chunked *ch
 {
     struct pool *p = up->pool;
     if (p->ending.n == IDLE_MAX)
-        drop_ending(p->ending.oldest);
+        drop_ending(p->ending.oldest, LT_UPSTREAM_CLOSED_FULL);
     up->chunks = *chunks;
     up->rest = 0;
     enter(&p->ending, up);
@@ -631,6 +641,7 @@ static enum lt_code exchange(struct lt_http_reply *r, const struct lt_http_call 
     if (rc == LT_ECANCELLED || rc == LT_ETIMEOUT)
         return failed(r, rc, "while sending", err);
     r->dirty = rc != LT_OK || r->peer;
+    r->failure = rc;
     if (call->times)
         call->times->sent_us = lt_mono_us();
     return read_head(r, call, ret_silent, err);
@@ -655,7 +666,7 @@ static enum lt_code send_to(struct lt_http_reply *r, const struct lt_http_call *
             return LT_OK;
         }
         r->pool->busy--;
-        upstream_close(r->up, true);
+        upstream_close(r->up, true, reused && silent ? LT_UPSTREAM_CLOSED_SERVICE : why_failed(rc));
         r->up = NULL;
         if (!reused || !silent)
             return rc;
@@ -765,6 +776,7 @@ enum lt_code lt_http_reply_read(struct lt_http_reply *reply, struct lt_str *ret_
     }
     if (rc != LT_OK) {
         reply->dirty = true;
+        reply->failure = rc;
         *ret_piece = LT_STR_NULL;
     }
     return rc;
@@ -814,6 +826,17 @@ static void take_end(struct lt_http_reply *r)
             return;
 }
 
+static enum lt_upstream_closed why_closed(const struct lt_http_reply *r)
+{
+    if (r->failure)
+        return why_failed(r->failure);
+    if (r->peer)
+        return LT_UPSTREAM_CLOSED_ONCE;
+    if (r->done && r->at < r->n)
+        return LT_UPSTREAM_CLOSED_SERVICE;
+    return r->done || r->body == LT_BODY_UNTIL_CLOSE ? LT_UPSTREAM_CLOSED_TOLD : LT_UPSTREAM_CLOSED_UNREAD;
+}
+
 static void close_reply(struct lt_http_reply *r, bool finished)
 {
     struct pool *p = r->pool;
@@ -827,7 +850,7 @@ static void close_reply(struct lt_http_reply *r, bool finished)
         if (good && r->done)
             pool_put(r->up);
         else
-            upstream_close(r->up, !r->done);
+            upstream_close(r->up, !r->done, why_closed(r));
     }
     reply_free(r);
 }

@@ -100,8 +100,8 @@ static void keep(struct lt_scope_patterns *all, struct lt_scope_pattern *p, pcre
 static pcre2_code *code_of(struct lt_scope_pattern *p, bool *ret_once)
 {
     struct lt_scope_patterns *all = p->all;
-    int number;
-    size_t offset;
+    int number = 0;
+    size_t offset = 0;
     pcre2_code *code = atomic_load_explicit(&p->code, memory_order_acquire);
     *ret_once = false;
     if (code || atomic_load_explicit(&p->invalid, memory_order_relaxed))

@@ -400,7 +400,7 @@ static enum lt_code rounds(struct loop *l, const struct lt_json *first, const st
     for (; n < lt_json_len(first) && n < MESSAGES_MAX; n++)
         messages[n] = lt_json_at(first, n);
     for (int round = 0;; round++) {
-        struct lt_str text;
+        struct lt_str text = LT_STR_NULL;
         bool last = round == LT_TOOL_ROUNDS_MAX;
         if (input_of(l, messages, n, last, &input, err) || ask(l, input, next, ret, &text, &calls, err))
             return err->code;

@@ -23,7 +23,8 @@ ELSEWHERE = {"slow_client": "takes half a minute: tests/unit/test_http_closed.c,
 def reasons_of(metric):
     """Those that docs/metrics.md lists."""
     text = (ROOT / "docs/metrics.md").read_text()
-    table = {"lectern_calls_cancelled_total": "the call was cancelled because", "lectern_http_connections_closed_total": "the connection ended because"}[metric]
+    table = {"lectern_calls_cancelled_total": "the call was cancelled because", "lectern_http_connections_closed_total": "the connection ended because",
+             "lectern_upstream_connections_closed_total": "the connection to the service ended because"}[metric]
     return re.findall(r"^\| `(\w+)` \|", text[text.index(table):].split("\n\n")[0], re.M)
 
 
@@ -199,10 +200,24 @@ def test_a_closed_connection_says_why(tmp_path):
     check_end(d)
 
 
-def test_the_figures_know_the_reasons_that_are_documented(shared):
+@pytest.mark.parametrize("metric", ["lectern_http_connections_closed_total", "lectern_upstream_connections_closed_total"])
+def test_the_figures_know_the_reasons_that_are_documented(shared, metric):
     text = shared.request("GET", "/metrics", shared.admin_key).body.decode()
-    told = re.findall(r'^lectern_http_connections_closed_total{reason="(\w+)"}', text, re.M)
-    assert set(told) == set(reasons_of("lectern_http_connections_closed_total")) and len(told) == len(set(told))
+    told = re.findall(rf'^{metric}{{reason="(\w+)"}}', text, re.M)
+    assert set(told) == set(reasons_of(metric)) and len(told) == len(set(told))
+
+
+def test_a_connection_to_a_service_says_why_it_ended(tmp_path):  # all reasons: tests/unit/test_http_client.c
+    d = Daemon(tmp_path / "data", "--log-level", "debug")
+    with Upstream() as upstream:
+        add_vendor(d, upstream)
+        d.cli("site", "set", "demo", "policy_by_lms=true")
+        d.wait_for_config()
+        path, body = native(False)
+        assert d.request("POST", path, d.admin_key, body).status == 200
+    wait_until(lambda: counted(d, "lectern_upstream_connections_closed_total") == {"service_closed": 1}, what="the count")
+    assert [(line["reason"], line["service"], line["level"]) for line in logged(d, "upstream.closed")] == [("service_closed", upstream.root, "debug")]
+    check_end(d)
 
 
 def test_connections_are_logged_as_they_are_counted(tmp_path):

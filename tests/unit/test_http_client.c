@@ -8,6 +8,7 @@
 
 #include "io/http_client.h"
 #include "io/tls.h"
+#include "io/upstream_closed.h"
 
 /* ---- the upstream: one thread per connection, blocking ---- */
 
@@ -839,9 +840,11 @@ static void test_many_calls_at_once(void **state)
     struct many m = {0};
     node_start(&server, 1, &(struct lt_http_server_options){.handler = echo});
     m.port = lt_http_server_port(server.server);
+    uint64_t full = lt_upstream_closed_count(LT_UPSTREAM_CLOSED_FULL);
     node_run(&node, run_many, &m);
     assert_int_equal(m.good, 900);
     assert_counts(256, 0);
+    assert_true(lt_upstream_closed_count(LT_UPSTREAM_CLOSED_FULL) > full);
     wait_for_connections(&server, 256);
     node_stop(&server);
     wait_for_idle(0);
@@ -914,6 +917,63 @@ static void test_tls_on_both_sides(void **state)
     rmdir(dir);
 }
 
+/* ---- why connections end ---- */
+
+static void assert_ended_once(const uint64_t before[LT_UPSTREAM_CLOSED_COUNT], enum lt_upstream_closed why)
+{
+    for (int i = 0; i < WAIT_S * 1000 && lt_upstream_closed_count(why) == before[why]; i++)
+        usleep(1000);
+    for (int i = 0; i < LT_UPSTREAM_CLOSED_COUNT; i++)
+        if (lt_upstream_closed_count((enum lt_upstream_closed)i) != before[i] + (i == (int)why))
+            fail_msg("%s: %d, %s was meant", lt_upstream_closed_name((enum lt_upstream_closed)i),
+                     (int)(lt_upstream_closed_count((enum lt_upstream_closed)i) - before[i]), lt_upstream_closed_name(why));
+}
+
+/* All reasons but idle (half a minute), handed_over (between processes) and pool_full (test_many_calls_at_once). */
+static void test_a_connection_that_ends_says_why(void **state)
+{
+    static const struct {
+        struct script script;
+        size_t read_at_most;
+        uint64_t cancel_after_ms;
+        bool stop; /* the loop, behind the answer */
+        enum lt_upstream_closed why;
+    } rows[] = {
+        {.script = {.answer = OK "Connection: close\r\nContent-Length: 2\r\n\r\nhi"}, .why = LT_UPSTREAM_CLOSED_TOLD},
+        {.script = {.answer = OK "\r\nuntil close", .close = true}, .why = LT_UPSTREAM_CLOSED_TOLD},
+        {.script = {.answer = OK "Content-Length: 2\r\n\r\nhi and more"}, .why = LT_UPSTREAM_CLOSED_SERVICE},
+        {.script = {.answer = OK "Content-Length: 2\r\n\r\nhi", .close = true}, .why = LT_UPSTREAM_CLOSED_SERVICE},
+        {.script = {.answer = OK "Content-Length: 2\r\n\r\nhi", .later = "unasked"}, .why = LT_UPSTREAM_CLOSED_SERVICE},
+        {.script = {.answer = OK "Content-Length: 9\r\n\r\nhi", .stall = true}, .read_at_most = 1, .why = LT_UPSTREAM_CLOSED_UNREAD},
+        {.script = {.stall = true}, .why = LT_UPSTREAM_CLOSED_LATE},
+        {.script = {.answer = OK "Content-Length: 9\r\n\r\nhi", .stall = true}, .why = LT_UPSTREAM_CLOSED_LATE},
+        {.script = {.stall = true}, .cancel_after_ms = 20, .why = LT_UPSTREAM_CLOSED_CANCELLED},
+        {.script = {.answer = OK "Content-Length: 9\r\n\r\nhi", .stall = true}, .cancel_after_ms = 20, .why = LT_UPSTREAM_CLOSED_CANCELLED},
+        {.script = {.answer = "NONSENSE\r\n\r\n"}, .why = LT_UPSTREAM_CLOSED_FAILED},
+        {.script = {.close = true}, .why = LT_UPSTREAM_CLOSED_FAILED},
+        {.script = {.answer = OK "Content-Length: 9\r\n\r\nhi", .close = true}, .why = LT_UPSTREAM_CLOSED_FAILED},
+        {.script = {.answer = OK "Content-Length: 2\r\n\r\nhi"}, .stop = true, .why = LT_UPSTREAM_CLOSED_END},
+    };
+    for (size_t i = 0; i < LT_COUNT(rows); i++) {
+        uint64_t before[LT_UPSTREAM_CLOSED_COUNT];
+        for (int k = 0; k < LT_UPSTREAM_CLOSED_COUNT; k++)
+            before[k] = lt_upstream_closed_count((enum lt_upstream_closed)k);
+        print_message("row %zu\n", i);
+        fresh_call();
+        up_plays(1, &rows[i].script);
+        call.read_at_most = rows[i].read_at_most;
+        call.cancel_after_ms = rows[i].cancel_after_ms;
+        if (rows[i].why == LT_UPSTREAM_CLOSED_LATE)
+            call.c.first_byte_ms = call.c.idle_ms = 50;
+        get("/");
+        if (rows[i].stop) {
+            node_stop(&node);
+            node_start(&node, 0, NULL);
+        }
+        assert_ended_once(before, rows[i].why);
+    }
+}
+
 int main(void)
 {
     up_start();
@@ -936,6 +996,7 @@ int main(void)
         T(test_an_end_that_comes_later_does_not_cost_the_connection),
         T(test_a_connection_that_ends_is_not_used),
         T(test_an_early_refusal_is_read),
+        T(test_a_connection_that_ends_says_why),
         T(test_bad_urls_and_fields),
         T(test_many_calls_at_once),
         T(test_tls_on_both_sides),

@@ -270,7 +270,7 @@ static enum lt_code ask_without(struct lt_workflow_run *run, const struct lt_jso
     struct lt_submission submission;
     struct lt_rubric rubric;
     struct lt_verdict second = {0};
-    const struct lt_json *rest, *earned = lt_json_get(ret->response, has_reason(ret, "none") ? "points_earned" : "claimed_points");
+    const struct lt_json *rest = NULL, *earned = lt_json_get(ret->response, has_reason(ret, "none") ? "points_earned" : "claimed_points");
     int64_t points = lt_json_int64_or(earned, -1);
     if (lt_rubric_read(arena, lt_json_get(input, "rubric"), &rubric, err))
         return err->code;
