@@ -10,14 +10,27 @@ loader = importlib.machinery.SourceFileLoader("docs_commands", str(ROOT / "scrip
 docs = importlib.util.module_from_spec(importlib.util.spec_from_loader("docs_commands", loader))
 loader.exec_module(docs)
 
-PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if docs.blocks(page)]
+PAGES = [page for page in docs.PAGES if docs.blocks(page)]
 
 
 def test_no_block_is_overlooked():
-    for page in (ROOT / "docs").rglob("*.md"):
+    assert set(docs.PAGES) >= set((ROOT / "docs").rglob("*.md"))
+    for page in docs.PAGES:
         text = page.read_text()
         assert len(re.findall(r"^ *```+ *sh\b", text, re.M)) == len(docs.blocks(page)), page
         assert re.findall(r"^ *```+ *(?:bash|shell|console|zsh)\b", text, re.M) == [], f"{page}: commands are marked sh"
+
+
+@pytest.mark.parametrize("page", docs.PAGES, ids=lambda page: page.name)
+def test_commands_stand_in_blocks_that_are_run_or_say_why_not(page):
+    assert docs.not_sh(page) == []
+
+
+@pytest.mark.parametrize("text", ["```\nlectern site list\n```\n", "```text\nPGPASSWORD=x psql -l\n```\n", "So:\n\n    # first\n    sudo apt install x\n", "- so:\n\n        lectern serve\n"])
+def test_a_command_in_another_block_is_found(tmp_path, text):
+    page = tmp_path / "page.md"
+    page.write_text(f"```sh\ntrue\n```\n\n{text}")
+    assert len(docs.not_sh(page)) == 1
 
 
 def test_who_is_not_run_says_why():
