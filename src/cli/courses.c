@@ -78,15 +78,22 @@ int lt_cmd_course_list(struct lt_cli *cli)
     return lt_cli_print(cli, "course_id,title,format,blocks,imported_at");
 }
 
-int lt_cmd_course_show(struct lt_cli *cli)
+/* The course that the command names; 0, or the command's exit code. */
+static int find_course(struct lt_cli *cli, struct lt_course_row *ret)
 {
     struct lt_error err;
-    struct lt_course_row row;
     const struct lt_site *site = lt_cli_site(cli);
     if (!site)
         return LT_EXIT_FAILED;
-    if (lt_course_get(cli->store, cli->arena, site->id, cli->operands[0], &row, &err))
-        return lt_cli_fail(cli, &err);
+    return lt_course_get(cli->store, cli->arena, site->id, cli->operands[0], ret, &err) ? lt_cli_fail(cli, &err) : 0;
+}
+
+int lt_cmd_course_show(struct lt_cli *cli)
+{
+    struct lt_course_row row;
+    int rc = find_course(cli, &row);
+    if (rc)
+        return rc;
     lt_jw_obj(&cli->w);
     lt_course_put(&cli->w, &row);
     lt_jw_key(&cli->w, "about");
@@ -101,11 +108,9 @@ int lt_cmd_course_outline(struct lt_cli *cli)
 {
     struct lt_error err;
     struct lt_course_row row;
-    const struct lt_site *site = lt_cli_site(cli);
-    if (!site)
-        return LT_EXIT_FAILED;
-    if (lt_course_get(cli->store, cli->arena, site->id, cli->operands[0], &row, &err))
-        return lt_cli_fail(cli, &err);
+    int rc = find_course(cli, &row);
+    if (rc)
+        return rc;
     lt_jw_obj(&cli->w);
     if (lt_course_put_outline(cli->store, cli->arena, &row, lt_cli_option(cli, "blocks") != NULL, &cli->w, &err))
         return lt_cli_fail(cli, &err);

@@ -6,6 +6,8 @@
 #include "core/site.h"
 #include "text/json.h"
 
+/* A site's id by its slug. LT_ENOT_FOUND with field /site. */
+enum lt_code lt_admin_find_site(struct lt_store *store, struct lt_str slug, int64_t *ret_id, struct lt_error *err);
 /* slug [a-z0-9][a-z0-9-]{0,62}. LT_ECONFLICT when it exists. */
 enum lt_code lt_admin_site_add(struct lt_store *store, struct lt_str slug, struct lt_str name, struct lt_error *err);
 /* Members of patch: name, enabled, and settings (core/site_settings.h), of which null takes one back. */

@@ -6,8 +6,6 @@
 enum lt_code lt_admin_commit(struct lt_store *store, struct lt_tx *tx, struct lt_error *err);
 /* 1 to max bytes of UTF-8 without NUL. */
 bool lt_admin_text_ok(struct lt_str s, size_t max);
-/* LT_ENOT_FOUND with field /site. */
-enum lt_code lt_admin_find_site(struct lt_store *store, struct lt_str slug, int64_t *ret_id, struct lt_error *err);
 /* Checks a value against a schema's text. */
 enum lt_code lt_admin_check(struct lt_arena *arena, const char *schema_text, const struct lt_json *value, struct lt_error *err);
 /* One level of RFC 7386: members of patch over those of base, null removes. Either may be NULL. JSON text in the arena. */

@@ -214,19 +214,6 @@ enum lt_code lt_jwt_check_signature(struct lt_arena *arena, struct lt_str token,
     return key->alg && lt_jwt_alg_secret(key->alg) ? by_secret(token, key, err) : by_public(token, key, kid, err);
 }
 
-enum lt_code lt_jwt_verify(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key,
-                           const struct lt_json **ret_claims, struct lt_error *err)
-{
-    struct lt_error unused = {0};
-    const struct lt_json *header;
-    struct lt_str kid;
-    if (!err)
-        err = &unused;
-    if (lt_jwt_peek(arena, token, &header, ret_claims, err) || lt_jwt_check(header, *ret_claims, key->alg, &kid, err))
-        return err->code;
-    return lt_jwt_check_signature(arena, token, key, kid, err);
-}
-
 enum lt_code lt_jwt_sign(struct lt_arena *arena, struct lt_str claims_json, const struct lt_jwt_key *key, struct lt_str *ret,
                          struct lt_error *err)
 {

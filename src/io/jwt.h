@@ -36,8 +36,5 @@ enum lt_code lt_jwt_check_times(const struct lt_json *claims, struct lt_error *e
 /* Is the signature one of these keys'? Only after lt_jwt_check(). LT_EUNAUTHENTICATED, LT_ECONFIG (the key cannot be used). */
 enum lt_code lt_jwt_check_signature(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key, struct lt_str kid,
                                     struct lt_error *err);
-/* All three. */
-enum lt_code lt_jwt_verify(struct lt_arena *arena, struct lt_str token, const struct lt_jwt_key *key, const struct lt_json **ret_claims,
-                           struct lt_error *err);
 /* Makes an HS256 token (demo pages, tests, CLI). */
 enum lt_code lt_jwt_sign(struct lt_arena *arena, struct lt_str claims_json, const struct lt_jwt_key *key, struct lt_str *ret, struct lt_error *err);

@@ -112,8 +112,6 @@ size_t lt_services_drain(struct lt_services *s, const char *plugin, const char *
 size_t lt_services_drain_major(struct lt_services *s, const char *plugin, const char *service, int major, uint64_t deadline_ms);
 /* Leases that are out, of all builds of the plugin (service NULL: of all its services). */
 size_t lt_services_leases(struct lt_services *s, const char *plugin, const char *service);
-/* A fault that nobody's lease has seen (a crashed process, a hang found by a watchdog); site "": of all sites. `why` is shown to administrators. */
-void lt_services_fault(struct lt_services *s, const char *plugin, const char *service, struct lt_str site, const char *why);
 /* Quarantined from outside until then (wall clock, ms; 0: no more): FAULTED for every site, nothing of it is started. */
 void lt_services_quarantine(struct lt_services *s, const char *plugin, int64_t until_ms, const char *why);
 /* The host says that there is no such service here: DISABLED whoever offers it (P3). false takes it back. LT_ECONFIG: not a name. */

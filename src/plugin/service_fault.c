@@ -41,29 +41,6 @@ void lt_build_fault(struct lt_build *b, struct slot *slot, const char *why)
            LT_I("generation", (int64_t)atomic_load(&b->services->generation)));
 }
 
-static void fault_build(struct lt_build *b, struct lt_str site, const char *why)
-{
-    pthread_mutex_lock(&b->lock);
-    struct slot *slot = site.n > 0 ? lt_build_slot(b, site, true) : NULL;
-    if (slot)
-        lt_build_fault(b, slot, why);
-    for (size_t i = 0; site.n == 0 && i < SLOT_BUCKETS; i++)
-        for (slot = b->slots[i]; slot; slot = slot->next)
-            lt_build_fault(b, slot, why);
-    pthread_mutex_unlock(&b->lock);
-}
-
-void lt_services_fault(struct lt_services *s, const char *plugin, const char *service, struct lt_str site, const char *why)
-{
-    pthread_mutex_lock(&s->lock);
-    for (struct lt_build *b = s->builds; b; b = b->next)
-        if (!atomic_load(&b->replaced) && strcmp(b->entry.plugin, plugin) == 0 && (!service || strcmp(b->entry.name, service) == 0)) {
-            fault_build(b, site, why);
-            lt_service_touch(s, b->name);
-        }
-    pthread_mutex_unlock(&s->lock);
-}
-
 void lt_services_quarantine(struct lt_services *s, const char *plugin, int64_t until_ms, const char *why)
 {
     pthread_mutex_lock(&s->lock);

@@ -207,7 +207,7 @@ static enum lt_code add(struct save *s, const struct lt_json *members)
     char id[37];
     lt_uuid_format(lt_uuid_new(), id);
     *row = (struct lt_profile_row){.version = 1, .uuid = lt_str(id), .slug = LT_STR(""), .base_filepath = LT_STR(""), .content_patch = LT_STR("")};
-    if (lt_workflow_find_site(s->store, s->site, &row->site_id, s->err))
+    if (lt_admin_find_site(s->store, s->site, &row->site_id, s->err))
         return s->err->code;
     apply(s, members, true);
     if (check(s))
@@ -222,7 +222,7 @@ static enum lt_code find_row(struct save *s, struct lt_str name)
     int64_t number;
     struct lt_str uuid;
     lt_workflow_name_ids(s->arena, name, &number, &uuid);
-    if (lt_workflow_find_site(s->store, s->site, &row->site_id, s->err) ||
+    if (lt_admin_find_site(s->store, s->site, &row->site_id, s->err) ||
         LT_QUERY(s->store, s->arena, &r, s->err,
                  "SELECT id, uuid, slug, description, base_filepath, content_patch, version FROM workflow_profile "
                  "WHERE site_id = $1 AND (id = $2 OR uuid = $3 OR slug = $4)",

@@ -207,7 +207,7 @@ static enum lt_code add(struct lt_store *store, struct lt_arena *arena, struct l
     lt_uuid_format(lt_uuid_new(), id);
     row.uuid = lt_str(id);
     row.updated_at = row.created_at;
-    if (lt_workflow_find_site(store, site, &row.site_id, err))
+    if (lt_admin_find_site(store, site, &row.site_id, err))
         return err->code;
     apply(members, &row, true, problems);
     lt_prompt_check(&row, problems);
@@ -225,7 +225,7 @@ static enum lt_code find_row(struct lt_store *store, struct lt_arena *arena, str
     int64_t number;
     struct lt_str uuid;
     lt_workflow_name_ids(arena, name, &number, &uuid);
-    if (lt_workflow_find_site(store, site, &row->site_id, err) ||
+    if (lt_admin_find_site(store, site, &row->site_id, err) ||
         LT_QUERY(store, arena, &r, err, "SELECT id, uuid, slug, body, version FROM workflow_prompt WHERE site_id = $1 AND (uuid = $2 OR slug = $3)",
                  LT_INT(row->site_id), LT_TEXT(uuid), LT_TEXT(name)))
         return err->code;

@@ -53,8 +53,6 @@ void lt_prompt_check(const struct lt_prompt_row *row, struct lt_problems *proble
 void lt_profile_tx_put(struct lt_tx *tx, const struct lt_profile_row *row, struct lt_str who);
 void lt_prompt_tx_put(struct lt_tx *tx, const struct lt_prompt_row *row, struct lt_str who);
 
-/* LT_ENOT_FOUND with field /site. */
-enum lt_code lt_workflow_find_site(struct lt_store *store, struct lt_str slug, int64_t *ret, struct lt_error *err);
 /* Letters, digits, '_', '-', 1 to max of them. */
 bool lt_workflow_slug_ok(struct lt_str s, size_t max);
 /* Ids that a name may stand for: number (-1: none) and UUID ("": none, in the arena). */

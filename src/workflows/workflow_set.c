@@ -314,19 +314,6 @@ const struct lt_template_set *lt_workflow_templates(const struct lt_workflow_set
 
 /* ---- shared by profiles and prompts ---- */
 
-enum lt_code lt_workflow_find_site(struct lt_store *store, struct lt_str slug, int64_t *ret, struct lt_error *err)
-{
-    struct lt_arena *arena = lt_arena_new();
-    struct lt_rows r;
-    enum lt_code rc = LT_QUERY(store, arena, &r, err, "SELECT id FROM site WHERE slug = $1", LT_TEXT(slug));
-    if (rc == LT_OK && r.rows == 0)
-        rc = lt_fail_field(err, LT_ENOT_FOUND, "/site", "there is no site '%.*s'", LT_FMT(slug));
-    else if (rc == LT_OK)
-        *ret = lt_rows_int(&r, 0, 0);
-    lt_arena_free(arena);
-    return rc;
-}
-
 bool lt_workflow_slug_ok(struct lt_str s, size_t max)
 {
     for (size_t i = 0; i < s.n; i++) {
