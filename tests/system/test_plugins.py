@@ -106,9 +106,9 @@ def run(site, model, calls):
 
 def test_a_new_plugin_is_built_and_checked_as_documented(tmp_path):
     env = {**os.environ, "PATH": f"{(BUILD / 'src/daemon').resolve()}:{os.environ['PATH']}"}
-    commands = "lectern plugin new hello && cd hello && meson setup build && ninja -C build && lectern plugin check build/hello.so"
+    commands = "lectern plugin new hello\ncd hello\nmeson setup build\nninja -C build\nlectern plugin check build/hello.so\n"
     assert commands in (ROOT / "docs/plugins.md").read_text()
-    done = subprocess.run(["sh", "-c", commands], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tool/hello_greet" in done.stdout
     listed = json.loads(run_lectern("plugin", "list", "--json", "--plugin-dirs", tmp_path / "hello/build"))
