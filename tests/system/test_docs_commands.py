@@ -2,6 +2,7 @@
 import importlib.machinery
 import importlib.util
 import re
+import subprocess
 
 import pytest
 from conftest import LECTERN, ROOT, sqlite_only
@@ -52,3 +53,12 @@ def test_a_command_that_fails_is_found(tmp_path):
     page.write_text("```sh\nlectern site add one\nlectern site show two\necho never\n```\n")
     told = docs.run(page, LECTERN)
     assert "there is no site 'two'" in told and "\nnever" not in told
+
+
+def test_every_step_is_all_of_the_page_for_a_machine_of_its_own():
+    page = ROOT / "docs/tutorial.md"
+    script = docs.every_step(page, "/srv/lectern.git")
+    assert "git clone /srv/lectern.git lectern" in script and "ADDRESS" not in script
+    assert all(text.replace("ADDRESS-OF-THIS-REPOSITORY", "/srv/lectern.git").rstrip() in script for text, _ in docs.blocks(page))
+    assert "script/run &\nuntil curl -sf http://127.0.0.1:8080/demo/ > /dev/null; do kill -0 %1; sleep 1; done\nkill -INT %1\nwait %1\n" in script
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)

@@ -123,6 +123,17 @@ def test_new_does_not_touch_what_is_there_and_wants_an_id(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["hello"]
 
 
+def test_the_tool_in_python_of_the_documentation_is_called_by_a_model(tmp_path, model):
+    page, where = (ROOT / "docs/write-in-python.md").read_text(), tmp_path / "vowels"
+    where.mkdir()
+    for kind, name in (("json", "vowels.json"), ("python", "vowels.py")):
+        [text] = re.findall(rf"^```{kind}\n(.*?)^```$", page, re.M | re.S)
+        (where / name).write_text(text)
+    site = start(tmp_path, model, where, ["count_vowels"])
+    assert [marked(told) for told in run(site, model, [("count_vowels", {"text": "Queue"}), ("count_vowels", {"text": "Why"})])] == ["4", "0"]
+    check_end(site)
+
+
 def test_the_example_is_built_against_the_installed_header_alone(tmp_path):
     done = subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", tmp_path / "root", "--tags", "devel"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
