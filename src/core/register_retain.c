@@ -306,11 +306,12 @@ enum lt_code lt_register_retain(struct lt_store *store, int64_t site_id, int64_t
     *ret = (struct lt_register_retained){0};
     enum lt_code rc = lt_store_query(store, arena, "SELECT id, settings FROM site WHERE $1 < 0 OR id = $1 ORDER BY id",
                                      (const struct lt_value[]){LT_INT(site_id)}, 1, SITES_MAX, &sites, err);
-    if (!rc)
+    bool any = !rc && sites.rows > 0; /* before the first site there need be no master key */
+    if (any)
         rc = lt_secrets_ring(store, false, &t.ring, err);
-    if (!rc)
+    if (any && !rc)
         rc = lt_register_reader_new(store, &t.reader, err);
-    if (!rc)
+    if (any && !rc)
         rc = retain_sites(&t, arena, &sites, deadline_ms);
     lt_register_reader_free(t.reader);
     lt_keyring_free(t.ring);

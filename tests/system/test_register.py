@@ -433,6 +433,11 @@ def test_texts_that_fill_more_than_a_page_of_the_reader_are_chained_and_verified
     assert [f["what"] for f in verify(copy)["findings"]] == ["record_changed"]
 
 
+def test_a_new_register_has_nothing_to_retain_and_needs_no_master_key(tmp_path):
+    assert json.loads(run_lectern("register", "retain", "--json", "--data", tmp_path / "data")) == {"removed_calls": 0, "removed_contents": 0}
+    assert not (tmp_path / "data/master.key").exists()
+
+
 def test_calls_go_with_their_age_leave_sums_and_an_anchor_and_the_chain_goes_on(copy):
     calls = [row[0] for row in read(copy, "SELECT id FROM ai_call ORDER BY id")]
     old, kept = calls[:9], calls[9:]
