@@ -21,7 +21,8 @@ enum {
     SWEEP_MAX = 1000,                 /* at once; the rest at the next look */
     BURST = 256,                      /* so many fibers at once are one */
     BURST_OVER = 32,                  /* it is over when so few are left */
-    TRIM_AGAIN = 90000 / WATCH_MS     /* streams that were kept for a minute are gone by then */
+    TRIM_AGAIN = 90000 / WATCH_MS,    /* streams that were kept for a minute are gone by then */
+    TRIM_FIRST = 2000 / WATCH_MS      /* what the start has used is free by then */
 };
 
 enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_error *err)
@@ -71,7 +72,7 @@ static void trim(void *arg)
 }
 
 /*
- * Once when a burst is over and once later. On a worker, but malloc locks a heap while it looks through it, tenths of a second after
+ * Once after the start, once when a burst is over and once later. On a worker, but malloc locks a heap while it looks through it, tenths of a second after
  * thousands of streams: hence only when hardly anybody is there to wait for it.
  */
 static void give_back(struct burst *b)
@@ -167,7 +168,7 @@ void lt_daemon_watch(void *daemon)
 {
     struct lt_daemon *d = daemon;
     struct lt_error err;
-    struct burst burst = {0};
+    struct burst burst = {.again = TRIM_FIRST};
     bool failing = false;
     unsigned looks = 0, sweep_in = 1;
     lt_fiber_set_name("configuration watcher");
