@@ -50,8 +50,13 @@ static enum lt_code last_question(struct lt_request *r, const struct lt_json *me
         const struct lt_json *message = lt_json_at(messages, i);
         if (!lt_str_is(lt_json_str(lt_json_get(message, "role")), "user"))
             continue;
+        const struct lt_json *content = lt_json_get(message, "content");
+        if (lt_json_is(content, LT_JSON_STRING)) { /* nearly always, and it may be long: it stays where it was parsed */
+            *ret = lt_json_str(content);
+            return LT_OK;
+        }
         lt_buf_init(&buf, TEXT_MAX);
-        enum lt_code rc = put_content(&buf, lt_json_get(message, "content"), err);
+        enum lt_code rc = put_content(&buf, content, err);
         *ret = take(r, &buf);
         return rc;
     }
