@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,7 +17,6 @@
 enum {
     EVERY_MS = 300, EVERY_POSTGRES_MS = 1000, /* a round asks a server some twenty times, however little there is */
     ROUND_MS = 2000, /* so long a round begins new units, so that the end waits for no backlog; what is left is chained by the next round, or start */
-    NICE = 10,
     RETAIN_EVERY_MS = 3600 * 1000, RETAIN_AT_ONCE_MS = 100,
 };
 
@@ -86,7 +83,6 @@ static void *run(void *arg)
 {
     struct lt_daemon_sealer *s = arg;
     pthread_setname_np(pthread_self(), "sealer");
-    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* who waits for an answer goes before; when it is refused, they share */
     bool failing = false;
     for (bool stop = false; !stop;) {
         struct lt_error err;
