@@ -39,6 +39,9 @@ postgres_programs() {
   [ -x "$dir/initdb" ] && [ -x "$dir/pg_ctl" ] && printf '%s\n' "$dir"
 }
 
+# The system tests that ask most of the store, and those that only a PostgreSQL can answer: some five minutes.
+stored_tests="register tasks tasks_once sessions limits privacy events courses search idempotency switches secrets keys reports response_cache lists isolation migrate_store register_months shared_state"
+
 # start_postgres: a PostgreSQL of our own, for as long as this script runs: a temporary directory, a free port of the loopback, a password that nobody else
 # knows, nothing synced to the disk. Its programs refuse to run as root: then somebody without rights runs them. Sets LECTERN_TEST_POSTGRES (the tests make
 # databases there). Fails, and says so, where it cannot be started.
