@@ -19,16 +19,12 @@ struct address {
     bool told;         /* that it is to wait */
 };
 
-struct shard {
-    pthread_mutex_t lock;
-    struct address buckets[BUCKETS][WAYS];
-};
-
 struct lt_sign_ins {
     struct lt_sign_ins_options options;
     uint64_t seed; /* so that nobody can choose addresses or names that share a place */
     atomic_ulong failed, refused;
-    struct shard shards[SHARDS];
+    pthread_mutex_t locks[SHARDS];
+    struct address buckets[SHARDS][BUCKETS][WAYS]; /* away from the locks: memory is taken for those who failed alone */
     _Atomic uint64_t known[KNOWN]; /* 0: nobody */
 };
 
@@ -40,7 +36,7 @@ struct lt_sign_ins *lt_sign_ins_new(const struct lt_sign_ins_options *options)
     s->options = *options;
     lt_random(&s->seed, sizeof(s->seed));
     for (size_t i = 0; i < SHARDS; i++)
-        pthread_mutex_init(&s->shards[i].lock, NULL);
+        pthread_mutex_init(&s->locks[i], NULL);
     return s;
 }
 
@@ -49,7 +45,7 @@ void lt_sign_ins_free(struct lt_sign_ins *s)
     if (!s)
         return;
     for (size_t i = 0; i < SHARDS; i++)
-        pthread_mutex_destroy(&s->shards[i].lock);
+        pthread_mutex_destroy(&s->locks[i]);
     free(s);
 }
 
@@ -71,13 +67,13 @@ static struct lt_ip network_of(const struct lt_ip *ip)
     return network;
 }
 
-/* The address's bucket; its shard is locked. */
-static struct address *bucket_of(struct lt_sign_ins *s, const struct lt_ip *ip, struct shard **ret_shard)
+/* The address's bucket; its shard's lock is taken. */
+static struct address *bucket_of(struct lt_sign_ins *s, const struct lt_ip *ip, pthread_mutex_t **ret_lock)
 {
     uint64_t h = mix(lt_hash64(LT_HASH64_START ^ s->seed, ip->b, sizeof(ip->b)));
-    *ret_shard = &s->shards[h % SHARDS];
-    pthread_mutex_lock(&(*ret_shard)->lock);
-    return (*ret_shard)->buckets[h / SHARDS % BUCKETS];
+    *ret_lock = &s->locks[h % SHARDS];
+    pthread_mutex_lock(*ret_lock);
+    return s->buckets[h % SHARDS][h / SHARDS % BUCKETS];
 }
 
 /* NULL: nothing is held against it. */
@@ -112,13 +108,13 @@ static uint64_t wait_ms(const struct lt_sign_ins *s, const struct address *a, ui
 
 int lt_sign_ins_wait(struct lt_sign_ins *s, const struct lt_ip *ip, uint64_t now)
 {
-    struct shard *shard;
+    pthread_mutex_t *lock;
     struct lt_ip network = network_of(ip);
     if (s->options.failures <= 0)
         return 0;
-    struct address *bucket = bucket_of(s, &network, &shard);
+    struct address *bucket = bucket_of(s, &network, &lock);
     uint64_t ms = wait_ms(s, find(bucket, &network, now), now);
-    pthread_mutex_unlock(&shard->lock);
+    pthread_mutex_unlock(lock);
     if (ms > 0)
         atomic_fetch_add_explicit(&s->refused, 1, memory_order_relaxed);
     return (int)((ms + 999) / 1000);
@@ -126,18 +122,18 @@ int lt_sign_ins_wait(struct lt_sign_ins *s, const struct lt_ip *ip, uint64_t now
 
 bool lt_sign_ins_failed(struct lt_sign_ins *s, const struct lt_ip *ip, uint64_t now)
 {
-    struct shard *shard;
+    pthread_mutex_t *lock;
     struct lt_ip network = network_of(ip);
     uint64_t pause = (uint64_t)s->options.pause_s * 1000;
     atomic_fetch_add_explicit(&s->failed, 1, memory_order_relaxed);
     if (s->options.failures <= 0)
         return false;
-    struct address *a = find_or_take(bucket_of(s, &network, &shard), &network, now);
+    struct address *a = find_or_take(bucket_of(s, &network, &lock), &network, now);
     uint64_t most = now + (uint64_t)s->options.failures * pause; /* many may fail at once, on several loops */
     a->clean_ms = a->clean_ms + pause < most ? a->clean_ms + pause : most;
     bool news = !a->told && wait_ms(s, a, now) > 0;
     a->told |= news;
-    pthread_mutex_unlock(&shard->lock);
+    pthread_mutex_unlock(lock);
     return news;
 }
 

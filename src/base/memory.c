@@ -1,10 +1,15 @@
-/* Without stdio, which may want memory itself. */
 #include "base/memory.h"
 
+#include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+/* Without stdio, which may want memory itself. */
 void lt_out_of_memory(size_t n)
 {
     static const char said[] = "lectern: out of memory";
@@ -24,4 +29,38 @@ void lt_out_of_memory(size_t n)
         /* nobody listens */
     }
     abort();
+}
+
+/* What cannot be written to is as it is in the file. */
+static int let_go(struct dl_phdr_info *object, size_t size, void *arg)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)size;
+    (void)arg;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        uintptr_t from = (object->dlpi_addr + part->p_vaddr) & ~(page - 1), to = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+        if (part->p_type == PT_LOAD && !(part->p_flags & PF_W))
+            madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+static bool debugged(void)
+{
+    char text[4096];
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *tracer = strstr(text, "\nTracerPid:\t");
+    return !tracer || tracer[sizeof("\nTracerPid:\t") - 1] != '0';
+}
+
+void lt_memory_give_back(void)
+{
+    malloc_trim(0);
+    if (!debugged())
+        dl_iterate_phdr(let_go, NULL);
 }

@@ -1,6 +1,7 @@
 /* Start, run, drain, stop. Steps are taken in order and taken back in reverse; each has one function. */
 #include "daemon/serve.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -465,12 +466,16 @@ static enum lt_code serve_loops(struct lt_daemon *d, const struct lt_demo *demo,
     return LT_OK;
 }
 
+static size_t count_loops(const struct lt_settings *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
+}
+
 static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, struct lt_error *err)
 {
     const struct lt_settings *s = d->settings;
     struct lt_demo demo = {0};
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t n = s->threads > 0 ? (size_t)s->threads : cores > 0 && cores < LT_THREADS_MAX ? (size_t)cores : 1;
     d->access_log = (struct lt_access_log){.format = strcmp(s->access_log_format, "json") == 0 ? LT_ACCESS_JSON : LT_ACCESS_COMBINED, .users = s->access_log_users};
     if (lt_daemon_trace(d, err))
         return err->code;
@@ -485,7 +490,7 @@ static enum lt_code with_engine(struct lt_daemon *d, const sigset_t *signals, st
     if (start_api(d, err))
         return err->code;
     d->indexer = lt_indexer_new(d->engine.store, d->engine.manager);
-    enum lt_code rc = start_threads(d, n, err);
+    enum lt_code rc = start_threads(d, count_loops(s), err);
     if (rc) /* not enough threads for the barriers: end here, the system cleans up */
         return rc;
     rc = serve_loops(d, &demo, signals, err);
@@ -578,6 +583,7 @@ int lt_serve(struct lt_cli *cli)
     sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before there are threads: they all inherit it */
     raise_file_limit();
+    mallopt(M_ARENA_MAX, (int)count_loops(d->settings) + 1); /* of heaps: one for each thread holds much that is free, and is no faster */
     lt_confine(cli->settings.core_dumps);
     make_limits(d);
     enum lt_code rc = lt_supervisor_socket(&cli->settings, &d->listening, &err);

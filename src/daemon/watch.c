@@ -2,10 +2,9 @@
  * What is looked at twice a second: changed configuration (by ourselves, whose API reloads at once, by `lectern …` commands, by other
  * daemons on the database), streams and stored responses kept too long, memory that a burst has left behind.
  */
-#include <malloc.h>
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "core/picture_file.h"
 #include "core/response_store.h"
 #include "daemon/daemon.h"
@@ -21,9 +20,12 @@ enum {
     SWEEP_MAX = 1000,                 /* at once; the rest at the next look */
     BURST = 256,                      /* so many fibers at once are one */
     BURST_OVER = 32,                  /* it is over when so few are left */
-    TRIM_AGAIN = 90000 / WATCH_MS,    /* streams that were kept for a minute are gone by then */
-    TRIM_FIRST = 2000 / WATCH_MS      /* what the start has used is free by then */
+    START = 1000 / WATCH_MS           /* what the start has used is free by then */
 };
+
+/* Looks that go by before each time that something is given back: when a burst is over, when the store has come to rest, and when streams that were
+ * kept for a minute are gone. */
+static const int pauses[] = {0, 5000 / WATCH_MS, 85000 / WATCH_MS};
 
 enum lt_code lt_daemon_reload(void *daemon, struct lt_config **ret, struct lt_error *err)
 {
@@ -61,32 +63,38 @@ static enum lt_code look(struct lt_daemon *d, bool templates, struct lt_error *e
 
 /* How busy we were, and whether something is to be given back for it. */
 struct burst {
-    int peak;         /* most fibers since the last time */
-    int again;        /* looks until the second time, 0: none is due */
+    int peak;      /* most fibers since the last time */
+    size_t times;  /* that something was given back for it, of LT_COUNT(pauses) */
+    int looks;     /* until the next time */
 };
 
-/* Whole pages that nobody uses, wherever they lie in the heaps: of itself malloc gives back only what lies at their ends. */
-static void trim(void *arg)
+static void rest(void *store)
 {
-    malloc_trim(0);
+    lt_store_rest(store);
+    lt_memory_give_back();
 }
 
 /*
- * Once after the start, once when a burst is over and once later. On a worker, but malloc locks a heap while it looks through it, tenths of a second after
- * thousands of streams: hence only when hardly anybody is there to wait for it.
+ * Once after the start, and behind each burst. On a worker, but malloc locks a heap while it looks through it, tenths of a second after thousands of
+ * streams: hence only when hardly anybody is there to wait for it.
  */
-static void give_back(struct burst *b)
+static void give_back(struct lt_daemon *d, struct burst *b)
 {
     int now = lt_fiber_count();
     if (now > b->peak)
         b->peak = now;
-    bool over = b->peak >= BURST;
-    if (now > BURST_OVER || (!over && (b->again == 0 || --b->again > 0)))
+    if (now > BURST_OVER)
         return;
-    if (lt_work(trim, NULL)) /* busy: next time */
-        b->again += !over;
-    else if (over)
-        *b = (struct burst){.peak = now, .again = TRIM_AGAIN};
+    if (b->peak >= BURST)
+        *b = (struct burst){.peak = now};
+    if (b->times == LT_COUNT(pauses) || b->looks-- > 0)
+        return;
+    if (lt_work(rest, d->engine.store)) { /* busy: at the next look */
+        b->looks = 0;
+        return;
+    }
+    if (++b->times < LT_COUNT(pauses))
+        b->looks = pauses[b->times];
 }
 
 /* Looks until the next time. */
@@ -168,7 +176,7 @@ void lt_daemon_watch(void *daemon)
 {
     struct lt_daemon *d = daemon;
     struct lt_error err;
-    struct burst burst = {.again = TRIM_FIRST};
+    struct burst burst = {.times = LT_COUNT(pauses) - 1, .looks = START};
     bool failing = false;
     unsigned looks = 0, sweep_in = 1;
     lt_fiber_set_name("configuration watcher");
@@ -180,7 +188,7 @@ void lt_daemon_watch(void *daemon)
         if (!failed && lt_manager_end_left(d->engine.manager, &err) == LT_OK) /* else the next time */
             lt_api_keep_left(d->api);
         lt_api_tick(d->api);
-        give_back(&burst);
+        give_back(d, &burst);
         if (--sweep_in == 0)
             sweep_in = sweep(d);
         if (looks++ % MARK_EVERY == 0) {

@@ -326,12 +326,12 @@ static enum step read_step(struct lt_conn *c, void *buf, size_t cap, size_t *ret
  */
 static enum step tls_write_step(struct lt_conn *c, const struct iovec *iov, int count, size_t *ret_n)
 {
-    static _Thread_local char gathered[TLS_RECORD];
     const void *p = iov[0].iov_base;
     size_t n = iov[0].iov_len;
     int rc;
 
     if (count > 1 && n < TLS_RECORD) {
+        char *gathered = lt_loop_scratch(c->loop, LT_SLOT_TLS_RECORD, TLS_RECORD);
         n = 0;
         for (int i = 0; i < count && n < TLS_RECORD; i++) {
             size_t take = iov[i].iov_len < TLS_RECORD - n ? iov[i].iov_len : TLS_RECORD - n;

@@ -322,6 +322,17 @@ void lt_loop_set_slot(struct lt_loop *loop, enum lt_loop_slot slot, void *value,
     loop->slots[slot] = (struct slot){value, free_fn};
 }
 
+void *lt_loop_scratch(struct lt_loop *loop, enum lt_loop_slot slot, size_t n)
+{
+    if (!loop->slots[slot].value) {
+        void *p = malloc(n);
+        if (!p)
+            lt_out_of_memory(n);
+        lt_loop_set_slot(loop, slot, p, free);
+    }
+    return loop->slots[slot].value;
+}
+
 /* libevent's clock is the kernel's coarse one, up to a tick (4 ms) behind ours: a timer that comes early is set again. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {

@@ -227,16 +227,16 @@ static void on_writable(void *arg);
 
 /*
  * Moves the follower on until all is sent or the client is slow. Returns whether it is live. The frames are made in a buffer of the
- * thread: a pump may run on a fiber's stack, which stays small for the time of a stream.
+ * loop: a pump may run on a fiber's stack, which stays small for the time of a stream.
  */
 static bool send_pieces(struct follower *f)
 {
-    static _Thread_local char piece[PIECE];
     struct lt_sse_log *log = f->log;
+    char *piece = lt_loop_scratch(f->loop, LT_SLOT_SSE_PIECE, PIECE);
     pthread_mutex_lock(&log->lock);
     while (!f->blocked && f->live) {
         struct lt_sse_place next = f->place;
-        size_t n = lt_sse_text_frames(&log->text, &next, piece, sizeof(piece));
+        size_t n = lt_sse_text_frames(&log->text, &next, piece, PIECE);
         if (n == 0)
             break;
         pthread_mutex_unlock(&log->lock);

@@ -7,12 +7,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "plugin/quarantine.h"
 
 enum { NOTES_MAX = 65536, ALT_STACK = 32768 };
@@ -29,7 +31,8 @@ static struct {
 
 static _Thread_local const struct lt_crash_note *running;
 static _Thread_local bool prepared;
-static _Thread_local char alt_stack[ALT_STACK];
+static pthread_once_t stacks_once = PTHREAD_ONCE_INIT;
+static pthread_key_t stacks; /* the handler's stack of each thread that has run plugins */
 
 void lt_crash_note_init(struct lt_crash_note *note, const char hash[65], struct lt_str id)
 {
@@ -88,6 +91,27 @@ enum lt_code lt_crash_watch(const char *dir, struct lt_error *err)
     return rc;
 }
 
+/* When a thread ends. */
+static void drop_stack(void *stack)
+{
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    free(stack);
+}
+
+static void make_stacks(void)
+{
+    pthread_key_create(&stacks, drop_stack);
+}
+
+static void set_stack(void)
+{
+    void *stack = malloc(ALT_STACK);
+    pthread_once(&stacks_once, make_stacks);
+    if (!stack || pthread_setspecific(stacks, stack) != 0)
+        lt_out_of_memory(ALT_STACK);
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = ALT_STACK}, NULL);
+}
+
 /* A signal that a fault raises while it is blocked ends the process without the handler; one on a full stack needs another stack. */
 static void prepare(void)
 {
@@ -98,7 +122,7 @@ static void prepare(void)
         sigaddset(&set, faults[i]);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     if (sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE))
-        sigaltstack(&(stack_t){.ss_sp = alt_stack, .ss_size = sizeof(alt_stack)}, NULL);
+        set_stack();
     prepared = true;
 }
 

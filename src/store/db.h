@@ -45,6 +45,8 @@ struct lt_db_ops {
     bool (*checkpoint)(struct lt_db *db, enum lt_db_checkpoint mode, int wait_ms);
     /* The same, cutting the log to nothing, and forgets all pages in memory. NULL: that is the database's own affair. */
     bool (*scrub)(struct lt_db *db, int wait_ms);
+    /* Gives up what it keeps in memory of its pages. NULL: it keeps none. */
+    void (*rest)(struct lt_db *db);
     /* True while it cannot be reached: it tells the log itself of the beginning and the end. NULL: it is a file, and always there. */
     bool (*away)(struct lt_db *db);
     void (*close)(struct lt_db *db);
@@ -120,6 +122,11 @@ static inline bool lt_db_checkpoint(struct lt_db *db, enum lt_db_checkpoint mode
 static inline bool lt_db_scrub(struct lt_db *db, int wait_ms)
 {
     return !db->ops->scrub || db->ops->scrub(db, wait_ms);
+}
+static inline void lt_db_rest(struct lt_db *db)
+{
+    if (db->ops->rest)
+        db->ops->rest(db);
 }
 /* The first column of the first row as an integer, 0 without a row. */
 enum lt_code lt_db_int(struct lt_db *db, const char *sql, const struct lt_value *values, size_t n, int64_t *ret, struct lt_error *err);

@@ -388,12 +388,16 @@ static bool db_checkpoint(struct lt_db *base, enum lt_db_checkpoint mode, int wa
     return rc == SQLITE_OK && pages == moved;
 }
 
+static void db_rest(struct lt_db *base)
+{
+    sqlite3_db_release_memory(of(base)->handle);
+}
+
 static bool db_scrub(struct lt_db *base, int wait_ms)
 {
-    struct sqlite *db = of(base);
     if (!db_checkpoint(base, LT_DB_TRUNCATE, wait_ms))
         return false;
-    sqlite3_db_release_memory(db->handle);
+    db_rest(base);
     return true;
 }
 
@@ -410,6 +414,7 @@ static const struct lt_db_ops ops = {
     .query = db_query,
     .checkpoint = db_checkpoint,
     .scrub = db_scrub,
+    .rest = db_rest,
     .close = db_close,
     .tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1",
     .columns = "SELECT t.name, c.name, c.cid FROM sqlite_master t, pragma_table_info(t.name) c"

@@ -362,6 +362,23 @@ static void give_reader(struct lt_store *store, struct lt_db *db)
         lt_db_close(db);
 }
 
+/* The one that is used first of all is kept: its statements are those that come again. */
+void lt_store_rest(struct lt_store *store)
+{
+    pthread_mutex_lock(&store->readers_mutex);
+    struct lt_db *rest = store->readers ? store->readers->next : NULL;
+    if (rest) {
+        store->readers->next = NULL;
+        store->readers_n = 1;
+    }
+    pthread_mutex_unlock(&store->readers_mutex);
+    while (rest) {
+        struct lt_db *next = rest->next;
+        lt_db_close(rest);
+        rest = next;
+    }
+}
+
 struct query {
     struct lt_store *store;
     struct lt_arena *arena;

@@ -36,7 +36,7 @@ enum {
     FORCE_AGAIN_MS = 10000,     /* after a forced checkpoint that failed */
     SCRUB_WAIT_MS = 50,         /* for readers, each time that scrubbing is tried */
     SCRUB_AGAIN_MS = 50,
-    IDLE_MS = 2000,             /* without work: move the pages */
+    IDLE_MS = 2000,             /* without work: move the pages, and keep none in memory */
     LONG_IDLE_MS = 30000,       /* and cut the WAL to nothing */
 };
 
@@ -468,6 +468,7 @@ static void checkpoint_when_idle(struct lt_writer *w)
         w->idle_since_ms = lt_mono_ms(); /* when it failed: again after as long */
     } else if (!w->wal_moved && idle >= IDLE_MS) {
         checkpointed(w, lt_db_checkpoint(w->db, LT_DB_PASSIVE, 0));
+        lt_db_rest(w->db);
         w->wal_moved = true; /* what a reader held back is for the long pause */
     }
 }

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/lru.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "base/shelf.h"
 #include "base/uuid.h"
@@ -760,6 +761,32 @@ static void test_lru_keeps_the_order_of_use(void **state)
     lt_lru_end(&lru);
 }
 
+/* ---- memory ---- */
+
+/* Pages of files, of the program and its libraries nearly all. */
+static long pages_of_files(void)
+{
+    long all, resident, shared;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld %ld %ld", &all, &resident, &shared), 3);
+    fclose(f);
+    return shared;
+}
+
+static void pages_of_the_program_are_let_go_and_come_back(void **state)
+{
+    struct lt_uuid id = lt_uuid_new();
+    char text[37];
+    long before = pages_of_files();
+    lt_memory_give_back();
+    long after = pages_of_files();
+    if (after >= before)
+        fail_msg("%ld pages before, %ld after", before, after);
+    lt_uuid_format(id, text);
+    assert_int_equal(strlen(text), 36);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -798,6 +825,7 @@ int main(void)
         cmocka_unit_test(hex_reads_back),
         cmocka_unit_test(base64url_reads_back),
         cmocka_unit_test(comparison_and_wiping),
+        cmocka_unit_test(pages_of_the_program_are_let_go_and_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,45 @@ static void a_database_that_cannot_be_used_is_refused_with_the_reason(void **sta
     }
 }
 
+/* Connections of this process, each of which has the WAL open. */
+static int connections(void)
+{
+    char path[64], target[256];
+    int n = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(path, target, sizeof(target) - 1);
+        target[length > 0 ? length : 0] = '\0';
+        n += strstr(target, "lectern.db-wal") != NULL;
+    }
+    return n;
+}
+
+static void *count_long(void *arg)
+{
+    count(store, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT count(*) FROM n, note");
+    return NULL;
+}
+
+static void at_rest_one_connection_for_reading_is_kept(void **state)
+{
+    enum { AT_ONCE = 6, WRITER_AND_READER = 2 };
+    pthread_t threads[AT_ONCE];
+    must_write(note(1, "one"));
+    for (int tries = 0; connections() <= WRITER_AND_READER && tries < 100; tries++) {
+        for (size_t i = 0; i < AT_ONCE; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, count_long, NULL), 0);
+        for (size_t i = 0; i < AT_ONCE; i++)
+            pthread_join(threads[i], NULL);
+    }
+    assert_true(connections() > WRITER_AND_READER);
+    lt_store_rest(store);
+    assert_int_equal(connections(), WRITER_AND_READER);
+    lt_store_rest(store);
+    assert_int_equal(notes(), 1);
+    assert_int_equal(connections(), WRITER_AND_READER);
+}
+
 static void a_read_only_store_reads_beside_a_writer_and_cannot_write(void **state)
 {
     must_write(note(1, "one"));
@@ -1029,6 +1068,7 @@ int main(int argc, char **argv)
         WITH_DIR(a_newer_database_is_served_unless_it_says_from_which_program_on),
         WITH_DIR(a_database_that_cannot_be_used_is_refused_with_the_reason),
         WITH_DIR(processes_share_a_database_from_its_birth),
+        WITH_STORE(at_rest_one_connection_for_reading_is_kept),
         WITH_STORE(a_read_only_store_reads_beside_a_writer_and_cannot_write),
         WITH_STORE(every_value_comes_back_as_it_went_in),
         WITH_STORE(a_unit_is_written_whole_or_not_at_all),
