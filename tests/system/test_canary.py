@@ -332,9 +332,17 @@ def test_a_site_that_keeps_no_content_has_no_prompt_on_disk(planted):
         del planted.prompts[name]
 
 
-def test_a_crash_leaves_no_file_with_a_secret(tmp_path):
+@pytest.fixture
+def core_files():
+    """As large as they may be, for what is started meanwhile."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+def test_a_crash_leaves_no_file_with_a_secret(core_files, tmp_path):
     """Where the parent allows core files of any size, an abort writes none, here or where the kernel's pattern says."""
-    resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
     d = Daemon(tmp_path / "data", "--log-level", "debug")
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
     assert re.search(NO_CORE, pathlib.Path(f"/proc/{d.process.pid}/limits").read_text())
