@@ -14,6 +14,7 @@ from calls import PLAIN, PROMPT, auth
 from servers import cpu_seconds, free_port, start, wait_port
 
 CONNECTIONS, SECONDS, TURNS = 16, 1, 3
+PIECE = 200000  # records in one transaction
 COURSE = "course-v1:Lectern+Bench+2026"
 
 
@@ -52,11 +53,14 @@ def add_records(db, n):
     begin = now - 3_000_000_000
     at = lambda i: begin + i * 2_900_000_000 // n
     key = lambda i: at(i).to_bytes(6, "big") + b"\x70\x00\x80\x00" + i.to_bytes(6, "big")
-    db.executemany("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at, process) VALUES (?, ?, ?, 'generate_text', ?, '', '', ?, 1)",
-                   ((key(i), site, f"user-{i % 5000}", course(i % 200), at(i)) for i in range(n)))
-    db.executemany("INSERT INTO ai_call_end (call_id, state, code, detail, instance_id, model, partial, completed_at) VALUES (?, 'completed', '', '', 1, 'gpt-4o', '', ?)",
-                   ((key(i), at(i) + 900) for i in range(n)))
-    db.executemany("INSERT INTO ai_action_generate_text (call_id, prompt) VALUES (?, ?)", ((key(i), PROMPT[:200]) for i in range(n)))
+    for first in range(0, n, PIECE):
+        piece = range(first, min(first + PIECE, n))
+        db.executemany("INSERT INTO ai_call (id, site_id, user_id, action, course_id, location_id, placement, created_at, process) VALUES (?, ?, ?, 'generate_text', ?, '', '', ?, 1)",
+                       ((key(i), site, f"user-{i % 5000}", course(i % 200), at(i)) for i in piece))
+        db.executemany("INSERT INTO ai_call_end (call_id, state, code, detail, instance_id, model, partial, completed_at) VALUES (?, 'completed', '', '', 1, 'gpt-4o', '', ?)",
+                       ((key(i), at(i) + 900) for i in piece))
+        db.executemany("INSERT INTO ai_action_generate_text (call_id, prompt) VALUES (?, ?)", ((key(i), PROMPT[:200]) for i in piece))
+        db.commit()
     db.execute("INSERT INTO meta (name, value) VALUES ('register_mark', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (now - 50_000_000,))
 
 
