@@ -377,6 +377,8 @@ void lt_store_rest(struct lt_store *store)
         lt_db_close(rest);
         rest = next;
     }
+    if (store->writer)
+        lt_writer_rest(store->writer);
 }
 
 struct query {

@@ -131,7 +131,10 @@ void lt_store_post(struct lt_store *store, struct lt_tx *tx);
  */
 enum lt_code lt_store_scrub(struct lt_store *store, uint64_t timeout_ms, struct lt_error *err);
 
-/* Closes connections for reading that nobody uses, but one: for when little is to be done. Blocking: on a worker or outside loops. */
+/*
+ * For when little is to be done: closes connections for reading that nobody uses, but one, and lets the writer give up the pages that it keeps in memory
+ * when it has next been idle for 2 s. Blocking: on a worker or outside loops.
+ */
 void lt_store_rest(struct lt_store *store);
 
 /* ---- reading ---- */

@@ -36,7 +36,7 @@ enum {
     FORCE_AGAIN_MS = 10000,     /* after a forced checkpoint that failed */
     SCRUB_WAIT_MS = 50,         /* for readers, each time that scrubbing is tried */
     SCRUB_AGAIN_MS = 50,
-    IDLE_MS = 2000,             /* without work: move the pages, and keep none in memory */
+    IDLE_MS = 2000,             /* without work: move the pages */
     LONG_IDLE_MS = 30000,       /* and cut the WAL to nothing */
 };
 
@@ -57,6 +57,7 @@ struct lt_writer {
     _Atomic uint64_t behind_us;   /* what the batches behind the present one will take, guessed from the last */
 
     _Atomic bool broken;          /* the last transaction met an outage (disk full, I/O error, locked, no connection) */
+    _Atomic bool rest_asked;      /* pages in memory are to be given up in the next pause */
 
     /* the thread's own */
     struct lt_tx *taken;      /* taken from the queue, not written yet */
@@ -433,6 +434,11 @@ static void scrub_if_asked(struct lt_writer *w)
     pthread_mutex_unlock(&w->mutex);
 }
 
+void lt_writer_rest(struct lt_writer *w)
+{
+    atomic_store(&w->rest_asked, true);
+}
+
 uint64_t lt_writer_scrub(struct lt_writer *w)
 {
     pthread_mutex_lock(&w->mutex);
@@ -468,7 +474,8 @@ static void checkpoint_when_idle(struct lt_writer *w)
         w->idle_since_ms = lt_mono_ms(); /* when it failed: again after as long */
     } else if (!w->wal_moved && idle >= IDLE_MS) {
         checkpointed(w, lt_db_checkpoint(w->db, LT_DB_PASSIVE, 0));
-        lt_db_rest(w->db);
+        if (atomic_exchange(&w->rest_asked, false))
+            lt_db_rest(w->db);
         w->wal_moved = true; /* what a reader held back is for the long pause */
     }
 }

@@ -18,6 +18,8 @@ void lt_writer_hurry(struct lt_writer *w);
 uint32_t lt_writer_delay_ms(struct lt_writer *w);
 /* Can the database, another machine's perhaps, not be written to just now? Any thread, cheap. Of SQLite: false. */
 bool lt_writer_broken(struct lt_writer *w);
+/* When it has next been idle for 2 s it gives up the pages that it keeps in memory. Any thread. */
+void lt_writer_rest(struct lt_writer *w);
 /*
  * From now on what was deleted in commits that are durable is to be in no file: any thread; returns the number for lt_writer_scrubbed(). Tried
  * between batches until no reader is in the way.
