@@ -31,12 +31,27 @@ void lt_out_of_memory(size_t n)
     abort();
 }
 
+/* Did the loader write into its code? Only what was not made to be moved asks for that. */
+static bool is_relocated(const struct dl_phdr_info *object)
+{
+    const ElfW(Dyn) *d = NULL;
+    for (int i = 0; i < object->dlpi_phnum; i++)
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            d = (const ElfW(Dyn) *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+    for (; d && d->d_tag != DT_NULL; d++)
+        if (d->d_tag == DT_TEXTREL || (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL)))
+            return true;
+    return false;
+}
+
 /* What cannot be written to is as it is in the file. */
 static int let_go(struct dl_phdr_info *object, size_t size, void *arg)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     (void)size;
     (void)arg;
+    if (is_relocated(object))
+        return 0;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &object->dlpi_phdr[i];
         uintptr_t from = (object->dlpi_addr + part->p_vaddr) & ~(page - 1), to = object->dlpi_addr + part->p_vaddr + part->p_memsz;

@@ -44,9 +44,9 @@ struct lt_task {
 void lt_loop_post(struct lt_loop *loop, struct lt_task *task);
 /* Loop thread: free_fn(p) after the present turn. */
 void lt_loop_free_later(struct lt_loop *loop, void (*free_fn)(void *p), void *p);
-/* Loop thread: things that hang on a loop (connection pools, snapshots). free_fn(value) runs at lt_loop_free(). */
-enum lt_loop_slot { LT_SLOT_HTTP_CLIENT, LT_SLOT_SERVER, LT_SLOT_CORE, LT_SLOT_STORE, LT_SLOT_API, LT_SLOT_POLICY, LT_SLOT_LMS_ROLES, LT_SLOT_CONTENT,
-                    LT_SLOT_TLS_RECORD, LT_SLOT_SSE_PIECE, LT_SLOT_COUNT };
+/* Loop thread: things that hang on a loop (buffers, connection pools, snapshots). free_fn(value) runs at lt_loop_free(), for the last one first. */
+enum lt_loop_slot { LT_SLOT_TLS_RECORD, LT_SLOT_SSE_PIECE, LT_SLOT_HTTP_CLIENT, LT_SLOT_SERVER, LT_SLOT_CORE, LT_SLOT_STORE, LT_SLOT_API, LT_SLOT_POLICY,
+                    LT_SLOT_LMS_ROLES, LT_SLOT_CONTENT, LT_SLOT_COUNT };
 void *lt_loop_slot(struct lt_loop *loop, enum lt_loop_slot slot);
 void lt_loop_set_slot(struct lt_loop *loop, enum lt_loop_slot slot, void *value, void (*free_fn)(void *value));
 /* Loop thread: n bytes (always as many for the same slot) for what is made and used up before anything else runs, so that stacks stay small. Not cleared. */
