@@ -210,6 +210,11 @@ class Daemon:
             newest = db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0]
         wait_until(lambda: self.figure("lectern_config_generation") >= newest, what="the new configuration")
 
+    def wait_for_demo_course(self, part="state"):
+        """Returns when the demo course can be searched (part "vectors": by its vectors), which is made ready behind the start."""
+        index = f"/v1/courses/{quote(DEMO_COURSE, safe='')}/index"
+        wait_until(lambda: self.request("GET", index, self.admin_key).json.get(part) == "ready", what=f"{part} of the demo course's index")
+
     def figure(self, name):
         """One of the metrics without labels."""
         text = self.request("GET", "/metrics", self.admin_key).body.decode()
@@ -333,7 +338,6 @@ def add_vendor(daemon, upstream, name="vendor", first=True, **config):
         assert ordered.status == 200, ordered
     if "embedding_model" in config:
         # The course of the demo site is sent for its vectors, whenever the daemon comes to it: not between a test's own requests.
-        index = f"/v1/courses/{quote(DEMO_COURSE, safe='')}/index"
-        wait_until(lambda: daemon.request("GET", index, daemon.admin_key).json.get("vectors") == "ready", what="the vectors of the demo course")
+        daemon.wait_for_demo_course("vectors")
         upstream.records.clear()
     return answer.json["id"]

@@ -40,6 +40,7 @@ def site(tmp_path_factory):
         daemon.cli("site", "add", "other")
         daemon.other = json.loads(daemon.cli("--json", "key", "add", "--site", "other", "--role", "site_admin"))["key"]
         daemon.wait_for_config()
+        daemon.wait_for_demo_course()
         yield daemon
         check_end(daemon)
 

@@ -3,7 +3,6 @@ docs/mcp-server.md says what each part does."""
 import base64
 import http.client
 import json
-from urllib.parse import quote
 
 import pytest
 
@@ -32,8 +31,7 @@ def site(tmp_path_factory):
         daemon.accept_policy(daemon.teacher)
         daemon.cli("issuer", "set", "https://lms.example/oauth2", "mcp", "--site", "demo", "--secret-file", "-", stdin=SECRET)
         daemon.wait_for_config()
-        index = f"/v1/courses/{quote(COURSE, safe='')}/index"
-        wait_until(lambda: daemon.request("GET", index, daemon.admin_key).json.get("state") == "ready", what="the demo course's index")
+        daemon.wait_for_demo_course()
         yield daemon
         check_end(daemon)
 
