@@ -1,6 +1,7 @@
 """/docs/: the documentation as pages that need nothing from elsewhere."""
 import html.parser
 import re
+import subprocess
 
 import pytest
 from conftest import ROOT
@@ -81,3 +82,20 @@ def test_tables_are_tables(shared):
 @pytest.mark.parametrize("path", ["/docs/nothing.html", "/docs/../README.md", "/docs/.hidden"])
 def test_what_is_not_there_is_not_found(shared, path):
     assert shared.request("GET", path).status in (400, 404)
+
+
+@pytest.mark.parametrize("arguments, said", [([], "usage: "), (["--help"], "usage: "), (["a", "b"], "usage: "), (["."], "something else than an earlier site")])
+def test_a_folder_of_other_things_is_not_emptied(tmp_path, arguments, said):
+    (tmp_path / "thesis.txt").write_text("three years")
+    refused = subprocess.run([ROOT / "script" / "docs-site", *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 1 and said in refused.stderr, refused
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_site_is_made_anew_in_its_folder(tmp_path):
+    for _ in range(2):
+        subprocess.run([ROOT / "script" / "docs-site", tmp_path / "site"], check=True)
+        assert (tmp_path / "site" / "index.html").exists()
+        (tmp_path / "site" / "of-a-page-that-is-gone.html").touch()
+    subprocess.run([ROOT / "script" / "docs-site", tmp_path / "site"], check=True)
+    assert not (tmp_path / "site" / "of-a-page-that-is-gone.html").exists()
