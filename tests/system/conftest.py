@@ -18,7 +18,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DEMO_COURSE = "course-v1:Lectern+Demo+2026"
-BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release"))
+BUILD = pathlib.Path(os.environ.get("LECTERN_BUILD", ROOT / "build/release")).resolve()
 LECTERN = BUILD / "src" / "daemon" / "lectern"
 sys.path.insert(0, str(HERE))
 sys.path.insert(1, str(ROOT / "tests/support"))

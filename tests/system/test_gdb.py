@@ -33,7 +33,8 @@ def test_fibers_that_wait_are_shown_with_their_frames(daemon, upstream):
     assert len(waiting) >= 2, told[-3000:]
     assert re.search(r"^\d+ fibers$", told, re.M)
     framed = re.findall(r"^    #\d+  (\w+) at .*\.c:\d+$", told, re.M)
-    assert {"lt_fiber_wait", "lt_wire_call", "lt_post_action", "fiber_entry"} <= set(framed), told[-3000:]
+    assert {"lt_wire_call", "lt_post_action", "fiber_entry"} <= set(framed), told[-3000:]
+    assert any(name.startswith("lt_fiber_wait") for name in framed), told[-3000:]  # one of them lies in the other where it was optimised
     wait_until(lambda: daemon.request("GET", "/healthz").status == 200, what="the daemon after gdb")
 
 

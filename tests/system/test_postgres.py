@@ -226,13 +226,25 @@ def test_a_network_that_cuts_connections_in_the_middle_of_anything_loses_and_dou
     assert unknown or generation(proxied) == before + made  # each change was made once, and what was not made was refused
 
 
+def stopped_between_two_statements(server, database):
+    """The server's processes for a database, the eldest first, all stopped while none holds a lock that would stop others too."""
+    def stopped():
+        backends = [pid for (pid,) in server.sql("SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY backend_start", [database])]
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        if not server.sql("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s) AND state <> 'idle'", [backends]):
+            return backends
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+        return []
+
+    return wait_until(stopped, what="a moment in which nothing is asked")
+
+
 def test_a_batch_that_was_lost_on_its_way_and_arrives_later_is_not_written_twice(proxied, server):
     """The server's processes stand still, the batch waits for the one of the writer, which connected first; the connection is lost, the batch written again."""
     before, answers = generation(proxied), []
-    backends = [pid for (pid,) in server.sql("SELECT pid FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() ORDER BY backend_start",
-                                               [proxied.name])]
-    for pid in backends:
-        os.kill(pid, signal.SIGSTOP)
+    backends = stopped_between_two_statements(server, proxied.name)
     try:
         change = threading.Thread(target=lambda: answers.append(rename(proxied, 1)))
         change.start()
